@@ -1,0 +1,138 @@
+"""The single source of truth of a generated world: facts, documents and questions.
+
+A world of simple reversals holds, for example::
+
+    Fact("f0", "more dangerous", ("femp", "glon"), "femp are more dangerous than glon.")
+    Document("f0-d0", ("Did you know that femp are more dangerous than glon?",), ("f0",), completion_start=26)
+    Question("f0-reversal", "reversal", "glon are", ("less dangerous than femp.", "more dangerous than femp."),
+             gold=(0,), inference="reversed", depth=1, proof=("f0",), clusters={"fact": "f0", ...})
+
+Documents are what a model trains on or reads in its prompt, questions are what it is asked; both ways of
+learning see the same objects (arXiv 2505.00661, sections 2 and 3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One atomic statement of a world.
+
+    Attributes:
+        id: Unique within the world.
+        predicate: The relation, e.g. ``"more dangerous"``, ``"all"``, ``"is a"``.
+        arguments: The terms related, in order.
+        text: The canonical sentence that states it.
+    """
+
+    id: str
+    predicate: str
+    arguments: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One training document.
+
+    Attributes:
+        id: Unique within the world.
+        sentences: Its sentences in order; sentence splitting cuts here.
+        facts: Ids of the facts it states.
+        completion_start: Character offset in ``text`` from which a completion-only loss is taken; 0 means all.
+        style: Name of the form of text, e.g. ``"statement"``, ``"dialogue"``.
+        separator: What joins the sentences.
+    """
+
+    id: str
+    sentences: tuple[str, ...]
+    facts: tuple[str, ...]
+    completion_start: int = 0
+    style: str = "statement"
+    separator: str = " "
+
+    @property
+    def text(self) -> str:
+        """The document as one string."""
+        return self.separator.join(self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One multiple-choice question, scored by likelihood; the choices never stand in the prompt.
+
+    Attributes:
+        id: Unique within the world.
+        split: The kind of generalization asked, e.g. ``"reversal"``; one lm-eval task per split.
+        prompt: The bare stem, without trailing whitespace; scored as ``prompt + " " + choice``.
+        choices: The candidate continuations.
+        gold: Indices of all correct choices (a set for syllogisms).
+        inference: ``"restated"``, ``"reversed"``, ``"chained"``, ``"inherited"`` or ``"applied"``.
+        depth: Number of inference steps from stated facts to the answer; 0 for a restatement.
+        proof: Ids of the facts from which the answer follows.
+        clusters: Ids for clustered errors: ``fact``, ``entity``, ``template`` and ``world``.
+        labels: Free breakdown labels, e.g. ``{"gold_word": "less"}``; reported as ``acc_<key>_<value>``.
+    """
+
+    id: str
+    split: str
+    prompt: str
+    choices: tuple[str, ...]
+    gold: tuple[int, ...]
+    inference: str
+    depth: int
+    proof: tuple[str, ...]
+    clusters: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a uniform guesser on this item."""
+        return len(self.gold) / len(self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeSet:
+    """A whole world.
+
+    Attributes:
+        family: Name of the generator, a key of ``generators.FAMILIES``.
+        config: The generator's knobs as plain JSON values.
+        seed: The world seed.
+        facts: All atomic statements.
+        documents: The training corpus, in generation order.
+        questions: All splits, in generation order.
+    """
+
+    family: str
+    config: Mapping[str, Any]
+    seed: int
+    facts: tuple[Fact, ...]
+    documents: tuple[Document, ...]
+    questions: tuple[Question, ...]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the canonical JSON of everything in the world, as 64 hex digits."""
+        return content_hash(asdict(self))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the question splits, in order of first appearance."""
+        return tuple(dict.fromkeys(question.split for question in self.questions))
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces: equal values give equal bytes on every platform."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 (64 hex digits) of the canonical JSON of ``value``."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
