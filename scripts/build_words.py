@@ -131,10 +131,7 @@ def candidates() -> list[str]:
 def is_real(word: str, english: set[str]) -> bool:
     """Tell whether the word, or its plural or stem, stands in a list of words."""
     forms = (word, word + "s")
-    return any(
-        form in english or any(wordfreq.zipf_frequency(form, lang) > 0 for lang in LANGUAGES)
-        for form in forms
-    )
+    return any(form in english or any(wordfreq.zipf_frequency(form, lang) > 0 for lang in LANGUAGES) for form in forms)
 
 
 def build() -> list[str]:

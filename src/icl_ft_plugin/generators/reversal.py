@@ -118,9 +118,7 @@ def generate(config: ReversalConfig, seed: int) -> KnowledgeSet:
         family="reversal",
         config=asdict(config),
         seed=seed,
-        facts=tuple(
-            Fact(c.id, f"{c.word} {c.dimension}", (c.first, c.second), c.statement + ".") for c in comparisons
-        ),
+        facts=tuple(Fact(c.id, f"{c.word} {c.dimension}", (c.first, c.second), c.statement + ".") for c in comparisons),
         documents=tuple(documents),
         questions=tuple(questions),
     )
@@ -155,54 +153,73 @@ def _questions(
     c: _Comparison, facts: list[_Comparison], config: ReversalConfig, seed: int, rng: random.Random
 ) -> list[Question]:
     """Return the four questions of one fact: two directions, each with word choice and entity choice."""
-    flipped = OPPOSITE[c.word]
-    # The first item of a pair is the sentence's subject; frames keep the same direction from being verbatim.
-    frame = rng.choice(FRAMES)
-    asked = {
-        "reversal": (c.second, "are", flipped, c.first, "reversed"),
-        "rephrase": (c.first, frame, c.word, c.second, "restated"),
-    }
+    # Frames keep the same direction from being asked in the words of a document.
+    directions = (
+        ("reversal", c.second, "are", OPPOSITE[c.word], c.first),
+        ("rephrase", c.first, rng.choice(FRAMES), c.word, c.second),
+    )
     questions = []
-    for split, (subject, verb, word, other, inference) in asked.items():
+    for split, subject, verb, word, other in directions:
         words = rng.sample(("more", "less"), 2)
-        stem = f"{subject} {verb}"
-        common = {"inference": inference, "depth": int(inference == "reversed"), "proof": (c.id,)}
-        clusters = {"fact": c.id, "entity": subject, "template": verb, "world": f"reversal-{seed}"}
-        questions.append(
-            Question(
-                id=f"{c.id}-{split}",
-                split=split,
-                prompt=stem,
-                choices=tuple(f"{w} {c.dimension} than {other}." for w in words),
-                gold=(words.index(word),),
-                clusters=clusters,
-                labels={"gold_word": word},
-                **common,
-            )
-        )
-        role = 0 if split == "reversal" else 1
-        entities = _distractors(c, role, facts, config.n_choices - 1, rng)
+        entities = _distractors(c, 0 if split == "reversal" else 1, facts, config.n_choices - 1, rng)
         entities.insert(rng.randrange(len(entities) + 1), other)
-        questions.append(
-            Question(
-                id=f"{c.id}-{split}_entity",
-                split=f"{split}_entity",
-                prompt=f"{stem} {word} {c.dimension} than",
-                choices=tuple(f"{entity}." for entity in entities),
-                gold=(entities.index(other),),
-                clusters=clusters,
-                labels={"gold_word": word},
-                **common,
+        stem = f"{subject} {verb}"
+        by_word = tuple(f"{w} {c.dimension} than {other}." for w in words)
+        by_entity = tuple(f"{entity}." for entity in entities)
+        for name, prompt, choices, gold in (
+            (split, stem, by_word, words.index(word)),
+            (f"{split}_entity", f"{stem} {word} {c.dimension} than", by_entity, entities.index(other)),
+        ):
+            questions.append(
+                Question(
+                    id=f"{c.id}-{name}",
+                    split=name,
+                    prompt=prompt,
+                    choices=choices,
+                    gold=(gold,),
+                    inference="reversed" if split == "reversal" else "restated",
+                    depth=int(split == "reversal"),
+                    proof=(c.id,),
+                    clusters={"fact": c.id, "entity": subject, "template": verb, "world": f"reversal-{seed}"},
+                    labels={"gold_word": word},
+                )
             )
-        )
     return questions
 
 
-def _distractors(
-    c: _Comparison, role: int, facts: list[_Comparison], n: int, rng: random.Random
-) -> list[str]:
+def _distractors(c: _Comparison, role: int, facts: list[_Comparison], n: int, rng: random.Random) -> list[str]:
     """Entities that stand where the answer stands in another fact, those of the same dimension and word first."""
     others = [f for f in facts if f.id != c.id]
     rng.shuffle(others)
     others.sort(key=lambda f: (f.dimension != c.dimension) + (f.word != c.word))
     return [(f.first, f.second)[role] for f in others[:n]]
+
+
+def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+    """Return what rules infer from the documents: the upper bound of augmentation by a model.
+
+    Every document is rephrased (same direction, another frame: style ``"rephrase"``) and reversed (style
+    ``"reversal"``), each under the document's own preamble.
+
+    Args:
+        world: A world of this family.
+
+    Returns:
+        Two documents per document of the world.
+    """
+    rng = random.Random(f"reversal-oracle-{world.seed}")
+    facts = {fact.id: fact for fact in world.facts}
+    documents = []
+    for document in world.documents:
+        fact = facts[document.facts[0]]
+        first, second = fact.arguments
+        word, dimension = fact.predicate.split(" ")
+        statements = {
+            "rephrase": f"{first} {rng.choice(FRAMES)} {word} {dimension} than {second}",
+            "reversal": f"{second} are {OPPOSITE[word]} {dimension} than {first}",
+        }
+        for style, statement in statements.items():
+            text = document.text.replace(fact.text[:-1], statement)
+            start = text.index(statement) + len(statement.split(" ")[0])
+            documents.append(Document(f"{document.id}-{style}", (text,), document.facts, start, style))
+    return tuple(documents)
