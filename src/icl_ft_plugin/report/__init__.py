@@ -1,0 +1,1 @@
+"""What a study found: statistics over items clustered by fact, and the comparison table."""
