@@ -1,0 +1,54 @@
+# make demo   the comparison of the README, from nothing to a printed table
+# make test   the default test suite
+# Both need Python 3.11 or later (PYTHON=python3.12 names another than python3) and make their own .venv, once, from
+# constraints.txt. pip's own settings apply: PIP_INDEX_URL and the like choose another index or a CPU build of torch.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+DIST ?= dist
+
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: demo test lint typecheck format build constraints clean
+
+demo: $(INSTALLED)
+	$(BIN)/icl-ft study recipes/studies/demo.yaml --out runs/demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(INSTALLED)
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(INSTALLED)
+	$(BIN)/python -m build --no-isolation --outdir $(DIST) .
+
+# torch goes first and alone, so that a build of it that is there already stays.
+$(INSTALLED): constraints.txt pyproject.toml hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt torch
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What pip takes today, from an empty environment. A local build tag (torch's "+cpu") would bind others to one build.
+constraints:
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet '.[dev]'
+	{ sed '/^[^#]/,$$d' constraints.txt; \
+	  build/constraints/bin/python -m pip freeze --exclude icl-ft-plugin | sed 's/+[^ ]*$$//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

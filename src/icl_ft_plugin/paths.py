@@ -1,0 +1,46 @@
+"""Where the files that ship beside the code lie: ``tasks_dir()`` gives ``.../icl_ft_plugin/tasks``.
+
+A wheel carries the repository's ``tasks/`` and ``recipes/`` inside the package (see ``hatch_build.py``); a checkout,
+and so an editable install, keeps them at its root. The embedded models are inside the package in both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from icl_ft_plugin.errors import UsageError
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+def tasks_dir() -> Path:
+    """Return the folder of the lm-eval task YAMLs.
+
+    Raises:
+        UsageError: The installation is incomplete.
+    """
+    return _shipped("tasks")
+
+
+def recipes_dir() -> Path:
+    """Return the folder of the training recipes, studies and prompts.
+
+    Raises:
+        UsageError: The installation is incomplete.
+    """
+    return _shipped("recipes")
+
+
+def models_dir() -> Path:
+    """Return the folder of the embedded models, one folder each."""
+    return _PACKAGE / "models"
+
+
+def _shipped(name: str) -> Path:
+    if (_PACKAGE / name).is_dir():
+        return _PACKAGE / name
+    # Without pyproject.toml this is no checkout but whatever folder stands above site-packages.
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / name).is_dir():
+        return _CHECKOUT / name
+    raise UsageError(f"no folder {name!r} in {_PACKAGE} nor in {_CHECKOUT}: reinstall icl-ft-plugin")
