@@ -1,0 +1,292 @@
+r"""The tasks of lm-evaluation-harness: builders that the YAMLs under ``tasks/`` point at, and ``evaluate``.
+
+A task document is one question, the same in both conditions and without the context::
+
+    {"id": "f0-reversal", "split": "reversal", "question": "glon are",
+     "choices": ["less dangerous than femp.", "more dangerous than femp."], "gold": [0], "label": 0, "chance": 0.5,
+     "inference": "reversed", "depth": 1, "proof": ["f0"], "clusters": {"fact": "f0", ...},
+     "labels": {"gold_word": "less"}, "world": "{\"family\":\"reversal\",\"seed\":0,...}"}
+
+The in-context condition puts the world's documents in front of ``question`` (arXiv 2505.00661, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.task import ConfigurableTask
+
+from icl_ft_plugin import corpus
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.generators import family_of, generate, make_config
+from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+
+logger = logging.getLogger(__name__)
+SEPARATOR = "\n\n"  # between the documents and the question
+
+
+@lru_cache(maxsize=8)
+def _world(key: str) -> KnowledgeSet:
+    spec = json.loads(key)
+    return generate(spec["family"], spec["seed"], spec["config"])
+
+
+@lru_cache(maxsize=8)
+def _context(key: str) -> str:
+    return corpus.context_text(_world(key), json.loads(key)["context_copies"])
+
+
+def build(family: str, split: str, seed: int = 0, context_copies: int = 1, **metadata: Any) -> dict[str, Any]:
+    """Build the documents of one task; lm-eval calls it with the task's ``metadata``.
+
+    Args:
+        family: Dataset family.
+        split: Question split.
+        seed: World seed.
+        context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
+        **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
+            arguments) is left alone, except a name that looks like a misspelt knob.
+
+    Returns:
+        ``{"test": datasets.Dataset}``, one row per question.
+
+    Raises:
+        UsageError: Unknown family or split, a misspelt knob, or a value of the wrong type or out of range.
+    """
+    import datasets
+
+    names = {field.name for field in fields(family_of(family).config)}
+    for name in metadata.keys() - names:
+        if hint := suggest(name, names, cutoff=0.8):
+            raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
+    if type(context_copies) is not int or context_copies < 0:
+        raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
+    knobs = {name: metadata[name] for name in sorted(names & metadata.keys())}
+    make_config(family, knobs)  # the check, before the key is made
+    key = canonical_json({"family": family, "seed": seed, "config": knobs, "context_copies": context_copies})
+    world = _world(key)
+    rows = [row for row in question_rows(world, key) if row["split"] == split]
+    if not rows:
+        raise UsageError(
+            f"{family}: no split {split!r}{suggest(split, world.splits)}; it has {', '.join(world.splits)}"
+        )
+    return {"test": datasets.Dataset.from_list(rows)}
+
+
+def question_rows(world: KnowledgeSet, key: str) -> list[dict[str, Any]]:
+    """Return the world's questions as task documents.
+
+    Args:
+        world: The world.
+        key: Canonical JSON from which ``in_context_prompt`` finds the world again.
+    """
+    return [
+        {
+            "id": q.id,
+            "split": q.split,
+            "question": q.prompt,
+            "choices": list(q.choices),
+            "gold": list(q.gold),
+            "label": q.gold[0],
+            "chance": q.chance,
+            "inference": q.inference,
+            "depth": q.depth,
+            "proof": list(q.proof),
+            "clusters": dict(q.clusters),
+            "labels": dict(q.labels),
+            "world": key,
+        }
+        for q in world.questions
+    ]
+
+
+def in_context_prompt(doc: Mapping[str, Any]) -> str:
+    """Return the in-context prompt of a task document: the world's documents, a blank line, the bare question."""
+    return f"{_context(doc['world'])}{SEPARATOR}{doc['question']}"
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """Score one question by likelihood; its correct choices are a set.
+
+    Args:
+        doc: The task document.
+        results: (sum of log-probabilities in nats, greedy) per choice.
+
+    Returns:
+        ``acc``: 1 if the best-scored choice is correct. ``acc_norm``: the same per character of the choice.
+        ``mass``: softmax probability on the correct choices.
+    """
+    scores = [score for score, _ in results]
+    gold = set(doc["gold"])
+    best = max(scores)
+    weights = [math.exp(score - best) for score in scores]
+    by_character = [score / len(choice) for score, choice in zip(scores, doc["choices"], strict=True)]
+    return {
+        "acc": float(scores.index(best) in gold),
+        "acc_norm": float(by_character.index(max(by_character)) in gold),
+        "mass": sum(weights[i] for i in gold) / sum(weights),
+    }
+
+
+def by_gold_word(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """``process_results`` and the accuracy by the relation word of the answer; NaN off the subset (``nanmean``)."""
+    scored = process_results(doc, results)
+    for word in ("more", "less"):
+        scored[f"acc_{word}"] = scored["acc"] if doc["labels"]["gold_word"] == word else math.nan
+    return scored
+
+
+class InContextTask(ConfigurableTask):  # type: ignore[misc]
+    """A task whose prompt begins with a long shared context.
+
+    It refuses a context that the model's window cannot hold, where lm-eval would cut it with a warning, and keeps
+    the context out of the logged samples, where lm-eval would repeat it once per choice.
+    """
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Build the requests as upstream does, after the check of the window.
+
+        Raises:
+            UsageError: The longest prompt does not fit; the message tells the tokens needed and the knob.
+        """
+        _check_window(self.config.task, self.config.metadata or {}, list(self.test_docs()))
+        super().build_all_requests(**kwargs)
+
+    def apply_filters(self) -> Any:
+        """Filter as upstream does; then shorten the prompts, which were scored by now, for the log."""
+        filtered = super().apply_filters()
+        for instance in self._instances:
+            context = _context(instance.doc["world"])
+            prompt, *rest = instance.arguments
+            note = f"[context: {len(context)} characters, sha256 {content_hash(context)[:16]}]"
+            instance.arguments = (prompt.replace(context, note, 1), *rest)
+        return filtered
+
+
+def _check_window(task: str, metadata: Mapping[str, Any], docs: Sequence[Mapping[str, Any]]) -> None:
+    """Compare the longest in-context prompt with the window of the model that the metadata names."""
+    window_and_tokenizer = _window_and_tokenizer(metadata)
+    if window_and_tokenizer is None:
+        logger.warning("%s: the model is not named in the metadata, so its window is not checked", task)
+        return
+    window, tokenizer = window_and_tokenizer
+    longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
+    text = in_context_prompt(longest) + " " + max(longest["choices"], key=len)
+    needed = len(tokenizer(text)["input_ids"])
+    if needed > window:
+        knobs = "n_facts and the like, or context_copies"
+        raise UsageError(
+            f"{task}: the context and question need {needed} tokens, the window of "
+            f"{metadata.get('pretrained') or metadata.get('model')} is {window}; make the world smaller ({knobs} under "
+            "--metadata) or take a model with a longer window"
+        )
+
+
+def _window_and_tokenizer(metadata: Mapping[str, Any]) -> tuple[int, Any] | None:
+    """Return the window in tokens and the tokenizer of the model named in lm-eval's metadata, or None."""
+    name = metadata.get("pretrained") or metadata.get("model")
+    if not isinstance(name, str):
+        return None
+    return _load_window(
+        name,
+        str(metadata.get("tokenizer") or name),
+        metadata.get("max_length"),
+        metadata.get("gguf_file"),
+        bool(metadata.get("trust_remote_code", False)),
+    )
+
+
+@lru_cache(maxsize=2)
+def _load_window(
+    name: str, tokenizer_name: str, max_length: int | None, gguf_file: str | None, trust_remote_code: bool
+) -> tuple[int, Any] | None:
+    from transformers import AutoConfig, AutoTokenizer
+
+    extra = {"trust_remote_code": trust_remote_code, **({"gguf_file": gguf_file} if gguf_file else {})}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_name, **extra)
+        if max_length:
+            return int(max_length), tokenizer
+        config = AutoConfig.from_pretrained(name, **extra).get_text_config()
+    except (OSError, ValueError) as error:
+        logger.warning("%s: window not checked: %s", name, error)
+        return None
+    for attribute in ("n_positions", "max_position_embeddings", "n_ctx"):  # the order of lm-eval's hf model
+        if window := getattr(config, attribute, None):
+            return int(window), tokenizer
+    return 2048, tokenizer  # what lm-eval falls back to
+
+
+def evaluate(
+    tasks: Sequence[str],
+    *,
+    model: Any = "icl_ft_hf",
+    model_args: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    batch_size: int | str = 1,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
+
+    Args:
+        tasks: Task or group names.
+        model: Name of an lm-eval model, or a loaded ``LM``.
+        model_args: Arguments of the model by name; ignored where ``model`` is loaded.
+        metadata: World seed and generator knobs.
+        output: Folder for lm-eval's ``results_*.json`` and ``samples_*.jsonl``; None writes nothing.
+        batch_size: As in lm-eval.
+        limit: Only the first questions of each task.
+
+    Returns:
+        What ``simple_evaluate`` returns, with ``samples``.
+
+    Raises:
+        UsageError: Unknown task, bad knob, or a context that does not fit the model's window.
+    """
+    import lm_eval
+    import torch
+    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.tasks import TaskManager
+
+    from icl_ft_plugin.paths import tasks_dir
+
+    window = {} if isinstance(model, str) else _window_of_loaded(model)
+    task_metadata = {**(model_args or {}), **window, **(metadata or {})}
+    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=task_metadata)
+    for task in tasks:
+        if task not in manager.all_tasks:
+            raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
+    tracker = EvaluationTracker(output_path=str(output)) if output else None
+    results: dict[str, Any] = lm_eval.simple_evaluate(
+        model=model,
+        model_args=dict(model_args or {}) if isinstance(model, str) else None,
+        tasks=list(tasks),
+        task_manager=manager,
+        batch_size=batch_size,
+        # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        limit=limit,
+        evaluation_tracker=tracker,
+        log_samples=True,
+        bootstrap_iters=0,
+    )
+    if tracker:
+        samples = results["samples"]
+        tracker.save_results_aggregated(results=results, samples=samples)
+        for task, rows in samples.items():
+            tracker.save_results_samples(task_name=task, samples=rows)
+    return results
+
+
+def _window_of_loaded(model: Any) -> dict[str, Any]:
+    """Return the metadata that names a loaded hf model, as its command line would have."""
+    name = getattr(getattr(model, "config", None), "_name_or_path", None)
+    return {"pretrained": name, "max_length": model.max_length} if name else {}
