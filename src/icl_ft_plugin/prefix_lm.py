@@ -1,0 +1,372 @@
+"""``--model icl_ft_hf``: lm-evaluation-harness' ``hf`` model, with every shared stretch of the prompts computed once.
+
+    lm_eval --model icl_ft_hf --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks icl_ft_reversal_icl
+
+It takes all of ``hf``'s arguments and gives the same scores. Three arguments are its own:
+
+    on_overflow=error      a prompt that is longer than the model's window is an error (default: truncate, as hf)
+    pass_tokens=512        most tokens of one forward pass (default: 512 on a CPU, 4096 on an accelerator)
+    pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
+
+What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
+one line in the log. See docs/prefix-sharing.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only, is_full_attention
+from icl_ft_plugin.prefix_check import disagreement
+from icl_ft_plugin.prefix_score import TreeScorer, base_forward_parameters
+from icl_ft_plugin.prefix_tree import build_tree, cut_groups, path_nodes, shared_length, walk
+
+logger = logging.getLogger(__name__)
+
+Request = tuple[tuple[str, str] | None, list[int], list[int]]
+Answer = tuple[float, bool]
+
+
+class PrefixLM(HFLM):  # type: ignore[misc]
+    """HFLM whose scoring and greedy generation share the prompts' common prefixes.
+
+    Args:
+        pretrained: As HFLM.
+        on_overflow: ``truncate`` drops tokens on the left as HFLM does; ``error`` raises UsageError.
+        pass_tokens: Most tokens of one forward pass; None chooses by device.
+        pass_bytes: Most bytes of one pass beside the weights and the cached prefix; None takes a quarter of what is
+            free when scoring starts.
+        min_shared: Requests that share fewer leading tokens take the plain path.
+        **kwargs: As HFLM.
+
+    Attributes:
+        sharing: ``packed``, ``rows`` or ``stock``: the way in use; None before the first request.
+        prefix_stats: Counts of the last scoring call: requests, shared requests, tokens (stock's, the tree's,
+            computed), passes, peak cache bytes.
+
+    Raises:
+        UsageError: ``on_overflow`` is neither value.
+    """
+
+    def __init__(
+        self,
+        pretrained: Any,
+        *,
+        on_overflow: str = "truncate",
+        pass_tokens: int | None = None,
+        pass_bytes: int | None = None,
+        min_shared: int = 8,
+        **kwargs: Any,
+    ) -> None:
+        if on_overflow not in ("truncate", "error"):
+            raise UsageError(
+                f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
+            )
+        super().__init__(pretrained, **kwargs)
+        self.on_overflow = on_overflow
+        self.pass_tokens = int(pass_tokens or (512 if self.device.type == "cpu" else 4096))
+        self.pass_bytes = None if pass_bytes is None else int(pass_bytes)
+        self.min_shared = int(min_shared)
+        self.sharing: str | None = None
+        self.prefix_stats: dict[str, int] = {}
+        self._stem: tuple[list[int], PathCache] | None = None
+        self._detected: int | None = None
+
+    # ------------------------------------------------------------------ scoring
+
+    def _loglikelihood_tokens(
+        self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
+    ) -> list[Answer]:
+        """Score the requests; the order is kept. Rolling windows (``override_bs``) share nothing and run as stock."""
+        if self.on_overflow == "error":
+            for index, (key, context, continuation) in enumerate(requests):
+                self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
+        shared, plain = ([], list(range(len(requests)))) if override_bs else self._split(requests)
+        answers: dict[int, Answer] = {}
+        if shared:
+            found = self._score_shared([requests[i] for i in shared], disable_tqdm)
+            answers.update(zip(shared, found, strict=True))
+        if plain:
+            found = super()._loglikelihood_tokens(
+                [requests[i] for i in plain], disable_tqdm=disable_tqdm, override_bs=override_bs
+            )
+            answers.update(zip(plain, found, strict=True))
+        return [answers[i] for i in range(len(requests))]
+
+    def _inputs(self, request: Request) -> list[int]:
+        """Return the input ids as stock makes them: truncated on the left, without the last token."""
+        _, context, continuation = request
+        return (context + continuation)[-(self.max_length + 1) :][:-1]
+
+    def _split(self, requests: list[Request]) -> tuple[list[int], list[int]]:
+        """Return the indices of the requests that share enough to profit, and of the others."""
+        if len(requests) < 2 or self._way(requests) == "stock":
+            return [], list(range(len(requests)))
+        inputs = [self._inputs(request) for request in requests]
+        root = build_tree([(ids, []) for ids in inputs])
+        least = self.min_shared if self.sharing == "packed" else max(self.min_shared, 32)
+        shared = [i for i, ids in enumerate(inputs) if shared_length(root, ids) >= least]
+        return shared, sorted(set(range(len(requests))) - set(shared))
+
+    def _score_shared(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
+        pairs = [(self._inputs(request), request[2]) for request in requests]
+        root = build_tree(pairs)
+        limit = self._pass_limit(max(len(ids) for ids, _ in pairs))
+        while True:
+            try:
+                return self._run_tree(requests, root, limit, disable_tqdm)
+            except torch.OutOfMemoryError:
+                if limit < 32:
+                    raise
+                limit //= 2
+                logger.warning("out of memory: scoring again with passes of %d tokens", limit)
+                torch.cuda.empty_cache()
+
+    def _run_tree(self, requests: list[Request], root: Any, limit: int, disable_tqdm: bool) -> list[Answer]:
+        sums = [0.0] * len(requests)
+        greedy = [True] * len(requests)
+        open_targets = [len(continuation) for _, _, continuation in requests]
+        bar = tqdm(
+            total=len(requests),
+            disable=disable_tqdm or self.rank != 0,
+            desc="Running loglikelihood requests, prefixes shared",
+        )
+
+        def on_score(who: int, value: float, hit: bool) -> None:
+            sums[who] += value
+            greedy[who] &= hit
+            open_targets[who] -= 1
+            if open_targets[who] == 0:
+                bar.update(1)
+                if requests[who][0] is not None:
+                    self.cache_hook.add_partial("loglikelihood", requests[who][0], (sums[who], greedy[who]))
+
+        scorer = self._scorer()
+        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
+        scorer.run(root, limit=limit, on_score=on_score, max_rows=max_rows, max_bytes=self._bytes_per_pass())
+        bar.close()
+        self.prefix_stats = {
+            "requests": len(requests),
+            "stock_tokens": sum(len(self._inputs(request)) for request in requests),
+            "tree_tokens": root.size,
+            "computed_tokens": scorer.tokens_computed,
+            "passes": scorer.passes,
+            "peak_cache_bytes": scorer.peak_cache_bytes,
+        }
+        return list(zip(sums, greedy, strict=True))
+
+    def _refuse_overflow(self, needed: int, window: int, index: int, text: str | None) -> None:
+        if needed > window:
+            raise UsageError(
+                f"request {index} needs {needed} tokens, and the model's window leaves {window}: "
+                f"{(text or '')[:60]!r}... Use a model with a longer window, a smaller context, or on_overflow=truncate"
+            )
+
+    # ------------------------------------------------------------------ way and limits
+
+    def _scorer(self, packed: bool | None = None) -> TreeScorer:
+        return TreeScorer(
+            self.model,
+            packed=self.sharing == "packed" if packed is None else packed,
+            device=self.device,
+            softmax_dtype=self.softmax_dtype,
+            autocast=self._autocast,
+        )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            device_type=self.device.type,
+            dtype=self.mixed_precision_dtype,
+            enabled=self.mixed_precision_dtype is not None,
+        )
+
+    def _way(self, requests: list[Request]) -> str:
+        """Return the way to share, decided once per model by its kind of cache and a comparison with stock."""
+        if self.sharing is None:
+            reason = self._cannot_share()
+            if reason:
+                logger.info("prefixes are not shared, scoring as hf does: %s", reason)
+                self.sharing = "stock"
+            else:
+                self.sharing = self._checked_way(self._inputs(requests[0]))
+        return self.sharing
+
+    def _cannot_share(self) -> str | None:
+        if self.backend != "causal":
+            return "an encoder-decoder model has no common prefix to cache"
+        if "past_key_values" not in base_forward_parameters(self.model):
+            return f"{type(self.model).__name__} keeps a state instead of a key/value cache"
+        if any(peft.is_prompt_learning for peft in getattr(self.model, "peft_config", {}).values()):
+            return "prompt tuning puts its own prefix in front"
+        if getattr(self.model, "_device_mesh", None) is not None:
+            return "the ranks of a tensor-parallel model must take identical steps"
+        return None
+
+    def _checked_way(self, sample: list[int]) -> str:
+        ways = ["rows"]
+        attention = getattr(self.model.config, "_attn_implementation", None)
+        if (
+            attention in ("sdpa", "eager")
+            and "position_ids" in base_forward_parameters(self.model)
+            and is_full_attention(self.model.config)
+        ):
+            ways = ["packed", "rows"]
+        for way in ways:
+            wrong = disagreement(self._scorer(packed=way == "packed"), self._model_call, sample)
+            if wrong is None:
+                return way
+            logger.warning("sharing prefixes by %s disagrees with hf on this model: %s", way, wrong)
+        logger.warning("prefixes are not shared: scoring as hf does")
+        return "stock"
+
+    def _detect_batch_size(self, requests: Any = None, pos: int = 0) -> int:
+        """As HFLM, but each data-parallel rank for itself, and once for all groups of generation requests.
+
+        HFLM gathers the ranks' sizes; here ranks differ in how many requests take the plain path, and a gather that
+        not all ranks reach would wait forever.
+        """
+        if requests is None and self._detected is not None:
+            return self._detected
+        ranks, self._world_size = self._world_size, 1
+        try:
+            size = int(super()._detect_batch_size(requests, pos))
+        finally:
+            self._world_size = ranks
+        if requests is None:
+            self._detected = size
+        return size
+
+    def _bytes_per_pass(self) -> int:
+        return self.pass_bytes if self.pass_bytes is not None else free_bytes(self.device) // 4
+
+    def _pass_limit(self, depth: int) -> int:
+        """Return how many tokens one pass may have, given the longest request, within the bytes allowed."""
+        free = self._bytes_per_pass()
+        config = self.model.config.get_text_config()
+        width = self.model.dtype.itemsize
+        heads = config.num_attention_heads if config._attn_implementation == "eager" else 1
+        limit = self.pass_tokens
+        while limit > 16:
+            keys = depth + limit
+            logits = 3 * 4 * config.vocab_size
+            mask_and_weights = keys * width * (1 + 2 * heads)
+            if limit * (logits + mask_and_weights) <= free:
+                break
+            limit //= 2
+        return limit
+
+    # ------------------------------------------------------------------ generation
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
+        contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
+        if self.on_overflow == "error":
+            for index, (request, ids) in enumerate(zip(requests, contexts, strict=True)):
+                room = self.max_length - normalize_gen_kwargs(request.args[1], self.max_gen_toks)["max_gen_toks"]
+                self._refuse_overflow(len(ids), room, index, request.args[0])
+        texts: dict[int, str] = {}
+        for stem, members in self._stems(contexts):
+            self._stem = (stem, self._scorer().prefill(stem, limit=self._pass_limit(len(stem))))
+            try:
+                found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
+            finally:
+                self._stem = None
+            texts.update(zip(members, found, strict=True))
+        rest = [i for i in range(len(requests)) if i not in texts]
+        if rest:
+            found = super().generate_until([requests[i] for i in rest], disable_tqdm=disable_tqdm)
+            texts.update(zip(rest, found, strict=True))
+        return [texts[i] for i in range(len(requests))]
+
+    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
+        """Return the stems worth a prefill, each with the indices of the requests that begin with it."""
+        if len(contexts) < 2 or self._way([(None, ids, ids[-1:]) for ids in contexts]) == "stock":
+            return []
+        if not is_attention_only(self.model.config):
+            return []
+        root = build_tree([(ids, []) for ids in contexts])
+        tops = cut_groups(root, 32)
+        group_of = {id(below): number for number, top in enumerate(tops) for below in walk([top])}
+        groups: dict[int, list[int]] = {}
+        for index, ids in enumerate(contexts):
+            last = path_nodes(root, ids)[-1]
+            if id(last) in group_of:
+                groups.setdefault(group_of[id(last)], []).append(index)
+        stems = []
+        for number, members in groups.items():
+            # At least one token must be left to run: its logits choose the first new one.
+            length = min(tops[number].end, min(len(contexts[i]) for i in members) - 1)
+            stems.append((contexts[members[0]][:length], members))
+        return stems
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+        """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
+        mask = generation_kwargs.get("attention_mask")
+        moved = None
+        if self._stem is not None and mask is not None and is_greedy(generation_kwargs, self.model):
+            moved = behind_stem(context, mask, self._stem[0], padded=self.sharing == "packed")
+        if moved is None or self._stem is None:
+            return super()._model_generate(context, max_length, stop, **generation_kwargs)
+        ids, generation_kwargs["attention_mask"] = moved
+        generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
+        out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
+        return torch.cat([context, out[:, context.shape[1] :]], dim=1)
+
+
+def is_greedy(generation_kwargs: dict[str, Any], model: Any) -> bool:
+    """Say whether these arguments choose the likeliest token each time, with the default kind of cache."""
+    if generation_kwargs.get("do_sample") or generation_kwargs.get("temperature"):
+        return False
+    defaults = model.generation_config
+    for name in ("num_beams", "num_return_sequences", "penalty_alpha", "prompt_lookup_num_tokens"):
+        if (generation_kwargs.get(name) or getattr(defaults, name, None) or 1) != 1:
+            return False
+    return not any(
+        generation_kwargs.get(name) or getattr(defaults, name, None)
+        for name in ("cache_implementation", "assistant_model", "past_key_values")
+    )
+
+
+def behind_stem(
+    context: torch.Tensor, mask: torch.Tensor, stem: Sequence[int], *, padded: bool
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Move each row's padding from its left to behind the stem, so that the stem lies in the same columns of all.
+
+    Args:
+        context: Left-padded ids ``[rows, length]``.
+        mask: Their attention mask, 0 on padding.
+        stem: The ids that the cache holds.
+        padded: Whether the model may have padding inside a row; a sliding window counts padding as tokens.
+
+    Returns:
+        The moved ids and mask, or None where a row does not continue the stem.
+    """
+    size = len(stem)
+    head = torch.tensor(list(stem), device=context.device)
+    ids, seen = context.clone(), mask.clone()
+    for row in range(len(context)):
+        pad = int((mask[row] == 0).sum())
+        if (pad and not padded) or context.shape[1] - pad <= size:
+            return None
+        if not torch.equal(context[row, pad : pad + size], head):
+            return None
+        ids[row] = torch.cat([head, context[row, :pad], context[row, pad + size :]])
+        seen[row] = torch.cat([mask[row, pad : pad + size], mask[row, :pad], mask[row, pad + size :]])
+    return ids, seen
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return the free memory of the device, or of the machine for a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
