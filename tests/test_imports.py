@@ -19,7 +19,7 @@ LAYERS = (
     ("logic",),
     ("augment",),
     ("corpus",),
-    ("harness", "recipe", "rows", "ledger", "finetune", "pretrain", "prefix_*"),
+    ("harness", "recipe", "rows", "ledger", "checkpoints", "finetune", "pretrain", "prefix_*"),
     ("study", "study_*"),
     ("report",),
     ("cli", "__main__"),

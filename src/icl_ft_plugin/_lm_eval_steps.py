@@ -54,7 +54,7 @@ def checkout_tasks_spec(name: str) -> ModuleSpec | None:
         return None
     if folder.parent == Path(__file__).resolve().parent:
         return None  # a wheel's: the ordinary finders see it
-    return spec_from_file_location(TASKS_PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    return spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
 
 
 def _add_tasks(module: ModuleType) -> None:
