@@ -150,6 +150,10 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
     the context out of the logged samples, where lm-eval would repeat it once per choice.
     """
 
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Read the YAML as upstream's own task class does, which does not know the key that names a class."""
+        super().__init__(config={key: value for key, value in config.items() if key != "class"})
+
     def build_all_requests(self, **kwargs: Any) -> None:
         """Build the requests as upstream does, after the check of the window.
 
