@@ -280,7 +280,6 @@ def evaluate(
         limit=limit,
         evaluation_tracker=tracker,
         log_samples=True,
-        bootstrap_iters=0,
     )
     if tracker:
         samples = results["samples"]
