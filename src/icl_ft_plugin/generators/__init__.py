@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.generators import reversal, syllogism
+from icl_ft_plugin.generators import celebrity, reversal, syllogism
 from icl_ft_plugin.schema import Document, KnowledgeSet
 
 
@@ -33,6 +33,7 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "reversal": Family(reversal.ReversalConfig, reversal.generate, reversal.oracle),
     "syllogism": Family(syllogism.SyllogismConfig, syllogism.generate, syllogism.oracle),
+    "celebrity": Family(celebrity.CelebrityConfig, celebrity.generate, celebrity.oracle),
 }
 
 
