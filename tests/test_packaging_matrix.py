@@ -28,8 +28,9 @@ NOT_SHARED = ("lm_eval", "__editable__", "icl_ft_plugin", "_icl_ft_plugin")
 
 def call(*command: str | Path, cwd: Path | None = None, **env: str) -> str:
     """Run a command, return what it printed, and show all of it when it fails."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", **env}
-    environment.pop("PYTHONPATH", None)  # or the checkout would be importable without being installed
+    # Without PYTHONPATH, or the checkout would be importable without being installed.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {**inherited, "HF_HUB_OFFLINE": "1", **env}
     result = subprocess.run(
         list(map(str, command)), cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -86,7 +87,7 @@ def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    call(sys.executable, ROOT / "scripts/tiny_checkpoint.py", folder)
+    call(sys.executable, ROOT / "scripts/tiny_checkpoint.py", folder, PYTHONPATH=str(ROOT / "src"))
     return folder
 
 
