@@ -1,0 +1,196 @@
+"""Asks what follows from the documents of the semantic structure: "femp can always" + "bilku." against three others.
+
+Every question is a stem and last words to choose from, the choices stand in the same relation to something else in
+the documents, and none but the answer can be argued for. The distractors nearest to the answer are taken, by how
+often they meet the subject in a document and then by how often they occur at all, so that neither count gives the
+answer away where choices with like counts exist.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from icl_ft_plugin.generators.hierarchy import Claim
+from icl_ft_plugin.generators.semantic_closure import Closure
+from icl_ft_plugin.generators.semantic_documents import Plan
+from icl_ft_plugin.generators.semantic_forms import N_FORMS, last_word, stem
+from icl_ft_plugin.schema import Document, Question
+
+SPLITS = ("rephrase", "reversal", "syllogism", "syllogism_deep", "holdout")
+
+
+class _Item(NamedTuple):
+    """A question before its distractors are drawn."""
+
+    split: str
+    claim: Claim
+    backward: bool
+    form: int
+    inference: str
+    depth: int
+    proof: tuple[str, ...]
+
+
+def ask(
+    plans: list[Plan],
+    holdout: set[str],
+    documents: list[Document],
+    sizes: tuple[int, int],
+    world: str,
+    rng: random.Random,
+) -> list[Question]:
+    """Return the questions, split by split, in random order of facts.
+
+    Args:
+        plans: What the documents state and how.
+        holdout: The held-out categories.
+        documents: The documents; choices are matched by their counts in them.
+        sizes: Most questions per split, and choices per question.
+        world: Cluster id of the world.
+        rng: The world's own generator.
+    """
+    n_questions, n_choices = sizes
+    closure = Closure(plan.claim for plan in plans)
+    splits: dict[str, list[_Item]] = {split: [] for split in SPLITS}
+    for item in [*_stated(plans, holdout, rng), *_concluded(plans, closure, holdout, rng)]:
+        splits[item.split].append(item)
+    choose = _Chooser(plans, holdout, closure, documents, rng)
+    questions = []
+    for split, items in splits.items():
+        asked = 0
+        for item in _spread(items, rng):
+            choices = choose(item, n_choices) if asked < n_questions else []
+            if choices:
+                questions.append(_question(item, choices, f"q-{split}-{asked}", world))
+                asked += 1
+    return questions
+
+
+def _stated(plans: list[Plan], holdout: set[str], rng: random.Random) -> Iterable[_Item]:
+    """Yield the items that need one fact: as stated, and the other way round if it is stated one way only."""
+    for plan in plans:
+        if plan.claim.subject not in holdout:
+            direction = rng.choice(plan.directions)
+            yield _Item("rephrase", plan.claim, direction, plan.reserved, "restated", 0, (plan.id,))
+            if len(plan.directions) == 1:
+                yield _Item("reversal", plan.claim, not direction, plan.reserved, "reversed", 1, (plan.id,))
+
+
+def _concluded(plans: list[Plan], closure: Closure, holdout: set[str], rng: random.Random) -> Iterable[_Item]:
+    """Yield the items that need two or more facts, all of them stated forward."""
+    forward = {plan.claim: plan.id for plan in plans if False in plan.directions}
+    for name in closure.own:
+        for claim, proof in closure.conclusions(name):
+            if all(premise in forward for premise in proof):
+                split = "holdout" if name in holdout else "syllogism" if len(proof) == 2 else "syllogism_deep"
+                inference = "chained" if claim.predicate == "is a" else "inherited"
+                ids = tuple(forward[premise] for premise in proof)
+                yield _Item(split, claim, False, rng.randrange(N_FORMS), inference, len(proof) - 1, ids)
+
+
+def _spread(items: list[_Item], rng: random.Random) -> list[_Item]:
+    """Order items so that each last premise comes once before any comes twice."""
+    rng.shuffle(items)
+    seen: dict[str, int] = {}
+    turns = []
+    for item in items:
+        turns.append(seen.get(item.proof[-1], 0))
+        seen[item.proof[-1]] = turns[-1] + 1
+    return [item for _, item in sorted(zip(turns, items, strict=True), key=lambda pair: pair[0])]
+
+
+class _Chooser:
+    """Draws the choices of an item; the answer is among them, its place random."""
+
+    def __init__(
+        self, plans: list[Plan], holdout: set[str], closure: Closure, documents: list[Document], rng: random.Random
+    ) -> None:
+        self._closure = closure
+        self._rng = rng
+        self._words: dict[tuple[str, ...], list[str]] = {}
+        claims = [plan.claim for plan in plans if plan.claim.subject not in holdout]
+        for key in (_last_role, _first_role):
+            for claim in claims:
+                for role in key(claim):
+                    self._words.setdefault(role, []).append(claim.value if key is _last_role else claim.subject)
+        self._words = {role: list(dict.fromkeys(words)) for role, words in self._words.items()}
+        # One bit per document in which a word occurs.
+        words_of = {plan.id: plan.claim.arguments for plan in plans}
+        self._bits: dict[str, int] = {}
+        members: dict[str, set[int]] = {}
+        for i, document in enumerate(documents):
+            for fact in document.facts:
+                for word in words_of[fact]:
+                    members.setdefault(word, set()).add(i)
+        for word, where in members.items():
+            bits = bytearray(len(documents) // 8 + 1)
+            for i in where:
+                bits[i >> 3] |= 1 << (i & 7)
+            self._bits[word] = int.from_bytes(bits, "little")
+
+    def __call__(self, item: _Item, n: int) -> list[str]:
+        """Return ``n`` choices, or none if the world has too few distractors for this item."""
+        claim, backward = item.claim, item.backward
+        answer = last_word(claim, backward)
+        roles = _first_role(claim) if backward else _last_role(claim)
+        asked = claim.value if backward else claim.subject
+        meets, count = self._counts(asked, answer)
+        choices: list[str] = []
+        for role in roles:
+            candidates = [w for w in self._words[role] if w not in choices and self._false(claim, backward, w)]
+            self._rng.shuffle(candidates)
+            keyed = [(abs(a - meets), abs(b - count), w) for w in candidates for a, b in [self._counts(asked, w)]]
+            keyed.sort(key=lambda key: key[:2])
+            choices += [word for _, _, word in keyed[: n - 1 - len(choices)]]
+        if len(choices) < n - 1:
+            return []
+        choices.insert(self._rng.randrange(n), answer)
+        return choices
+
+    def _counts(self, asked: str, word: str) -> tuple[int, int]:
+        bits = self._bits.get(word, 0)
+        return (bits & self._bits.get(asked, 0)).bit_count(), bits.bit_count()
+
+    def _false(self, claim: Claim, backward: bool, word: str) -> bool:
+        arguments = (word, *claim.arguments[1:]) if backward else (*claim.arguments[:-1], word)
+        other = Claim(claim.predicate, arguments)
+        # A category above a holder ("animals" for "can fly") is arguable whichever way the question is put.
+        return word not in claim.arguments and not self._closure.arguable(other)
+
+
+def _last_role(claim: Claim) -> list[tuple[str, ...]]:
+    """Return the places a value can come from: the same verb first, then any relation."""
+    if claim.predicate == "do":
+        return [("last", claim.arguments[1]), ("last", "do")]
+    return [("last", claim.predicate)]
+
+
+def _first_role(claim: Claim) -> list[tuple[str, ...]]:
+    """Return the places a category can come from: the same verb first, then any relation, then anything."""
+    if claim.predicate == "do":
+        return [("first", claim.arguments[1]), ("first", "do"), ("first", "is a")]
+    return [("first", claim.predicate), ("first", "is a")]
+
+
+def _question(item: _Item, choices: list[str], id_: str, world: str) -> Question:
+    claim, answer = item.claim, last_word(item.claim, item.backward)
+    kind = "relation" if claim.predicate == "do" else "is-a" if claim.predicate == "is a" else "property"
+    return Question(
+        id=id_,
+        split=item.split,
+        prompt=stem(claim, item.backward, item.form),
+        choices=tuple(f"{choice}." for choice in choices),
+        gold=(choices.index(answer),),
+        inference=item.inference,
+        depth=item.depth,
+        proof=item.proof,
+        clusters={
+            "fact": item.proof[-1],
+            "entity": claim.subject,
+            "template": f"{claim.predicate}-{'backward' if item.backward else 'forward'}-{item.form}",
+            "world": world,
+        },
+        labels={"kind": kind, "asked": "backward" if item.backward else "forward", "premises": str(len(item.proof))},
+    )
