@@ -1,0 +1,131 @@
+r"""The embedded model's pretraining text: small worlds of fresh words, first stated, then used.
+
+An episode is a list of (text, weight) segments. A world of two simple reversals gives, for instance::
+
+    ("Did you know that drulk are more famous than fesk?\nIn general, bonx are less common than wild.", 0.2)
+    ("\n\nfesk are", 0.1) (" less famous than drulk.", 1.0)
+    ("\n\nbonx are less common than", 0.1) (" wild.", 1.0)
+
+so the prompt shapes are those of the tasks: documents, a blank line, a bare question. Words are the pool's
+pretraining share, drawn anew for every episode, so that nothing can be memorized and everything must be inferred
+from the text before. Another kind of episode shows the augmentation format: a text, then what follows from it, with
+or without other documents before it (arXiv 2505.00661, section 4).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from icl_ft_plugin import corpus
+from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.schema import Document, KnowledgeSet
+
+Segment = tuple[str, float]
+TEXT_MARK = "Text:"
+INFERENCE_MARK = "Follows:"
+
+
+def episode(rng: random.Random, mixture: Mapping[str, float], room: int, weights: Mapping[str, float]) -> list[Segment]:
+    """Return one episode of at most about ``room`` tokens.
+
+    Args:
+        rng: Source of all randomness.
+        mixture: Relative frequency by family.
+        room: Tokens left in the training row; sizes are drawn so that the episode nearly always fits.
+        weights: Loss weight of ``"document"``, ``"question"`` (stems) and ``"answer"`` tokens.
+
+    Returns:
+        Segments in order; their texts concatenated are the episode.
+    """
+    family = rng.choices(list(mixture), weights=list(mixture.values()))[0]
+    # Half of the episodes fill the room, the others are of any size, small ones as likely as large ones.
+    share = 0.9 if rng.random() < 0.5 else 0.9 * (64 / room) ** rng.random() if room > 64 else 0.9
+    world = generate(family, rng.randrange(2**32), {**_KNOBS[family](rng, int(room * share)), "share": "pretraining"})
+    if rng.random() < AUGMENTATION_SHARE:
+        return _augmentation(world, rng, int(room * share), weights)
+    return _reading(world, rng, int(room * share), weights)
+
+
+AUGMENTATION_SHARE = 0.15
+
+
+def _reading(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
+    """Documents, then as many of the world's questions as fit, each with a correct answer."""
+    text = corpus.context_text(world, rng.choice((1, 1, 1, 2)))
+    segments = [(text, weights["document"])]
+    left = budget - tokens(text)
+    questions = list(world.questions)
+    rng.shuffle(questions)
+    for number, question in enumerate(questions):
+        answer = " " + question.choices[rng.choice(question.gold)]
+        left -= tokens(question.prompt) + tokens(answer)
+        if left < 0 and number > 1:
+            break
+        segments.append((f"\n\n{question.prompt}", weights["question"]))
+        segments.append((answer, weights["answer"]))
+    return segments
+
+
+def _augmentation(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
+    """Show what follows from one text: alone (local) or together with the documents before it (global)."""
+    inferred = defaultdict(list)
+    for document in FAMILIES[world.family].oracle(world):
+        for fact in document.facts:
+            inferred[fact].append(document)
+    segments: list[Segment] = []
+    left = budget
+    alone = rng.random() < 0.5
+    if not alone:
+        text = corpus.context_text(world)
+        segments.append((text + "\n\n", weights["document"]))
+        left -= tokens(text)
+    for number, document in enumerate(rng.sample(world.documents, len(world.documents))):
+        statements = _inferences(document, inferred, alone)
+        if not statements:
+            continue
+        prompt, lines = augmentation_prompt(document.text), rng.sample(statements, min(len(statements), 4))
+        left -= tokens(prompt) + sum(tokens(line) + 2 for line in lines)
+        if left < 0 and number > 1:
+            break
+        weight = weights["document"] if alone else weights["question"]
+        segments.append((prompt, weight))
+        segments.append((f" {lines[0]}", weights["answer"]))
+        segments.extend((f"\n{INFERENCE_MARK} {line}", weights["answer"]) for line in lines[1:])
+        segments.append(("\n\n", weights["answer"]))
+    return segments
+
+
+def augmentation_prompt(text: str) -> str:
+    """Return the prompt that asks the embedded model for what follows from a text."""
+    return f"{TEXT_MARK} {text}\n{INFERENCE_MARK}"
+
+
+def _inferences(document: Document, inferred: Mapping[str, Sequence[Document]], alone: bool) -> list[str]:
+    """Return the texts that rules infer with the document's facts; alone, only those that need no other fact."""
+    own = set(document.facts)
+    found = (other for fact in document.facts for other in inferred[fact])
+    return sorted({other.text for other in found if not alone or own.issuperset(other.facts)})
+
+
+def tokens(text: str) -> int:
+    """Return a cautious estimate of the text's length in the embedded model's tokens."""
+    return len(text) * 2 // 5 + 1
+
+
+def _reversal(rng: random.Random, budget: int) -> dict[str, Any]:
+    # About 25 tokens a document, and as much again for its questions.
+    n = min(max(2, budget // rng.choice((30, 60))), 128)
+    return {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
+
+
+def _syllogism(rng: random.Random, budget: int) -> dict[str, Any]:
+    return {"n_documents": min(max(1, budget // rng.choice((50, 80))), 72)}
+
+
+_KNOBS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
+    "reversal": _reversal,
+    "syllogism": _syllogism,
+}
