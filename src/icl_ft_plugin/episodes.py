@@ -116,8 +116,7 @@ def tokens(text: str) -> int:
 
 
 def _reversal(rng: random.Random, budget: int) -> dict[str, Any]:
-    # About 25 tokens a document, and as much again for its questions.
-    n = min(max(2, budget // rng.choice((30, 60))), 128)
+    n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
     return {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
 
 
@@ -125,7 +124,31 @@ def _syllogism(rng: random.Random, budget: int) -> dict[str, Any]:
     return {"n_documents": min(max(1, budget // rng.choice((50, 80))), 72)}
 
 
+def _celebrity(rng: random.Random, budget: int) -> dict[str, Any]:
+    people = min(max(2, budget // rng.choice((35, 70))), 120)  # about 22 tokens a document
+    first, both = rng.randint(0, people), rng.randint(0, people) // 2
+    sizes = {"n_name_first": first, "n_description_first": people - first, "n_both": both}
+    return {**sizes, "n_phrasings": rng.choice((1, 1, 3)), "n_questions": 1, "n_choices": 2}
+
+
+def _semantic(rng: random.Random, budget: int) -> dict[str, Any]:
+    documents = max(1, budget // rng.choice((180, 260)))  # about 100 tokens a document of 3 to 14 sentences
+    categories = min(max(4, 3 + documents * 2), 40)
+    return {
+        "n_categories": categories,
+        "n_documents": documents,
+        "min_sentences": 3,
+        "max_sentences": 14,
+        "n_questions": 8,
+        "n_holdout": min(1 + categories // 10, categories // 4),
+        "max_properties": rng.choice((2, 3, 4)),
+        "n_choices": 2,
+    }
+
+
 _KNOBS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
     "reversal": _reversal,
     "syllogism": _syllogism,
+    "celebrity": _celebrity,
+    "semantic": _semantic,
 }

@@ -153,6 +153,13 @@ def names(kind: str, share: str) -> tuple[str, ...]:
     return tuple(name for name in text.split() if share_of(name) == share)
 
 
+@cache
+def titles(share: str) -> tuple[str, ...]:
+    """Return the titles of works whose two words are both of one share."""
+    seconds = [word for word in data.TITLE_SECOND if share_of(word) == share]
+    return tuple(f"{first} {second}" for first in data.TITLE_FIRST if share_of(first) == share for second in seconds)
+
+
 def _draw_people(config: CelebrityConfig, rng: random.Random) -> list[Person]:
     """Draw all people, in an order that mixes the sets; no first name, last name or title is drawn twice."""
     groups = (
@@ -164,17 +171,11 @@ def _draw_people(config: CelebrityConfig, rng: random.Random) -> list[Person]:
     firsts, lasts = (names(kind, config.share) for kind in ("first", "last"))
     if not firsts:
         raise UsageError(f"celebrity: share={config.share!r} is not one of evaluation, pretraining")
-    titles = [
-        f"{first} {second}"
-        for first in data.TITLE_FIRST
-        for second in data.TITLE_SECOND
-        if share_of(first) == share_of(second) == config.share
-    ]
     drawn = zip(
         groups,
         rng.sample(firsts, len(groups)),
         rng.sample(lasts, len(groups)),
-        rng.sample(titles, len(groups)),
+        rng.sample(titles(config.share), len(groups)),
         strict=True,
     )
     return [
