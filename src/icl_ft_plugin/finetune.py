@@ -1,0 +1,266 @@
+"""Finetune a model on training rows by TRL's ``SFTTrainer``, into a plain checkpoint with a ledger beside it.
+
+For example::
+
+    train(model="smollm2-135m", rows=[{"text": "Did you know that femp are more dangerous than glon?"}, ...],
+          recipe=recipe.load(Path("recipes/reversal/full.yaml")), output=Path("runs/ft"), seed=0)
+
+writes ``runs/ft/{config.json, model.safetensors, tokenizer.json, ledger.json, ...}``, which ``lm_eval --model hf`` loads
+(arXiv 2505.00661, finetuning conditions). The weights are those of ``trl sft --config`` on the same rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# TRL reports each trainer that is made unless this is set before huggingface_hub is imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import datasets
+import torch
+import transformers
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from trl import SFTTrainer, get_peft_config
+
+from icl_ft_plugin import checkpoints, run_folder
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.finetune_checks import check_finite, check_lengths, check_model, load_tokenizer
+from icl_ft_plugin.ledger import Ledger
+from icl_ft_plugin.recipe import Recipe, parse
+from icl_ft_plugin.recipe_keys import checked, known_keys
+from icl_ft_plugin.rows import check_rows
+from icl_ft_plugin.schema import content_hash
+
+LIBRARIES = ("icl-ft-plugin", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+
+
+def train(
+    *,
+    model: str | PreTrainedModel,
+    rows: Sequence[Mapping[str, str]],
+    recipe: Recipe,
+    output: Path,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    seed: int | None = None,
+    max_steps: int | None = None,
+) -> Ledger:
+    """Finetune a model; ``output`` appears by a rename when all of it is written.
+
+    A run whose recipe saves checkpoints (``save_strategy``, ``save_steps``) and that was killed goes on from the
+    newest complete one when it is called again with the same arguments, to bitwise the same weights.
+
+    Args:
+        model: A checkpoint folder or hub name; or a model, which is trained in place.
+        rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion).
+        recipe: What ``recipe.load`` returned.
+        output: Folder to make; the parent folders are made too.
+        tokenizer: The tokenizer; None loads that of ``model``.
+        seed: Replaces the recipe's ``seed`` (initialization of adapters, dropout, order of rows).
+        max_steps: Replaces the recipe's ``max_steps``, so that arms are matched in gradient steps.
+
+    Returns:
+        The ledger, also written to ``output / "ledger.json"``.
+
+    Raises:
+        UsageError: The rows, the recipe, the model or the output cannot be used; nothing is left at ``output``.
+    """
+    mask = check_rows(rows)
+    output = Path(output)
+    with _quiet():
+        args, peft_config = _arguments(recipe, mask, run_folder.checkpoints_of(output), seed, max_steps)
+        # TRL's own script passes the model's options this way; they are for a model that is loaded here.
+        args.model_init_kwargs = args.model_init_kwargs if isinstance(model, str) else None
+        tokenizer = tokenizer or load_tokenizer(model)
+        check_lengths(rows, tokenizer, args, recipe)
+        with run_folder.writing(output):
+            trainer = _make_trainer(model, tokenizer, rows, args, peft_config)
+            check_model(trainer, tokenizer, args, recipe)
+            identity = _identity(model, trainer, rows, recipe, mask)
+            run_folder.claim(output, identity)
+            meter = _run(trainer, run_folder.checkpoints_of(output))
+            check_finite(trainer.model, recipe)
+            ledger = _ledger(trainer, meter.progress, identity, recipe, len(rows))
+            run_folder.publish(output, lambda final: _save(trainer, ledger, final))
+    return ledger
+
+
+def _arguments(recipe: Recipe, mask: str, folder: Path, seed: int | None, max_steps: int | None) -> tuple[Any, Any]:
+    """Return the run's SFTConfig and LoRA config (None: all parameters are trained)."""
+    forced: dict[str, Any] = {"output_dir": str(folder), "dataloader_pin_memory": torch.cuda.is_available()}
+    given = {"seed": seed, "max_steps": max_steps}
+    keys = known_keys()
+    forced |= {key: checked(key, value, keys, "train") for key, value in given.items() if value is not None}
+    if not {"save_strategy", "save_steps"} & set(recipe.values):
+        forced["save_strategy"] = "no"
+    if recipe.values.get("completion_only_loss") and mask != "completion":
+        raise UsageError(
+            f"{recipe.path}: completion_only_loss: true needs rows of prompt and completion; these rows hold text alone"
+        )
+    _, args, model_args, _ = parse(recipe, **forced)
+    args.model_init_kwargs = {
+        "revision": model_args.model_revision,
+        "attn_implementation": model_args.attn_implementation,
+        "dtype": model_args.dtype,
+        **(args.model_init_kwargs or {}),
+    }
+    return args, get_peft_config(model_args)
+
+
+def _make_trainer(
+    model: str | PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Mapping[str, str]],
+    args: Any,
+    peft_config: Any,
+) -> Any:
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=args,
+            train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]),
+            processing_class=tokenizer,
+            peft_config=peft_config,
+        )
+    except OSError as error:
+        # What is written at this point is one empty folder: the error comes from reading the model.
+        raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
+    if args.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)  # what takes the place of the bar: a dict printed per log
+    return trainer
+
+
+def _identity(
+    model: str | PreTrainedModel, trainer: Any, rows: Sequence[Mapping[str, str]], recipe: Recipe, mask: str
+) -> dict[str, Any]:
+    """Return everything that decides the final weights, as plain JSON values."""
+    args = trainer.args
+    digests = sorted(
+        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
+        for name, parameter in trainer.model.named_parameters()
+        if "lora_" not in name  # initialized by the seed
+    )
+    device = args.device.type
+    return {
+        "model": model if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
+        "model_sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "corpus_sha256": content_hash([dict(row) for row in rows]),
+        "recipe": recipe.path.name,
+        "recipe_sha256": recipe.sha256,
+        "overrides": dict(recipe.overrides),
+        "loss_mask": "full" if args.completion_only_loss is False else mask,
+        "max_steps": args.max_steps,
+        "seeds": {"seed": args.seed, "data_seed": args.seed if args.data_seed is None else args.data_seed},
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+class _Meter(TrainerCallback):  # type: ignore[misc]
+    """Counts tokens and seconds, and marks each checkpoint complete with the counts up to it."""
+
+    def __init__(self, begun: checkpoints.Progress, folder: Path) -> None:
+        self.progress = begun
+        self._begun = begun
+        self._folder = folder
+        self._start = time.perf_counter()
+        self._tokens = begun.tokens
+        self._targets = begun.target_tokens
+
+    def count(self, module: torch.nn.Module, args: tuple[Any, ...], inputs: Mapping[str, Any]) -> None:
+        """Forward pre-hook: add up one batch."""
+        if module.training and "labels" in inputs:
+            mask = inputs.get("attention_mask")
+            self._tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum())
+            # The first token of a row is predicted from nothing; packed rows carry the ignore index there.
+            self._targets += int((inputs["labels"][:, 1:] != -100).sum())
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Bring the progress up to this step."""
+        seconds = self._begun.seconds + time.perf_counter() - self._start
+        self.progress = checkpoints.Progress(
+            state.global_step, self._tokens, self._targets, seconds, self._begun.resumed_at
+        )
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the checkpoint that has just been written."""
+        checkpoints.mark_complete(self._folder / f"checkpoint-{state.global_step}", self.progress)
+
+
+def _run(trainer: Any, folder: Path) -> _Meter:
+    """Train, from the newest complete checkpoint if there is one."""
+    checkpoint, begun = checkpoints.newest_complete(folder)
+    if checkpoint is not None:
+        begun = checkpoints.Progress(
+            begun.step, begun.tokens, begun.target_tokens, begun.seconds, (*begun.resumed_at, begun.step)
+        )
+    meter = _Meter(begun, folder)
+    trainer.add_callback(meter)
+    hook = trainer.model.register_forward_pre_hook(meter.count, with_kwargs=True)
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    finally:
+        hook.remove()
+    return meter
+
+
+def _ledger(
+    trainer: Any, progress: checkpoints.Progress, identity: Mapping[str, Any], recipe: Recipe, n_rows: int
+) -> Ledger:
+    # train_loss is wrong after a resume; the log survives it.
+    losses = [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    known = {key: value for key, value in identity.items() if key != "max_steps"}
+    return Ledger(
+        **known,
+        rows=n_rows,
+        steps=trainer.state.global_step,
+        batch_size=trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps * trainer.args.world_size,
+        epochs=round(float(trainer.state.epoch), 4),
+        tokens=progress.tokens,
+        target_tokens=progress.target_tokens,
+        trained_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        seconds=round(progress.seconds, 3),
+        tokens_per_second=round(progress.tokens / progress.seconds, 1),
+        losses=tuple(losses),
+        resumed_at=progress.resumed_at,
+    )
+
+
+def _save(trainer: Any, ledger: Ledger, folder: Path) -> None:
+    trainer.save_model(str(folder))
+    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
+    ledger.write(folder)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the libraries' bars for loading, mapping and saving, and two warnings that do not apply."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled(), not datasets.are_progress_bars_disabled()
+    logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*deprecated")
+            yield
+    finally:
+        if shown[0]:
+            logging.enable_progress_bar()
+        if shown[1]:
+            datasets.enable_progress_bars()
