@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.generators import celebrity, reversal, semantic, semantic_oracle, syllogism
+from icl_ft_plugin.generators import celebrity, process, process_oracle, reversal, semantic, semantic_oracle, syllogism
 from icl_ft_plugin.schema import Document, KnowledgeSet
 
 
@@ -35,6 +35,7 @@ FAMILIES: dict[str, Family] = {
     "syllogism": Family(syllogism.SyllogismConfig, syllogism.generate, syllogism.oracle),
     "celebrity": Family(celebrity.CelebrityConfig, celebrity.generate, celebrity.oracle),
     "semantic": Family(semantic.SemanticConfig, semantic.generate, semantic_oracle.oracle),
+    "process": Family(process.ProcessConfig, process.generate, process_oracle.oracle),
 }
 
 
