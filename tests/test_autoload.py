@@ -48,6 +48,7 @@ def stand_in(folder: Path, manager: str = MANAGER, registry: str = REGISTRY) -> 
         "api/__init__.py": "",
         "api/registry.py": registry,
         "models/__init__.py": MODELS,
+        "utils.py": "",
         "__init__.py": "",
     }
     for name, text in files.items():
@@ -136,6 +137,21 @@ def test_registers_no_model_where_lm_eval_loads_model_plugins(tmp_path: Path) ->
         print(*model_registry)
     """
     assert printed(code, stand_in(tmp_path, registry=later), SRC) == ["hf"]
+
+
+def test_a_yaml_may_name_our_functions_where_lm_eval_looks_beside_the_yaml_only(tmp_path: Path) -> None:
+    """lm-eval 0.4.11."""
+    stand_in(tmp_path)
+    (tmp_path / "lm_eval/utils.py").write_text("def import_function(loader, node, yaml_path):\n    return yaml_path\n")
+    code = """
+        import lm_eval.tasks
+        from lm_eval.utils import import_function
+        class Loader:
+            construct_scalar = str
+        print(import_function(Loader, "utils.prompt", yaml_path="beside"))
+        print(import_function(Loader, "icl_ft_plugin.errors.suggest", yaml_path="beside").__qualname__)
+    """
+    assert printed(code, tmp_path, SRC) == ["beside", "suggest"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ class Environment:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shared")
+    folder = tmp_path_factory.mktemp("shared") / "site-packages"  # dill pickles what lies elsewhere by value
+    folder.mkdir()
     for entry in Path(str(importlib.metadata.distribution("torch").locate_file(""))).iterdir():
         if entry.suffix != ".pth" and not entry.name.startswith(NOT_SHARED):
             (folder / entry.name).symlink_to(entry)
@@ -111,7 +112,7 @@ from lm_eval.tasks import TaskManager
 manager = TaskManager(include_defaults=False)
 assert not manager.all_tasks, manager.all_tasks
 for model, args in (("dummy", ""), ("icl_ft_hf", "pretrained={checkpoint}")):
-    results = lm_eval.simple_evaluate(model=model, model_args=args, tasks=["icl_ft_reversal"], limit=2)
+    results = lm_eval.simple_evaluate(model=model, model_args=args, tasks=["icl_ft_reversal"], limit=2, device="cpu")
     assert results["results"].keys() >= {tasks!r}, results["results"].keys()
     print("evaluated", model)
 """

@@ -8,6 +8,7 @@ stands down. A step may warn, never fail: lm-eval must go on working, if need be
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import os
 import sys
@@ -58,6 +59,10 @@ def checkout_tasks_spec(name: str) -> ModuleSpec | None:
 
 
 def _add_tasks(module: ModuleType) -> None:
+    from lm_eval import utils
+
+    if hasattr(utils, "import_function"):
+        utils.import_function = _importing_our_functions(utils.import_function)
     manager = module.TaskManager
     if hasattr(sys.modules[manager.__module__], "discover_plugin_task_paths"):
         return
@@ -86,6 +91,22 @@ def with_ours(ours: str, theirs: Any) -> list[Any]:
     paths = [] if theirs is None else list(theirs) if isinstance(theirs, list | tuple) else [theirs]
     given = any(os.path.realpath(path) == os.path.realpath(ours) for path in paths)
     return paths if given else [ours, *paths]
+
+
+def _importing_our_functions(original: Any) -> Any:
+    """Let a YAML's ``!function icl_ft_plugin.x.y`` name a function of ours, as it may from lm-eval 0.4.12 on.
+
+    0.4.11 takes every ``!function`` for one in a file beside the YAML.
+    """
+
+    @functools.wraps(original)
+    def import_function(loader: Any, node: Any, yaml_path: Path) -> Any:
+        module, _, name = loader.construct_scalar(node).rpartition(".")
+        if module.startswith("icl_ft_plugin."):
+            return getattr(importlib.import_module(module), name)
+        return original(loader, node, yaml_path)
+
+    return import_function
 
 
 def _add_model(module: ModuleType) -> None:
