@@ -21,6 +21,11 @@ CHECKERS: dict[str, Callable[[KnowledgeSet], list[str]]] = {
     "syllogism": logic_syllogism.check,
     "celebrity": logic_celebrity.check,
 }
+ANSWERS: dict[str, Callable[[KnowledgeSet], dict[str, frozenset[int]]]] = {
+    "reversal": logic_reversal.answers,
+    "syllogism": logic_syllogism.answers,
+    "celebrity": logic_celebrity.answers,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
         yield f"choices are repeated, or all are right: {q.choices}"
     if not q.prompt.strip() or q.prompt != q.prompt.rstrip() or any(c != c.strip() or not c for c in q.choices):
         yield f"the prompt ends, or a choice begins or ends, in a space: {q.prompt!r}, {q.choices}"
-    if not CLUSTERS <= set(q.clusters):
+    if not set(q.clusters) >= CLUSTERS:
         yield f"cluster ids are missing: {sorted(CLUSTERS - set(q.clusters))}"
     if not q.proof or not set(q.proof) <= facts:
         yield f"the proof {q.proof} is empty or names an unknown fact"
