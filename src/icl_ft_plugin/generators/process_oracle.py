@@ -46,8 +46,8 @@ def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
     shape = Shape(config.levels, config.max_coefficient, config.max_exponent)
     rules = rules_of(world.facts)
     stated = {fact.id for fact in world.facts}
-= {read(f"{question.prompt} 0.")[0][1] for question in world.questions}= {node for document in world.documents for _, node, _ in read(document.text)}
-= {read(f"{question.prompt} 0.")[0][1] for question in world.questions}|= {read(f"{question.prompt} 0.")[0][1] for question in world.questions}
+    seen = {node for document in world.documents for _, node, _ in read(document.text)}
+    seen |= {read(f"{question.prompt} 0.")[0][1] for question in world.questions}
     pairs = universe(shape)
     turns = cycle(rng.sample(pairs, len(pairs)))
     documents = []

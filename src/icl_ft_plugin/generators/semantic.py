@@ -13,14 +13,15 @@ stated (holdout). The world is closed: what does not follow is false.
 
 OURS: the direction in which each fact is stated is fixed per fact. Some facts are only stated forward ("femp can
 bilku"), some only backward, the rest in both; reversals are asked of the first two kinds, and chains use facts that
-are stated forward. So an item needs the inference that its split names and no other.
+are stated forward. So an item needs the inference that its split names and no other. A claim in one direction is one fact:
+"f7-forward" and "f7-backward" say the same, and a subsample of the documents keeps both.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import hierarchy
@@ -110,12 +111,13 @@ def generate(config: SemanticConfig, seed: int) -> KnowledgeSet:
     documents = write_documents(names, plans, config.n_documents, (config.min_sentences, config.max_sentences), rng)
     # What no document states is no fact of this world (a few documents cannot hold a large hierarchy).
     stated = {fact for document in documents for fact in document.facts}
-    plans = [plan for plan in plans if plan.id in stated]
+    plans = [replace(p, directions=tuple(d for d in p.directions if p.fact(d) in stated)) for p in plans]
+    plans = [plan for plan in plans if plan.directions]
     return KnowledgeSet(
         family="semantic",
         config=asdict(config),
         seed=seed,
-        facts=tuple(Fact(p.id, *p.claim, statement(p.claim, False, 0) + ".") for p in plans),
+        facts=tuple(Fact(p.fact(d), *p.claim, statement(p.claim, d, 0) + ".") for p in plans for d in p.directions),
         documents=tuple(documents),
         questions=tuple(
             ask(plans, holdout, documents, (config.n_questions, config.n_choices), f"semantic-{seed}", rng)

@@ -22,7 +22,7 @@ class Plan:
     """How one claim is stated.
 
     Attributes:
-        id: Id of the fact.
+        id: Id of the claim.
         claim: What is stated.
         directions: The directions in which documents state it (True: backward).
         reserved: The form that documents never use for it: questions do.
@@ -32,6 +32,10 @@ class Plan:
     claim: Claim
     directions: tuple[bool, ...]
     reserved: int
+
+    def fact(self, backward: bool) -> str:
+        """Return the id of the fact that states the claim in one direction."""
+        return f"{self.id}-{'backward' if backward else 'forward'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def write_documents(
     """
     statements = [
         Statement(
-            plan.id,
+            plan.fact(backward),
             plan.claim.subject,
             tuple(
                 (stem(plan.claim, backward, form), last_word(plan.claim, backward))

@@ -27,6 +27,7 @@ def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
         the other documents, one of style ``"chain"``; all chains together state every conclusion at least once.
     """
     rng = random.Random(f"semantic-oracle-{world.seed}")
+    # Of the two facts that state a claim in either direction, any will do as a premise.
     claims = {Claim(fact.predicate, fact.arguments): fact.id for fact in world.facts}
     parser = Parser(claims)
     chains = _Chains(world, claims)
@@ -47,26 +48,30 @@ def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
 
 
 class _Chains:
-    """Deals the conclusions that each fact has a part in out over the documents that state the fact."""
+    """Deals the conclusions that each claim has a part in out over the documents that state it."""
 
     def __init__(self, world: KnowledgeSet, claims: dict[Claim, str]) -> None:
         closure = Closure(claims)
-        self._parts: dict[str, list[tuple[Claim, tuple[str, ...]]]] = {}
+        self._parts: dict[Claim, list[tuple[Claim, tuple[str, ...]]]] = {}
         for name in closure.own:
             for claim, proof in closure.conclusions(name):
                 facts = tuple(claims[premise] for premise in proof)
-                for fact in facts:
-                    self._parts.setdefault(fact, []).append((claim, facts))
-        self._mentions = Counter(fact for document in world.documents for fact in document.facts)
-        self._turn: Counter[str] = Counter()
+                for premise in proof:
+                    self._parts.setdefault(premise, []).append((claim, facts))
+        self._claims = {fact.id: Claim(fact.predicate, fact.arguments) for fact in world.facts}
+        self._mentions = Counter(claim for document in world.documents for claim in self._stated(document))
+        self._turn: Counter[Claim] = Counter()
 
     def of(self, document: Document) -> list[tuple[Claim, tuple[str, ...]]]:
-        """Return the next conclusions of each fact of the document, with the facts they follow from."""
+        """Return the next conclusions of each claim of the document, with the facts they follow from."""
         dealt: dict[Claim, tuple[str, ...]] = {}
-        for fact in document.facts:
-            parts = self._parts.get(fact, [])
-            share = -(-len(parts) // self._mentions[fact])
-            start = self._turn[fact] * share
-            self._turn[fact] += 1
+        for claim in self._stated(document):
+            parts = self._parts.get(claim, [])
+            share = -(-len(parts) // self._mentions[claim])
+            start = self._turn[claim] * share
+            self._turn[claim] += 1
             dealt.update(parts[start : start + share])
         return list(dealt.items())
+
+    def _stated(self, document: Document) -> list[Claim]:
+        return list(dict.fromkeys(self._claims[fact] for fact in document.facts))

@@ -73,14 +73,16 @@ def _stated(plans: list[Plan], holdout: set[str], rng: random.Random) -> Iterabl
     for plan in plans:
         if plan.claim.subject not in holdout:
             direction = rng.choice(plan.directions)
-            yield _Item("rephrase", plan.claim, direction, plan.reserved, "restated", 0, (plan.id,))
+            yield _Item("rephrase", plan.claim, direction, plan.reserved, "restated", 0, (plan.fact(direction),))
             if len(plan.directions) == 1:
-                yield _Item("reversal", plan.claim, not direction, plan.reserved, "reversed", 1, (plan.id,))
+                yield _Item(
+                    "reversal", plan.claim, not direction, plan.reserved, "reversed", 1, (plan.fact(direction),)
+                )
 
 
 def _concluded(plans: list[Plan], closure: Closure, holdout: set[str], rng: random.Random) -> Iterable[_Item]:
     """Yield the items that need two or more facts, all of them stated forward."""
-    forward = {plan.claim: plan.id for plan in plans if False in plan.directions}
+    forward = {plan.claim: plan.fact(False) for plan in plans if False in plan.directions}
     for name in closure.own:
         for claim, proof in closure.conclusions(name):
             if all(premise in forward for premise in proof):
@@ -117,7 +119,7 @@ class _Chooser:
                     self._words.setdefault(role, []).append(claim.value if key is _last_role else claim.subject)
         self._words = {role: list(dict.fromkeys(words)) for role, words in self._words.items()}
         # One bit per document in which a word occurs.
-        words_of = {plan.id: plan.claim.arguments for plan in plans}
+        words_of = {plan.fact(d): plan.claim.arguments for plan in plans for d in plan.directions}
         self._bits: dict[str, int] = {}
         members: dict[str, set[int]] = {}
         for i, document in enumerate(documents):
@@ -187,7 +189,7 @@ def _question(item: _Item, choices: list[str], id_: str, world: str) -> Question
         depth=item.depth,
         proof=item.proof,
         clusters={
-            "fact": item.proof[-1],
+            "fact": item.proof[-1].split("-")[0],
             "entity": claim.subject,
             "template": f"{claim.predicate}-{'backward' if item.backward else 'forward'}-{item.form}",
             "world": world,
