@@ -75,7 +75,7 @@ class _Syllogism:
     middle: str
     predicate: str
     premises: tuple[tuple[str, str, str], ...]
-    rank: int  # how many conclusions with this quantifier came before: alternates what must be balanced
+    rank: int  # how many documents of this form came before: alternates what must be balanced
 
     @property
     def quantifier(self) -> str:
@@ -135,11 +135,12 @@ def _draw_syllogisms(config: SyllogismConfig, rng: random.Random) -> list[_Syllo
     rng.shuffle(ranked)
     syllogisms = []
     for i, (quantifier, rank) in enumerate(ranked):
-        form = forms[quantifier][(form_start + rank) % len(forms[quantifier])]
+        turn, of_form = divmod(rank, len(forms[quantifier]))
+        form = forms[quantifier][(form_start + of_form) % len(forms[quantifier])]
         terms = dict(zip("smp", lexicon.words(3), strict=True))
         premises = [(q, terms[a], terms[b]) for q, a, b in FORMS[form][:2]]
         rng.shuffle(premises)
-        syllogisms.append(_Syllogism(f"s{i}", form, terms["s"], terms["m"], terms["p"], tuple(premises), rank))
+        syllogisms.append(_Syllogism(f"s{i}", form, terms["s"], terms["m"], terms["p"], tuple(premises), turn))
     return syllogisms
 
 
