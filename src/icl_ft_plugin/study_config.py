@@ -1,0 +1,217 @@
+"""The study file: which worlds, models, arms and seeds make the grid.
+
+For example ``recipes/studies/demo.yaml``::
+
+    name: demo
+    models: [nano]
+    worlds:
+      - {family: reversal, config: {n_facts: 20}, seeds: [0]}
+    arms: [pretrained, icl, ft, ft+rephrase, ft+oracle]
+    training_seeds: [0, 1, 2]
+    recipe: reversal/full.yaml
+    steps: 200
+
+An arm is data: which parts of the corpus are trained on, which tokens bear the loss, which prompt the test has. A name
+means an entry of ``recipes/arms.yaml``; an entry of the same form may stand in its place. All that can be wrong with
+the file is found here, before anything runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.generators import make_config
+from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.recipe import read_yaml
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Schema = TypeVar("Schema")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arm(_Strict):
+    """One way of learning the facts.
+
+    Attributes:
+        name: Its label in tables.
+        corpus: Parts trained on: ``"documents"``, ``"oracle"`` (all that rules infer from them) or one style of the
+            oracle, e.g. ``"rephrase"``; empty for an untrained arm.
+        loss: ``"full"`` text or ``"completion"`` only.
+        condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
+        context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
+    """
+
+    name: str = Field(min_length=1)
+    corpus: list[str] = []
+    loss: Literal["full", "completion"] = "full"
+    condition: Literal["closed", "icl"] = "closed"
+    context_copies: int = Field(default=1, ge=0)
+
+
+class Worlds(_Strict):
+    """Worlds of one family and size, one per seed.
+
+    Attributes:
+        family: The dataset, e.g. ``"reversal"``.
+        config: Knobs of its generator; the rest keep their defaults.
+        seeds: World seeds; results are pooled over them.
+        name: Label in tables; needed where two entries have the same family.
+        splits: Question splits to score; all of the family by default.
+    """
+
+    family: str
+    config: dict[str, Any] = {}
+    seeds: list[Seed] = Field(default=[0], min_length=1)
+    name: str | None = None
+    splits: list[str] | None = Field(default=None, min_length=1)
+
+    @property
+    def label(self) -> str:
+        """What tables call these worlds."""
+        return self.name or self.family
+
+
+class StudyConfig(_Strict):
+    """A whole study file.
+
+    Attributes:
+        name: Title of the table.
+        models: Folders of checkpoints, or names of embedded models.
+        worlds: What is to be learned.
+        arms: The ways of learning it.
+        training_seeds: One training run per seed and trained arm; untrained arms run once per world.
+        recipe: Training recipe, a file or its place under ``recipes/``; needed by trained arms.
+        recipe_overrides: Keys of the recipe to replace.
+        steps: Gradient steps of every trained arm, so that arms are matched; the recipe's own by default.
+        batch_size: Of the scoring; no part of a cell's identity.
+        keep_checkpoints: Whether trained weights outlive their scoring.
+    """
+
+    name: str = Field(min_length=1)
+    models: list[str] = Field(min_length=1)
+    worlds: list[Worlds] = Field(min_length=1)
+    arms: list[Arm] = Field(min_length=1)
+    training_seeds: list[Seed] = Field(default=[0], min_length=1)
+    recipe: str | None = None
+    recipe_overrides: dict[str, Any] = {}
+    steps: int | None = Field(default=None, ge=1, le=10**9)
+    batch_size: int = Field(default=8, ge=1)
+    keep_checkpoints: bool = False
+
+
+def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
+    """Read and check a study file.
+
+    Args:
+        file: The YAML file, or the name of a study that ships in ``recipes/studies``.
+        overrides: ``"key=value"`` or ``"worlds.0.config.n_facts=5"``; values are YAML.
+
+    Returns:
+        The study, every arm resolved.
+
+    Raises:
+        UsageError: The file is missing or anything in it is wrong; the message names key, value and file.
+    """
+    shipped = recipes_dir() / "studies" / f"{file}.yaml"
+    file = shipped if not file.exists() and shipped.is_file() else file
+    data = read_yaml(file)
+    for override in overrides or []:
+        _override(data, override)
+    place = f"{file}{' with --set' if overrides else ''}"
+    if isinstance(data.get("arms"), list):
+        data["arms"] = [_resolve_arm(arm, place) for arm in data["arms"]]
+    study = _parse(StudyConfig, data, place)
+    _check(study, place)
+    return study
+
+
+def _parse(schema: type[Schema], data: dict[str, Any], place: str) -> Schema:
+    try:
+        return TypeAdapter(schema).validate_python(data, strict=True)
+    except ValidationError as failure:
+        raise UsageError("\n".join(f"{place}: {_explain(error)}" for error in failure.errors())) from failure
+
+
+def _explain(error: Any) -> str:
+    """Say in one line which key has which wrong value, and what would be right."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "extra_forbidden":
+        models: dict[str, type[_Strict]] = {"worlds": Worlds, "arms": Arm}
+        known = list(models.get(str(error["loc"][0]), StudyConfig).model_fields)
+        return f"unknown key {key!r} (value {error['input']!r}){suggest(error['loc'][-1], known)}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {error['input']!r}: {message}" if key else message
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    """Set one dotted key; an integer part indexes a list."""
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {override!r}: write key=value")
+    *parents, last = path.split(".")
+    node: Any = data
+    try:
+        value = yaml.safe_load(text)
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[int(last) if isinstance(node, list) else last] = value
+    except (yaml.YAMLError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(f"--set {override!r}: there is no such place in the study file, or no such value") from error
+
+
+def known_arms() -> dict[str, Any]:
+    """Return the arms of ``recipes/arms.yaml`` by name, unparsed."""
+    return read_yaml(recipes_dir() / "arms.yaml")
+
+
+def named_arm(name: str) -> Arm:
+    """Return an arm of ``recipes/arms.yaml``.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    place = str(recipes_dir() / "arms.yaml")
+    return _parse(Arm, _resolve_arm(name, place), place)
+
+
+def _resolve_arm(arm: Any, place: str) -> Any:
+    if not isinstance(arm, str):
+        return arm
+    arms = known_arms()
+    if arm not in arms:
+        raise UsageError(f"{place}: arms: no arm {arm!r}{suggest(arm, arms)}; arms.yaml has {', '.join(arms)}")
+    return {"name": arm, **arms[arm]}
+
+
+def _check(study: StudyConfig, place: str) -> None:
+    """Check what no single value shows."""
+    for worlds in study.worlds:
+        try:
+            make_config(worlds.family, worlds.config)
+        except UsageError as error:
+            raise UsageError(f"{place}: worlds: {error}") from error
+    lists: dict[str, list[Any]] = {
+        "models": study.models,
+        "worlds": [worlds.label for worlds in study.worlds],
+        "arms": [arm.name for arm in study.arms],
+        "training_seeds": study.training_seeds,
+        **{f"worlds[{i}].seeds": worlds.seeds for i, worlds in enumerate(study.worlds)},
+    }
+    for key, values in lists.items():
+        for value in values:
+            if values.count(value) > 1:
+                fix = "give one of them a name" if key == "worlds" else "remove one"
+                raise UsageError(f"{place}: {key}: {value!r} stands there twice and would make duplicate cells: {fix}")
+    for arm in study.arms:
+        if arm.corpus and study.recipe is None:
+            raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")

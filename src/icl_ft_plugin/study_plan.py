@@ -1,0 +1,296 @@
+"""From a study file to its cells; a cell is one model that learns one world in one way and is asked about it.
+
+For example, ``plan(load_study(Path("demo")))`` begins with
+``Cell(model=Model("nano", ...), worlds="reversal", family="reversal", ..., arm=Arm(name="pretrained"), training_seed=None)``.
+A cell's key is the hash of all that its numbers depend on, so an unchanged cell is never run twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from icl_ft_plugin import __version__, generators
+from icl_ft_plugin.corpus import training_documents
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
+from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+from icl_ft_plugin.study_config import Arm, StudyConfig, Worlds
+
+# Keys of a recipe that a study decides itself.
+DECIDED = (
+    "model_name_or_path",
+    "datasets",
+    "dataset_name",
+    "output_dir",
+    "max_steps",
+    "seed",
+    "data_seed",
+    "disable_tqdm",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A base model.
+
+    Attributes:
+        name: Its label in tables.
+        path: Folder of the checkpoint.
+        hash: Over its weights, config and tokenizer, whatever the folder is called.
+    """
+
+    name: str
+    path: Path
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One unit of work of a study.
+
+    Attributes:
+        model: What learns.
+        worlds: Label of the study's entry the world belongs to.
+        family: Dataset family.
+        config: All knobs of the world.
+        world_seed: Its seed.
+        tasks: The lm-eval task that scores each split.
+        arm: The way of learning.
+        training_seed: None for an untrained arm.
+        recipe: Keys of the training recipe that are not the study's own; empty for an untrained arm.
+        steps: Gradient steps; None leaves them to the recipe, or to no training.
+    """
+
+    model: Model
+    worlds: str
+    family: str
+    config: Mapping[str, Any]
+    world_seed: int
+    tasks: Mapping[str, str]
+    arm: Arm
+    training_seed: int | None
+    recipe: Mapping[str, Any]
+    steps: int | None
+
+    @property
+    def trained(self) -> bool:
+        """Whether the cell trains a model."""
+        return self.training_seed is not None
+
+    @property
+    def world(self) -> KnowledgeSet:
+        """The world, generated once per process."""
+        return _world(self.family, self.world_seed, canonical_json(dict(self.config)))
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Everything the trained weights depend on."""
+        return {
+            "version": __version__,
+            "model": self.model.hash,
+            "world": _world_hash(self.family, self.world_seed, canonical_json(dict(self.config))),
+            "corpus": self.arm.corpus,
+            "loss": self.arm.loss,
+            "seed": self.training_seed,
+            "recipe": dict(self.recipe),
+            "steps": self.steps,
+        }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything the cell's numbers depend on."""
+        test: dict[str, Any] = {"condition": self.arm.condition}
+        if self.arm.condition == "icl":
+            test["context_copies"] = self.arm.context_copies
+        return {"training": self.training, "tasks": list(self.tasks.values()), "test": test}
+
+    @property
+    def key(self) -> str:
+        """Name of the cell's folder."""
+        return content_hash(self.identity)[:16]
+
+    @property
+    def checkpoint_key(self) -> str:
+        """Name of the folder of its trained weights."""
+        return content_hash(self.training)[:16]
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """What tables call the cell."""
+        return {
+            "model": self.model.name,
+            "worlds": self.worlds,
+            "family": self.family,
+            "world_seed": self.world_seed,
+            "arm": self.arm.name,
+            "training_seed": self.training_seed,
+        }
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
+        return f"{self.model.name}, {self.worlds} seed {self.world_seed}, {self.arm.name}{seed}"
+
+
+@lru_cache(maxsize=32)
+def _world(family: str, seed: int, config: str) -> KnowledgeSet:
+    return generators.generate(family, seed, yaml.safe_load(config))
+
+
+@lru_cache(maxsize=1024)
+def _world_hash(family: str, seed: int, config: str) -> str:
+    return _world(family, seed, config).hash
+
+
+def plan(study: StudyConfig) -> list[Cell]:
+    """Return the cells of a study in the order of its file; untrained arms have one cell per world.
+
+    Raises:
+        UsageError: A model, recipe, split or corpus part does not exist, or two cells are the same.
+    """
+    labels = [Path(name).resolve().name for name in study.models]
+    models = [
+        _model(name, label if labels.count(label) == 1 else name)
+        for name, label in zip(study.models, labels, strict=True)
+    ]
+    recipe = _recipe_values(study) if any(arm.corpus for arm in study.arms) else {}
+    cells = []
+    for model in models:
+        for worlds in study.worlds:
+            for seed in worlds.seeds:
+                for arm in study.arms:
+                    for training_seed in study.training_seeds if arm.corpus else [None]:
+                        cells.append(_cell(study, model, worlds, seed, arm, training_seed, recipe))
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        if cell.key in seen:
+            raise UsageError(f"{study.name}: duplicate cell: ({cell}) is the same as ({seen[cell.key]}); remove one")
+        seen[cell.key] = cell
+    return cells
+
+
+def _cell(
+    study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, training_seed: int | None, recipe: Any
+) -> Cell:
+    world = _world(worlds.family, seed, canonical_json(worlds.config))
+    return Cell(
+        model=model,
+        worlds=worlds.label,
+        family=worlds.family,
+        config=world.config,
+        world_seed=seed,
+        tasks=_tasks(world, worlds.splits, arm.condition),
+        arm=arm.model_copy(update={"corpus": corpus_parts(world, arm)}),
+        training_seed=training_seed,
+        recipe=recipe if arm.corpus else {},
+        steps=study.steps if arm.corpus else None,
+    )
+
+
+def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
+    """Return the parts an arm trains on, with ``"oracle"`` spelt out in the styles that the family's oracle has.
+
+    Raises:
+        UsageError: The family has no such part.
+    """
+    if not arm.corpus:
+        return []
+    styles: list[str] = []
+    if "oracle" in arm.corpus:
+        styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
+    parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]
+    try:
+        training_documents(world, parts)
+    except UsageError as error:
+        raise UsageError(f"arm {arm.name!r}: {error}") from error
+    return list(dict.fromkeys(parts))
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model: an embedded one by its name, any other by its path.
+
+    Raises:
+        UsageError: There is no checkpoint.
+    """
+    embedded = sorted(folder.parent.name for folder in models_dir().glob("*/config.json"))
+    path = models_dir() / name if name in embedded else Path(name)
+    if not (path / "config.json").is_file():
+        hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
+        raise UsageError(f"models: {name!r} is no folder of a checkpoint (with config.json){hint}")
+    if not any(path.glob("*.safetensors")):
+        raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
+    return path
+
+
+def find_recipe(name: str | Path) -> Path:
+    """Return a recipe's file: the path as given, else its place under ``recipes/``.
+
+    Raises:
+        UsageError: Neither exists.
+    """
+    for path in (Path(name), recipes_dir() / name, recipes_dir() / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}")
+
+
+def _model(name: str, label: str) -> Model:
+    path = find_model(name)
+    files = sorted(
+        file for file in path.iterdir() if file.suffix in {".safetensors", ".json", ".model", ".txt", ".jinja"}
+    )
+    digests = {}
+    for file in files:
+        # A trained checkpoint's ledger holds times; it is no part of the model.
+        if file.name != "ledger.json":
+            with file.open("rb") as stream:
+                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Model(label, path, content_hash(digests))
+
+
+def _recipe_values(study: StudyConfig) -> dict[str, Any]:
+    from icl_ft_plugin import recipe
+
+    loaded = recipe.load(find_recipe(str(study.recipe)), study.recipe_overrides)
+    dropped = [*DECIDED] if study.steps else [key for key in DECIDED if key != "max_steps"]
+    return {key: value for key, value in loaded.values.items() if key not in dropped}
+
+
+class _TaskLoader(yaml.SafeLoader):
+    """Reads task files for their metadata; ``!function`` stays unresolved, so nothing is imported."""
+
+
+_TaskLoader.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
+@lru_cache(maxsize=1)
+def _all_tasks() -> tuple[tuple[str, str, str], ...]:
+    """Return (family, split, task) of every task that ships."""
+    found = []
+    for file in sorted(tasks_dir().rglob("*.yaml")):
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
+        metadata = data.get("metadata") or {}
+        if isinstance(data.get("task"), str) and "split" in metadata:
+            found.append((metadata["family"], metadata["split"], data["task"]))
+    return tuple(found)
+
+
+def _tasks(world: KnowledgeSet, splits: list[str] | None, condition: str) -> dict[str, str]:
+    names = {s: t for family, s, t in _all_tasks() if family == world.family and t.endswith(f"_{condition}")}
+    wanted = splits or [split for split in world.splits if split in names]
+    for split in wanted:
+        if split not in names:
+            raise UsageError(
+                f"worlds: {world.family} has no split {split!r} under condition {condition!r}{suggest(split, names)}; "
+                f"it has {', '.join(names) or 'none'}"
+            )
+    if not wanted:
+        raise UsageError(f"worlds: no task of family {world.family!r} under condition {condition!r}")
+    return {split: names[split] for split in wanted}
