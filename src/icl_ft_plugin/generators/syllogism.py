@@ -14,7 +14,8 @@ members, which adds Darapti; a weaker statement that follows from the gold one i
 OURS: half of the conclusions say "all", a quarter "some", a quarter "no", and the two directions of "all" alternate.
 With one gold statement for "all" and two for the others, every answerer who always gives the same statement then
 scores 1/4, which is chance. What remains: the quantifier of the conclusion stands in the premises (``association``
-label), so that word association alone is enough for "some" and "no" and leaves the direction open for "all".
+label), so that word association alone is enough for "some" and "no" and leaves the direction open for "all": it scores
+3/4. In Barbara, besides, the subject of the conclusion is never a predicate in the document, nor the other way round.
 """
 
 from __future__ import annotations
