@@ -111,10 +111,10 @@ import lm_eval
 from lm_eval.tasks import TaskManager
 manager = TaskManager(include_defaults=False)
 assert not manager.all_tasks, manager.all_tasks
-for model, args in (("dummy", ""), ("icl_ft_hf", "pretrained={checkpoint}")):
-    results = lm_eval.simple_evaluate(model=model, model_args=args, tasks=["icl_ft_reversal"], limit=2, device="cpu")
-    assert results["results"].keys() >= {tasks!r}, results["results"].keys()
-    print("evaluated", model)
+results = lm_eval.simple_evaluate(
+    model="icl_ft_hf", model_args="pretrained={checkpoint}", tasks=["icl_ft_reversal"], limit=2, device="cpu"
+)
+print(*results["results"])
 """
 
 
@@ -139,8 +139,8 @@ def test_lm_eval_finds_the_tasks(
     table = call(lm_eval, *command, cwd=elsewhere)
     assert "icl_ft_reversal_icl" in table
 
-    program = IN_PROCESS.format(checkpoint=checkpoint, tasks=TASKS)
-    assert call(environment.python, "-c", program, cwd=elsewhere).count("evaluated") == 2
+    results = call(environment.python, "-c", IN_PROCESS.format(checkpoint=checkpoint), cwd=elsewhere)
+    assert set(results.splitlines()[-1].split()) >= TASKS
 
     environment.pip("uninstall", "--yes", "icl-ft-plugin")
     assert environment.files() - before == set()
