@@ -99,6 +99,48 @@ def data_build(
     typer.echo(f"{out}: {counts}" + "".join(f", {len(lines)} rows of {name}" for name, lines in rows.items()))
 
 
+@data_app.command("verify")
+def data_verify(
+    world: Annotated[str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, or a family.")],
+    seed: WorldSeed = 0,
+    settings: Settings = None,
+) -> None:
+    """Prove every answer of a world and refute every distractor; exit code 1 on a violation."""
+    from icl_ft_plugin.corpus import context_documents, load_world
+    from icl_ft_plugin.generators import generate
+    from icl_ft_plugin.logic import verify
+    from icl_ft_plugin.recipe import overrides_from
+
+    if Path(world).is_dir():
+        if settings or seed:
+            raise UsageError(f"--seed and --set say how to generate a family; {world} is generated already")
+        loaded = load_world(Path(world))
+    else:
+        loaded = generate(world, seed, overrides_from(settings or []))
+    violations = verify(loaded, [context_documents(loaded)])
+    for violation in violations:
+        typer.echo(f"{violation.rule}: {violation.message}")
+    splits = ", ".join(f"{sum(q.split == split for q in loaded.questions)} {split}" for split in loaded.splits)
+    typer.echo(f"{loaded.family}, seed {loaded.seed}: {splits}: {len(violations) or 'no'} violations")
+    if violations:
+        raise typer.Exit(1)
+
+
+@data_app.command("import-reversal-curse")
+def data_import_reversal_curse(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original *_prompts_*.jsonl files.")],
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Draws the distractors, nothing else.")] = 0,
+) -> None:
+    """Read the data of the reversal curse (arXiv 2309.12288) into a world."""
+    from icl_ft_plugin.corpus import save_world
+    from icl_ft_plugin.generators.reversal_curse import load
+
+    world = load(folder, seed)
+    save_world(world, out)
+    typer.echo(f"{out}: {len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions")
+
+
 @app.command()
 def train(
     recipe: Annotated[str, typer.Option(help="Recipe file, or its place under recipes/.")],
@@ -140,6 +182,7 @@ def evaluate(
     """Score a model on tasks with lm-evaluation-harness, prompts' shared prefixes computed once."""
     from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
+    from icl_ft_plugin.study import register_model
     from icl_ft_plugin.study_plan import find_model
 
     model_args = {"pretrained": str(find_model(model)), **({"peft": peft} if peft else {})}
@@ -148,6 +191,7 @@ def evaluate(
 
     from icl_ft_plugin import harness
 
+    register_model()
     with atomic_folder(out) as folder:
         results = harness.evaluate(
             tasks.split(","),

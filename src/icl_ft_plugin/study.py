@@ -91,7 +91,7 @@ class Store:
                 f"--out {self.folder}: another run is at work here; wait for it or name another"
             ) from error
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise UsageError(f"--out {self.folder}: cannot be written ({error.strerror})") from error
             raise
 
@@ -153,12 +153,9 @@ def run(study: StudyConfig, folder: Path, announce: Callable[[str, int, int], No
 
 def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     """Train if the arm trains, score, and put the results in place."""
-    import lm_eval.models
-
-    from icl_ft_plugin._lm_eval_steps import STEPS
     from icl_ft_plugin.harness import evaluate
 
-    STEPS["lm_eval.models"](lm_eval.models)  # also where the automatic registration is turned off
+    register_model()
     model_args = {"pretrained": str(cell.model.path)}
     training = None
     if cell.trained:
@@ -189,6 +186,15 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
         }
         for name, data in (("ledger.json", ledger), ("config.json", config)):
             (temporary / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def register_model() -> None:
+    """Make ``icl_ft_hf`` known to lm-eval also where the registration at interpreter start is turned off."""
+    import lm_eval.models
+
+    from icl_ft_plugin._lm_eval_steps import STEPS
+
+    STEPS["lm_eval.models"](lm_eval.models)
 
 
 def _train(cell: Cell, study: StudyConfig, checkpoint: Path) -> Path:
