@@ -1,4 +1,4 @@
-"""Compares shared scoring with a plain forward pass on a few tokens, before it is trusted with a model.
+"""Which way of sharing fits a model, and a comparison with a plain forward pass before it is trusted.
 
 Of one request, say ``1 2 3 ... 48``, two sequences are made that share its first half and then go different ways (one
 forward, one backward). They are scored as a tree in passes so short that chunked prefill, branching and masks all
@@ -8,10 +8,12 @@ take part, and by ``model(ids).logits``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
-from icl_ft_plugin.prefix_score import TreeScorer
+from icl_ft_plugin.prefix_cache import is_full_attention
+from icl_ft_plugin.prefix_score import TreeScorer, base_forward_parameters
 from icl_ft_plugin.prefix_tree import build_tree
 
 LENGTH = 24
@@ -19,6 +21,27 @@ LENGTH = 24
 
 LONGEST_WINDOW = 256
 """A sliding window longer than this is not filled by the check."""
+
+
+def cannot_share(model: Any, backend: str) -> str | None:
+    """Return why prefixes of this model cannot be shared at all, or None."""
+    if backend != "causal":
+        return "an encoder-decoder model has no common prefix to cache"
+    if "past_key_values" not in base_forward_parameters(model):
+        return f"{type(model).__name__} keeps a state instead of a key/value cache"
+    if any(peft.is_prompt_learning for peft in getattr(model, "peft_config", {}).values()):
+        return "prompt tuning puts its own prefix in front"
+    if (getattr(model, "tp_size", None) or 1) > 1:
+        return "the ranks of a tensor-parallel model must take identical steps"
+    return None
+
+
+def possible_ways(model: Any) -> list[str]:
+    """Return the ways that the model's attention and cache allow, the faster one first."""
+    takes_mask = getattr(model.config, "_attn_implementation", None) in ("sdpa", "eager")
+    if takes_mask and "position_ids" in base_forward_parameters(model) and is_full_attention(model.config):
+        return ["packed", "rows"]
+    return ["rows"]
 
 
 def disagreement(

@@ -15,7 +15,6 @@ one line in the log. See docs/prefix-sharing.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,10 +25,11 @@ from lm_eval.models.utils import normalize_gen_kwargs
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only, is_full_attention
-from icl_ft_plugin.prefix_check import disagreement
-from icl_ft_plugin.prefix_score import TreeScorer, base_forward_parameters
-from icl_ft_plugin.prefix_tree import build_tree, cut_groups, path_nodes, shared_length, walk
+from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only
+from icl_ft_plugin.prefix_check import cannot_share, disagreement, possible_ways
+from icl_ft_plugin.prefix_generate import behind_stem, common_stems, is_greedy
+from icl_ft_plugin.prefix_score import TreeScorer
+from icl_ft_plugin.prefix_tree import Node, build_tree, shared_length
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class PrefixLM(HFLM):  # type: ignore[misc]
 
     Attributes:
         sharing: ``packed``, ``rows`` or ``stock``: the way in use; None before the first request.
-        prefix_stats: Counts of the last scoring call: requests, shared requests, tokens (stock's, the tree's,
-            computed), passes, peak cache bytes.
+        prefix_stats: Counts of the last call's shared requests: requests, stock_tokens (what hf would compute one by
+            one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
         UsageError: ``on_overflow`` is neither value.
@@ -110,7 +110,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
 
     def _split(self, requests: list[Request]) -> tuple[list[int], list[int]]:
         """Return the indices of the requests that share enough to profit, and of the others."""
-        if len(requests) < 2 or self._way(requests) == "stock":
+        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
             return [], list(range(len(requests)))
         inputs = [self._inputs(request) for request in requests]
         root = build_tree([(ids, []) for ids in inputs])
@@ -132,7 +132,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
                 logger.warning("out of memory: scoring again with passes of %d tokens", limit)
                 torch.cuda.empty_cache()
 
-    def _run_tree(self, requests: list[Request], root: Any, limit: int, disable_tqdm: bool) -> list[Answer]:
+    def _run_tree(self, requests: list[Request], root: Node, limit: int, disable_tqdm: bool) -> list[Answer]:
         sums = [0.0] * len(requests)
         greedy = [True] * len(requests)
         open_targets = [len(continuation) for _, _, continuation in requests]
@@ -190,38 +190,19 @@ class PrefixLM(HFLM):  # type: ignore[misc]
             enabled=self.mixed_precision_dtype is not None,
         )
 
-    def _way(self, requests: list[Request]) -> str:
-        """Return the way to share, decided once per model by its kind of cache and a comparison with stock."""
+    def _way(self, sample: list[int]) -> str:
+        """Return the way to share, decided once, by the kind of cache and a comparison with stock on a sample."""
         if self.sharing is None:
-            reason = self._cannot_share()
+            reason = cannot_share(self.model, self.backend)
             if reason:
                 logger.info("prefixes are not shared, scoring as hf does: %s", reason)
                 self.sharing = "stock"
             else:
-                self.sharing = self._checked_way(self._inputs(requests[0]))
+                self.sharing = self._checked_way(sample)
         return self.sharing
 
-    def _cannot_share(self) -> str | None:
-        if self.backend != "causal":
-            return "an encoder-decoder model has no common prefix to cache"
-        if "past_key_values" not in base_forward_parameters(self.model):
-            return f"{type(self.model).__name__} keeps a state instead of a key/value cache"
-        if any(peft.is_prompt_learning for peft in getattr(self.model, "peft_config", {}).values()):
-            return "prompt tuning puts its own prefix in front"
-        if getattr(self.model, "_device_mesh", None) is not None:
-            return "the ranks of a tensor-parallel model must take identical steps"
-        return None
-
     def _checked_way(self, sample: list[int]) -> str:
-        ways = ["rows"]
-        attention = getattr(self.model.config, "_attn_implementation", None)
-        if (
-            attention in ("sdpa", "eager")
-            and "position_ids" in base_forward_parameters(self.model)
-            and is_full_attention(self.model.config)
-        ):
-            ways = ["packed", "rows"]
-        for way in ways:
+        for way in possible_ways(self.model):
             wrong = disagreement(self._scorer(packed=way == "packed"), self._model_call, sample)
             if wrong is None:
                 return way
@@ -237,7 +218,8 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         """
         if requests is None and self._detected is not None:
             return self._detected
-        ranks, self._world_size = self._world_size, 1
+        ranks: int = self.world_size
+        self._world_size = 1
         try:
             size = int(super()._detect_batch_size(requests, pos))
         finally:
@@ -269,13 +251,16 @@ class PrefixLM(HFLM):  # type: ignore[misc]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
+        asked = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
         contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
         if self.on_overflow == "error":
             for index, (request, ids) in enumerate(zip(requests, contexts, strict=True)):
-                room = self.max_length - normalize_gen_kwargs(request.args[1], self.max_gen_toks)["max_gen_toks"]
+                room = self.max_length - asked[index]["max_gen_toks"]
                 self._refuse_overflow(len(ids), room, index, request.args[0])
+        greedy = [i for i, kwargs in enumerate(asked) if is_greedy(kwargs, self.model)]
         texts: dict[int, str] = {}
-        for stem, members in self._stems(contexts):
+        for stem, places in self._stems([contexts[i] for i in greedy]):
+            members = [greedy[place] for place in places]
             self._stem = (stem, self._scorer().prefill(stem, limit=self._pass_limit(len(stem))))
             try:
                 found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
@@ -289,25 +274,9 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         return [texts[i] for i in range(len(requests))]
 
     def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
-        """Return the stems worth a prefill, each with the indices of the requests that begin with it."""
-        if len(contexts) < 2 or self._way([(None, ids, ids[-1:]) for ids in contexts]) == "stock":
+        if len(contexts) < 2 or self._way(contexts[0]) == "stock" or not is_attention_only(self.model.config):
             return []
-        if not is_attention_only(self.model.config):
-            return []
-        root = build_tree([(ids, []) for ids in contexts])
-        tops = cut_groups(root, 32)
-        group_of = {id(below): number for number, top in enumerate(tops) for below in walk([top])}
-        groups: dict[int, list[int]] = {}
-        for index, ids in enumerate(contexts):
-            last = path_nodes(root, ids)[-1]
-            if id(last) in group_of:
-                groups.setdefault(group_of[id(last)], []).append(index)
-        stems = []
-        for number, members in groups.items():
-            # At least one token must be left to run: its logits choose the first new one.
-            length = min(tops[number].end, min(len(contexts[i]) for i in members) - 1)
-            stems.append((contexts[members[0]][:length], members))
-        return stems
+        return common_stems(contexts)
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
         """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
@@ -321,48 +290,6 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
         out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
         return torch.cat([context, out[:, context.shape[1] :]], dim=1)
-
-
-def is_greedy(generation_kwargs: dict[str, Any], model: Any) -> bool:
-    """Say whether these arguments choose the likeliest token each time, with the default kind of cache."""
-    if generation_kwargs.get("do_sample") or generation_kwargs.get("temperature"):
-        return False
-    defaults = model.generation_config
-    for name in ("num_beams", "num_return_sequences", "penalty_alpha", "prompt_lookup_num_tokens"):
-        if (generation_kwargs.get(name) or getattr(defaults, name, None) or 1) != 1:
-            return False
-    return not any(
-        generation_kwargs.get(name) or getattr(defaults, name, None)
-        for name in ("cache_implementation", "assistant_model", "past_key_values")
-    )
-
-
-def behind_stem(
-    context: torch.Tensor, mask: torch.Tensor, stem: Sequence[int], *, padded: bool
-) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Move each row's padding from its left to behind the stem, so that the stem lies in the same columns of all.
-
-    Args:
-        context: Left-padded ids ``[rows, length]``.
-        mask: Their attention mask, 0 on padding.
-        stem: The ids that the cache holds.
-        padded: Whether the model may have padding inside a row; a sliding window counts padding as tokens.
-
-    Returns:
-        The moved ids and mask, or None where a row does not continue the stem.
-    """
-    size = len(stem)
-    head = torch.tensor(list(stem), device=context.device)
-    ids, seen = context.clone(), mask.clone()
-    for row in range(len(context)):
-        pad = int((mask[row] == 0).sum())
-        if (pad and not padded) or context.shape[1] - pad <= size:
-            return None
-        if not torch.equal(context[row, pad : pad + size], head):
-            return None
-        ids[row] = torch.cat([head, context[row, :pad], context[row, pad + size :]])
-        seen[row] = torch.cat([mask[row, pad : pad + size], mask[row, :pad], mask[row, pad + size :]])
-    return ids, seen
 
 
 def free_bytes(device: torch.device) -> int:

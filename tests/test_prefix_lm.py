@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import json
+import logging
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lm_eval.models.huggingface import HFLM
+from prefix_models import CONFIGS, VOCABULARY, WAY, instances, text, tiny_model, tiny_tokenizer, token_requests
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.prefix_lm import PrefixLM
+
+TOKENIZER = tiny_tokenizer()
+MODELS = {}
+
+
+def pair(name, stock=None, **ours):
+    """Return stock's and our LM on the same weights."""
+    model = MODELS.setdefault(name, tiny_model(name))
+    plain = HFLM(pretrained=model, tokenizer=TOKENIZER, **(stock or {}))
+    return plain, PrefixLM(pretrained=model, tokenizer=TOKENIZER, **ours)
+
+
+def assert_same(plain, ours, requests, tolerance=1e-4):
+    wanted = plain._loglikelihood_tokens(requests, disable_tqdm=True)
+    found = ours._loglikelihood_tokens(requests, disable_tqdm=True)
+    assert [answer[1] for answer in found] == [answer[1] for answer in wanted]
+    assert [answer[0] for answer in found] == pytest.approx([answer[0] for answer in wanted], abs=tolerance)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**32), contexts=st.lists(st.integers(1, 60), min_size=1, max_size=3))
+def test_same_scores_in_the_same_order_as_stock(name, seed, contexts):
+    plain, ours = pair(name, pass_tokens=random.Random(seed).choice([16, 40, 512]))
+    assert_same(plain, ours, token_requests(random.Random(seed), contexts, 6))
+    if ours.sharing is not None:
+        assert ours.sharing == WAY[name]
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "mamba"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_attention_implementations(name, attention):
+    model = tiny_model(name)
+    if name != "mamba":
+        model.set_attn_implementation(attention)
+    plain = HFLM(pretrained=model, tokenizer=TOKENIZER)
+    ours = PrefixLM(pretrained=model, tokenizer=TOKENIZER, pass_tokens=32)
+    assert_same(plain, ours, token_requests(random.Random(1), [50], 6))
+    assert ours.sharing == WAY[name]
+
+
+def test_long_shared_context_is_computed_once():
+    plain, ours = pair("llama", pass_tokens=64)
+    requests = token_requests(random.Random(3), [200], 12)
+    assert_same(plain, ours, requests)
+    stats = ours.prefix_stats
+    assert stats["computed_tokens"] == stats["tree_tokens"] < 200 + 12 * 20
+    assert stats["stock_tokens"] > 10 * stats["tree_tokens"]
+
+
+def test_requests_that_share_nothing_take_the_plain_path():
+    plain, ours = pair("llama")
+    requests = [(("a", "b"), [first, *range(20)], [3, 4]) for first in range(50, 60)]
+    assert_same(plain, ours, requests)
+    assert ours.prefix_stats == {}
+    assert_same(plain, ours, [*requests, *token_requests(random.Random(0), [50], 4)])
+    assert ours.prefix_stats["requests"] < len(requests)
+    assert ours._loglikelihood_tokens([]) == []
+
+
+def test_truncation_as_stock_and_overflow_as_an_error():
+    requests = token_requests(random.Random(5), [70], 5)
+    plain, ours = pair("llama", stock={"max_length": 60}, max_length=60)
+    assert_same(plain, ours, requests)
+    _, strict = pair("llama", max_length=60, on_overflow="error")
+    key, context, continuation = requests[0]
+    with pytest.raises(
+        UsageError, match=rf"request 0 needs {len(context) + len(continuation) - 1} tokens.*60.*{key[0]}"
+    ):
+        strict._loglikelihood_tokens(requests)
+    exact = [(("a", "b"), [1] * 60, [2])]  # 60 inputs: the last token is never fed
+    assert strict._loglikelihood_tokens(exact)
+    with pytest.raises(UsageError, match="needs 61"):
+        strict._loglikelihood_tokens([(("a", "b"), [1] * 60, [2, 3])])
+    with pytest.raises(UsageError, match="on_overflow='eror'"):
+        pair("llama", on_overflow="eror")
+
+
+def test_overflow_in_generation_names_the_room_left():
+    _, strict = pair("llama", max_length=60, on_overflow="error")
+    with pytest.raises(UsageError, match=r"request 1 needs 55 tokens.*50"):
+        strict.generate_until(
+            instances("generate_until", [(text(random.Random(0), n), {"max_gen_toks": 10}) for n in (20, 55)])
+        )
+
+
+@pytest.mark.parametrize("batch", [1, 3, "auto"])
+def test_batch_sizes(batch):
+    plain, ours = pair("mistral", batch_size=batch, max_batch_size=4, max_length=128)
+    assert_same(plain, ours, token_requests(random.Random(7), [3, 50], 8))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision(dtype):
+    model = tiny_model("llama").to(getattr(torch, dtype))
+    plain = HFLM(pretrained=model, tokenizer=TOKENIZER)
+    ours = PrefixLM(pretrained=model, tokenizer=TOKENIZER, pass_tokens=32, softmax_dtype="float32")
+    requests = token_requests(random.Random(2), [50], 6)
+    wanted, found = plain._loglikelihood_tokens(requests), ours._loglikelihood_tokens(requests)
+    assert ours.sharing == "packed"
+    assert [a for a, _ in found] == pytest.approx([a for a, _ in wanted], rel=0.03, abs=0.3)
+
+
+def test_mixed_precision():
+    plain, ours = pair("llama", stock={"mixed_precision_dtype": "bfloat16"}, mixed_precision_dtype="bfloat16")
+    assert_same(plain, ours, token_requests(random.Random(2), [50], 2), tolerance=0.5)
+    assert ours.sharing == "packed"
+
+
+def test_adapters_share_and_prompt_tuning_falls_back(tmp_path, caplog):
+    import peft
+
+    folder = tmp_path / "base"
+    tiny_model("llama").save_pretrained(folder)
+    TOKENIZER.save_pretrained(folder)
+    lora = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    prompt = peft.PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
+    requests = token_requests(random.Random(2), [50], 4)
+    scores = []
+    for number, config in enumerate((lora, prompt)):
+        adapter = tmp_path / f"adapter{number}"
+        peft.get_peft_model(tiny_model("llama"), config).save_pretrained(adapter)
+        arguments = {"pretrained": str(folder), "peft": str(adapter), "device": "cpu"}
+        plain = HFLM(**arguments)
+        ours = PrefixLM(**arguments)
+        with caplog.at_level(logging.INFO):
+            assert_same(plain, ours, requests)
+        scores.append(plain._loglikelihood_tokens(requests[:1])[0][0])
+        assert ours.sharing == ("packed" if config is lora else "stock")
+    assert scores[0] != pytest.approx(pair("llama")[0]._loglikelihood_tokens(requests[:1])[0][0], abs=1e-3)
+    assert caplog.text.count("prompt tuning puts its own prefix in front") == 1
+
+
+def test_stateful_models_fall_back_with_one_line(caplog):
+    plain, ours = pair("mamba")
+    with caplog.at_level(logging.INFO, logger="icl_ft_plugin"):
+        for seed in range(2):
+            assert_same(plain, ours, token_requests(random.Random(seed), [50], 3))
+    assert [record.levelname for record in caplog.records if "icl_ft" in record.name] == ["INFO"]
+    assert "MambaForCausalLM keeps a state" in caplog.text
+
+
+def test_a_model_that_ignores_its_cache_is_found_out(caplog):
+    plain, ours = pair("jamba")
+    assert_same(plain, ours, token_requests(random.Random(0), [50], 3))
+    assert ours.sharing == "stock"
+    assert "sharing prefixes by rows disagrees with hf" in caplog.text
+    assert "scoring as hf does" in caplog.text
+
+
+def test_encoder_decoder_models_run_as_stock():
+    import transformers
+
+    config = transformers.T5Config(
+        vocab_size=VOCABULARY, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, decoder_start_token_id=0
+    )
+    torch.manual_seed(0)
+    model = transformers.T5ForConditionalGeneration(config).eval()
+    plain = HFLM(pretrained=model, tokenizer=TOKENIZER)
+    ours = PrefixLM(pretrained=model, tokenizer=TOKENIZER)
+    assert_same(plain, ours, token_requests(random.Random(0), [50], 3))
+    assert ours.sharing == "stock"
+
+
+def test_answers_reach_the_response_cache_under_stocks_keys():
+    plain, ours = pair("llama")
+    made = instances("loglikelihood", [(text(random.Random(1), 50) + " w1", " " + f"w{n}") for n in range(4)])
+    kept = {}
+
+    class Hook:
+        def add_partial(self, kind, key, answer):
+            kept[kind, key] = answer
+
+    ours.set_cache_hook(Hook())
+    answers = ours.loglikelihood(made, disable_tqdm=True)
+    assert kept == {("loglikelihood", made[n].args): answers[n] for n in range(4)}
+    wanted = plain.loglikelihood(made, disable_tqdm=True)
+    assert [a for a, _ in answers] == pytest.approx([a for a, _ in wanted], abs=1e-4)
+
+
+def test_rolling_scores_are_stocks():
+    plain, ours = pair("llama", stock={"max_length": 40}, max_length=40)
+    made = instances("loglikelihood_rolling", [(text(random.Random(n), 90),) for n in range(3)])
+    assert ours.loglikelihood_rolling(made) == pytest.approx(plain.loglikelihood_rolling(made), abs=1e-4)
+
+
+def test_a_pass_that_does_not_fit_is_halved(monkeypatch, caplog):
+    plain, ours = pair("llama")
+    requests = token_requests(random.Random(1), [100], 10)
+    ours._way(requests[0][1])
+    forward = ours.model.forward
+
+    def small(input_ids, **kwargs):
+        if input_ids.shape[1] > 70:
+            raise torch.OutOfMemoryError("too large")
+        return forward(input_ids=input_ids, **kwargs)
+
+    wanted = plain._loglikelihood_tokens(requests, disable_tqdm=True)
+    small.__signature__ = __import__("inspect").signature(forward)
+    monkeypatch.setattr(ours.model, "forward", small)
+    found = ours._loglikelihood_tokens(requests, disable_tqdm=True)
+    assert [a for a, _ in found] == pytest.approx([a for a, _ in wanted], abs=1e-4)
+    assert "passes of 64 tokens" in caplog.text
+
+
+def test_passes_shrink_with_the_bytes_allowed():
+    _, ours = pair("llama", pass_bytes=400_000)
+    assert 16 <= ours._pass_limit(100) < 512
+    assert ours._pass_limit(10_000) < ours._pass_limit(100)
+
+
+GREEDY = {"until": ["w5"], "max_gen_toks": 12, "do_sample": False}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_greedy_generation_is_stocks(name, batch):
+    plain, ours = pair(name, stock={"batch_size": batch}, batch_size=batch)
+    rng = random.Random(batch)
+    documents = [text(rng, 60), text(rng, 45)]
+    arguments = [(f"{rng.choice(documents)} {text(rng, rng.randrange(1, 6))}", dict(GREEDY)) for _ in range(7)]
+    arguments += [(text(rng, 8), dict(GREEDY)), (documents[0], {**GREEDY, "max_gen_toks": 5})]
+    made = instances("generate_until", arguments)
+    wanted = plain.generate_until(made, disable_tqdm=True)
+    assert ours.generate_until(made, disable_tqdm=True) == wanted
+    assert len(set(wanted)) > 3
+
+
+def test_generation_computes_the_document_once():
+    _, ours = pair("llama", batch_size=4)
+    rng = random.Random(0)
+    document = text(rng, 100)
+    made = instances("generate_until", [(f"{document} {text(rng, 3)}", dict(GREEDY)) for _ in range(8)])
+    computed = []
+    handle = ours.model.model.register_forward_pre_hook(
+        lambda module, args, kwargs: computed.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    ours.generate_until(made, disable_tqdm=True)
+    handle.remove()
+    assert sum(computed) < 2 * 100 + 8 * (3 + 12)
+
+
+def test_sampling_and_quantized_caches_run_as_stock():
+    plain, ours = pair("llama")
+    rng = random.Random(0)
+    document = text(rng, 60)
+    sampled = {**GREEDY, "do_sample": True, "temperature": 1.0}
+    made = instances("generate_until", [(f"{document} {text(rng, 3)}", dict(sampled)) for _ in range(3)])
+    torch.manual_seed(1)
+    wanted = plain.generate_until(made, disable_tqdm=True)
+    torch.manual_seed(1)
+    assert ours.generate_until(made, disable_tqdm=True) == wanted
+    quantized = {**GREEDY, "cache_implementation": "quantized", "cache_config": {"backend": "fp8"}}
+    made = instances("generate_until", [(f"{document} {text(rng, 3)}", dict(quantized)) for _ in range(3)])
+    assert ours.generate_until(made, disable_tqdm=True) == plain.generate_until(made, disable_tqdm=True)
+
+
+def test_ranks_never_wait_for_each_other():
+    _, ours = pair("mistral", batch_size="auto", max_batch_size=2, max_length=64)
+    ours._rank, ours._world_size = 1, 2  # a gather would need an accelerator, which is not there
+    assert len(ours._loglikelihood_tokens([(("a", "b"), [1, 2, 3], [n]) for n in range(4)])) == 4
+    assert ours.world_size == 2
+    assert ours._detect_batch_size() == ours._detect_batch_size() == 2
+
+
+def test_from_a_checkpoint_through_the_evaluator(tmp_path):
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    folder = tmp_path / "model"
+    tiny_model("llama").save_pretrained(folder)
+    TOKENIZER.save_pretrained(folder)
+    task = {
+        "task": "tiny",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(tmp_path / "docs.jsonl")}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{question}}",
+        "doc_to_choice": "{{choices}}",
+        "doc_to_target": "{{gold}}",
+        "metric_list": [{"metric": "acc"}],
+    }
+    rng = random.Random(0)
+    context = text(rng, 60)
+    with (tmp_path / "docs.jsonl").open("w") as out:
+        for _ in range(10):
+            choices = [text(rng, 2) for _ in range(3)]
+            out.write(json.dumps({"question": f"{context} {text(rng, 4)}", "choices": choices, "gold": 0}) + "\n")
+    scores = []
+    for build in (HFLM, PrefixLM):
+        lm = build.create_from_arg_string(f"pretrained={folder},dtype=float32", {"batch_size": 1, "device": "cpu"})
+        results = lm_eval.simple_evaluate(
+            model=lm,
+            tasks=[task],
+            log_samples=True,
+            task_manager=TaskManager(include_defaults=False),
+            bootstrap_iters=0,
+        )
+        scores.append([float(r[0]) for sample in results["samples"]["tiny"] for r in sample["filtered_resps"]])
+    assert len(scores[0]) == 30
+    assert scores[1] == pytest.approx(scores[0], abs=1e-4)
