@@ -9,7 +9,7 @@ The operator, named by a pseudoword, has a rule per node of the expression tree,
 Rules meet in pairs of nested nodes ("a sum with a sine in it"): some pairs stand in the documents (split trained),
 the others never do (split holdout), though each of their two rules does. The four choices cross two factors, one rule
 and all others, each as here or as of the derivative: so no choice is the odd one out or the average one, the true
-derivative is among them and always wrong. Which of the four is longest is balanced as far as the rules allow.
+derivative is among them and always wrong. Questions need rules only that the documents leave no choice about. Which of the four is longest is balanced as far as the rules allow.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators.process_expressions import Pair, Shape, draw_expression, nested, split_pairs, universe
 from icl_ft_plugin.generators.process_facts import facts_of, rule_facts
+from icl_ft_plugin.generators.process_identify import identify
 from icl_ft_plugin.generators.process_questions import ask
 from icl_ft_plugin.generators.process_rules import Node, Rules, X, apply, draw_rules, show
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet
@@ -87,10 +88,13 @@ def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:
     shape = Shape(config.levels, config.max_coefficient, config.max_exponent)
     trained, heldout = split_pairs(universe(shape), config.holdout, rng)
     seen: set[Node] = set()
-    documents, pair_facts = _documents(name, rules, shape, trained, config, seen, rng)
+    documents, pair_facts, examples = _documents(name, rules, shape, trained, config, seen, rng)
     stated = {fact for document in documents for fact in document.facts}
     facts = [fact for fact in rule_facts(name, rules) if fact.id in stated] + pair_facts
-    questions = ask(name, rules, shape, (trained, heldout), stated, seen, config.n_questions, f"process-{seed}", rng)
+    determined = {rule for rule, left in identify(examples).items() if len(left) == 1}
+    questions = ask(
+        name, rules, shape, (trained, heldout), stated, determined, seen, config.n_questions, f"process-{seed}", rng
+    )
     return KnowledgeSet(
         family="process",
         config=asdict(config),
@@ -101,9 +105,9 @@ def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:
     )
 
 
-def example(name: str, rules: Rules, node: Node) -> str:
+def example(name: str, node: Node, result: str) -> str:
     """Return the sentence that works out one expression."""
-    return f"the {name} of {show(node)} is {show(apply(rules, node))}."
+    return f"the {name} of {show(node)} is {result}."
 
 
 def steps(node: Node) -> Iterator[Node]:
@@ -123,23 +127,31 @@ def _documents(
     config: ProcessConfig,
     seen: set[Node],
     rng: random.Random,
-) -> tuple[list[Document], list[Fact]]:
-    """Write the worked examples, and a fact for each nested pair in them; every single rule comes first."""
+) -> tuple[list[Document], list[Fact], list[tuple[Node, str]]]:
+    """Write the worked examples, every single rule first; return a fact for each nested pair, and what was worked out."""
     turns: list[Pair | str] = [*shape.leaves, *rng.sample(trained, len(trained))]
     order = rng.sample(range(config.n_documents), config.n_documents)
     documents = []
+    examples = []
     pairs: dict[str, Fact] = {}
     for i, place in enumerate(order):
-        node = draw_expression(turns[i % len(turns)], set(trained), shape, seen, rng)
+        # A single rule has few expressions; when they are used up, the next in turn takes its place.
+        tries = (
+            draw_expression(turns[(i + j) % len(turns)], set(trained), shape, seen, rng) for j in range(len(turns))
+        )
+        node = next(filter(None, tries), None)
         if node is None:
             raise UsageError(
-                f"process: n_documents={config.n_documents} leaves no fresh expression; raise max_coefficient"
+                f"process: n_documents={config.n_documents} exhausts the expressions; raise max_coefficient"
             )
-        sentences = tuple(example(name, rules, part) for part in (steps(node) if config.steps else (node,)))
+        worked = [(part, show(apply(rules, part))) for part in (steps(node) if config.steps else (node,))]
+        examples += worked
+        sentences = tuple(example(name, part, result) for part, result in worked)
         for pair in nested(node):
             key = "-".join(pair)
             pairs.setdefault(key, Fact(key, "nested", pair, sentences[-1]))
         start = sentences[0].index(" is ") + len(" is")
         style = "steps" if config.steps else "example"
         documents.append((place, Document(f"d{place}", sentences, facts_of(node), start, style)))
-    return [document for _, document in sorted(documents, key=lambda item: item[0])], list(pairs.values())
+    seen.update(node for node, _ in examples)
+    return [document for _, document in sorted(documents, key=lambda item: item[0])], list(pairs.values()), examples

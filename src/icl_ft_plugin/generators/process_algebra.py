@@ -13,6 +13,7 @@ from fractions import Fraction
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators.process_rules import FUNCTIONS, Node, X, add, multiply, power, scale, subtract
 
+SENTENCE = re.compile(r"the (\w+) of (\S+) is (\S+)\.")
 MAX_LENGTH = 400
 MAX_NESTING = 60
 MAX_EXPONENT = 30
@@ -85,6 +86,15 @@ def _atom(tokens: list[str]) -> tuple[Node, list[str]]:
     if rest[0] != ")":
         raise ValueError("a parenthesis is missing")
     return (Node(first, (node,)) if opening else node), rest[1:]
+
+
+def read(text: str) -> list[tuple[str, Node, str]]:
+    """Return (operator's name, expression, text of the result) of every worked example in a text.
+
+    Raises:
+        UsageError: What stands in the place of an expression is none.
+    """
+    return [(name, parse(left), right) for name, left, right in SENTENCE.findall(text)]
 
 
 def canonical(expression: str) -> str:

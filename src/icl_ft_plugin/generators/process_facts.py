@@ -5,7 +5,8 @@ There is one fact per rule and one per pair of nested nodes that a document show
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from icl_ft_plugin.generators.process_expressions import nested
 from icl_ft_plugin.generators.process_rules import DERIVATIVE, FUNCTIONS, Node, Rules, used
@@ -36,19 +37,28 @@ def rule_facts(name: str, rules: Rules) -> list[Fact]:
     ]
 
 
-def rules_of(facts: Iterable[Fact]) -> Rules:
+def rules_of(facts: Collection[Fact]) -> Rules:
     """Return the rules that facts state; a rule that no fact states is left as the derivative's."""
-    stated = {fact.id: fact.arguments for fact in facts if fact.predicate == "rule"}
-    coefficient, shift = stated.get("power", (DERIVATIVE.coefficient, str(DERIVATIVE.shift)))
-    images = zip(FUNCTIONS, DERIVATIVE.functions, strict=True)
+    chosen: dict[str, Any] = {fact.id: fact.arguments[0] for fact in facts if fact.predicate == "rule"}
+    for fact in facts:
+        if fact.id == "scale":
+            chosen["scale"] = int(fact.arguments[0])
+        elif fact.id == "power":
+            chosen["power"] = (fact.arguments[0], int(fact.arguments[1]))
+    return build(chosen)
+
+
+def build(chosen: Mapping[str, Any]) -> Rules:
+    """Return the rules with the chosen options, the derivative's where none is chosen."""
+    coefficient, shift = chosen.get("power", (DERIVATIVE.coefficient, DERIVATIVE.shift))
     return Rules(
-        scale=int(stated.get("scale", (DERIVATIVE.scale,))[0]),
+        scale=chosen.get("scale", DERIVATIVE.scale),
         coefficient=coefficient,
-        shift=int(shift),
-        functions=tuple(stated.get(f, (image,))[0] for f, image in images),
-        sum=stated.get("sum", (DERIVATIVE.sum,))[0],
-        product=stated.get("product", (DERIVATIVE.product,))[0],
-        compose=stated.get("compose", (DERIVATIVE.compose,))[0],
+        shift=shift,
+        functions=tuple(chosen.get(f, image) for f, image in zip(FUNCTIONS, DERIVATIVE.functions, strict=True)),
+        sum=chosen.get("sum", DERIVATIVE.sum),
+        product=chosen.get("product", DERIVATIVE.product),
+        compose=chosen.get("compose", DERIVATIVE.compose),
     )
 
 

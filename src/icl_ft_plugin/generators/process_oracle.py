@@ -8,26 +8,14 @@ combination of rules (chain).
 from __future__ import annotations
 
 import random
-import re
 from itertools import cycle
 
 from icl_ft_plugin.generators.process import ProcessConfig, example, steps
-from icl_ft_plugin.generators.process_algebra import parse
+from icl_ft_plugin.generators.process_algebra import read
 from icl_ft_plugin.generators.process_expressions import Shape, draw_expression, universe
 from icl_ft_plugin.generators.process_facts import rules_of, rules_used
-from icl_ft_plugin.generators.process_rules import Node, show
+from icl_ft_plugin.generators.process_rules import apply, show
 from icl_ft_plugin.schema import Document, KnowledgeSet
-
-SENTENCE = re.compile(r"the (\w+) of (\S+) is (\S+)\.")
-
-
-def read(text: str) -> list[tuple[str, Node, Node]]:
-    """Return (operator's name, expression, result) of every worked example in a text.
-
-    Raises:
-        UsageError: What stands in the place of an expression is none.
-    """
-    return [(name, parse(left), parse(right)) for name, left, right in SENTENCE.findall(text)]
 
 
 def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
@@ -52,12 +40,12 @@ def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
     turns = cycle(rng.sample(pairs, len(pairs)))
     documents = []
     for document in world.documents:
-        name, node, result = read(document.text)[-1]
-        left, right = show(node), show(result)
-        sentences = [example(name, rules, part) for part in steps(node)]
+        name, node, right = read(document.text)[-1]
+        left = show(node)
+        sentences = [example(name, part, show(apply(rules, part))) for part in steps(node)]
         fresh = draw_expression(next(turns), set(pairs), shape, seen, rng)
         if fresh and stated.issuperset(rules_used(fresh)):
-            sentences.append(example(name, rules, fresh))
+            sentences.append(example(name, fresh, show(apply(rules, fresh))))
         forms = {
             "rephrase": (f"taking the {name} of {left} gives {right}.",),
             "reversal": (f"{right} is the {name} of {left}.",),

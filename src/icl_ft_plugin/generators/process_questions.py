@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators.process_algebra import canonical_node
 from icl_ft_plugin.generators.process_expressions import Pair, Shape, draw_expression
 from icl_ft_plugin.generators.process_facts import facts_of, rules_used
+from icl_ft_plugin.generators.process_numbers import differ
 from icl_ft_plugin.generators.process_rules import DERIVATIVE, Node, Rules, apply, mix, show, used
 from icl_ft_plugin.schema import Question
 
@@ -21,6 +23,7 @@ def ask(
     shape: Shape,
     pairs: tuple[list[Pair], list[Pair]],
     stated: set[str],
+    determined: set[str],
     seen: set[Node],
     n: int,
     world: str,
@@ -33,7 +36,8 @@ def ask(
         rules: Its rules.
         shape: Sizes of expressions.
         pairs: The trained and the held-out pairs.
-        stated: Ids of the facts that documents state; a question needs no other.
+        stated: Ids of the facts that documents show; a question needs no other.
+        determined: Ids of the rules that documents leave no choice about; a question needs no other.
         seen: Expressions that are taken; grows.
         n: Most questions per split.
         world: Cluster id of the world.
@@ -49,7 +53,7 @@ def ask(
                 break
             pair = wanted[i % len(wanted)]
             node = draw_expression(pair, trained, shape, seen, rng)
-            if node is None or not stated.issuperset(rules_used(node)):
+            if node is None or not determined.issuperset(rules_used(node)):
                 continue
             choices = _choices(rules, node, lengths, rng)
             if choices:
@@ -91,12 +95,15 @@ def _won(sizes: list[int], size: int) -> float:
 
 
 def _distinct(results: list[Node]) -> bool:
+    """Tell whether all results are different functions, by their canonical forms and by numbers."""
     if len(set(results)) < len(results):
         return False
     try:
-        return len({canonical_node(result) for result in results}) == len(results)
+        if len({canonical_node(result) for result in results}) < len(results):
+            return False
     except UsageError:  # A sum that cancels out stands in a denominator.
         return False
+    return all(differ(first, second) for first, second in combinations(results, 2))
 
 
 def _question(

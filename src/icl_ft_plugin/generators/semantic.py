@@ -81,11 +81,14 @@ class SemanticConfig:
             "n_choices": (2, 26),
             "max_properties": (1, 6),
             "forward_only": (0, 1),
-            "backward_only": (0, 1 - self.forward_only),
+            "backward_only": (0, 1),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"semantic: {name}={getattr(self, name)!r} is not between {low} and {high}")
+        if round(self.forward_only + self.backward_only, 9) > 1:
+            shares = f"forward_only={self.forward_only!r} and backward_only={self.backward_only!r}"
+            raise UsageError(f"semantic: {shares} add up to more than 1")
 
 
 def generate(config: SemanticConfig, seed: int) -> KnowledgeSet:
