@@ -28,6 +28,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import datasets
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from trl import SFTTrainer, get_peft_config
 
@@ -82,8 +83,8 @@ def train(
         tokenizer = tokenizer or load_tokenizer(model)
         check_lengths(rows, tokenizer, args, recipe)
         with run_folder.writing(output):
-            trainer = _make_trainer(model, tokenizer, rows, args, peft_config)
-            check_model(trainer, tokenizer, args, recipe)
+            trainer = _make_trainer(model, tokenizer, rows, args, peft_config, recipe)
+            check_model(trainer, recipe)
             identity = _identity(model, trainer, rows, recipe, mask)
             run_folder.claim(output, identity)
             meter = _run(trainer, run_folder.checkpoints_of(output))
@@ -121,6 +122,7 @@ def _make_trainer(
     rows: Sequence[Mapping[str, str]],
     args: Any,
     peft_config: Any,
+    recipe: Recipe,
 ) -> Any:
     try:
         trainer = SFTTrainer(
@@ -130,9 +132,11 @@ def _make_trainer(
             processing_class=tokenizer,
             peft_config=peft_config,
         )
-    except OSError as error:
-        # What is written at this point is one empty folder: the error comes from reading the model.
+    except (OSError, SafetensorError) as error:
+        # At this point nothing but an empty folder has been written: the error comes from reading the model.
         raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"{recipe.path}: refused by TRL: {error}") from error
     if args.disable_tqdm:
         trainer.remove_callback(PrinterCallback)  # what takes the place of the bar: a dict printed per log
     return trainer

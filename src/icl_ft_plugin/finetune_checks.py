@@ -56,15 +56,20 @@ def check_lengths(
         )
 
 
-def check_model(trainer: Any, tokenizer: PreTrainedTokenizerBase, args: Any, recipe: Recipe) -> None:
+def check_model(trainer: Any, recipe: Recipe) -> None:
     """Refuse a model whose embedding or position table is too small for what it will be fed.
 
+    An embedding table larger than the tokenizer is fine: many are padded.
+
     Raises:
-        UsageError: The tokenizer has more tokens than the model, or a row is longer than its window.
+        UsageError: A row holds a token that the model has no embedding for, or is longer than its window.
     """
     embeddings = trainer.model.get_input_embeddings().num_embeddings
-    if len(tokenizer) > embeddings:
-        raise UsageError(f"model: {embeddings} embeddings are too few for the tokenizer's {len(tokenizer)} tokens")
+    largest = max(max(row["input_ids"]) for row in trainer.train_dataset)
+    if max(largest, trainer.processing_class.pad_token_id) >= embeddings:
+        raise UsageError(
+            f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
+        )
     window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
     longest = max(len(row["input_ids"]) for row in trainer.train_dataset)
     if window is not None and longest > window:

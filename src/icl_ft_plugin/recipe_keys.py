@@ -50,7 +50,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-12, 10),
     "per_device_train_batch_size": (1, 65536),
     "gradient_accumulation_steps": (1, 65536),
-    "num_train_epochs": (1e-6, 1e6),
+    "num_train_epochs": (1e-6, 10**6),
     "max_steps": (-1, 10**9),
     "max_length": (2, 10**7),
     "logging_steps": (1e-6, 10**9),
@@ -115,7 +115,7 @@ def checked(key: str, value: Any, hints: Mapping[str, tuple[Any, Any]], place: s
     if key in RANGES and value is not None:
         low, high = RANGES[key]
         if not low <= value <= high or (key == "max_steps" and value == 0):
-            raise UsageError(f"{place}: {key}: {value!r} is not between {low:g} and {high:g}")
+            raise UsageError(f"{place}: {key}: {value!r} is not between {low} and {high}")
     return value
 
 
