@@ -106,7 +106,7 @@ def check(world: KnowledgeSet) -> list[str]:
     found = closures(scopes)
     messages = disagreements(world, reader.answers(found))
     for document in world.documents:
-        facts = [reader.ids.get(statement, "?") for statement in reader.parser.read(document.text)]
+        facts = [reader.ids.get(statement, "?") for statement in reader.documents[document.id]]
         if set(facts) != set(document.facts):
             messages.append(f"{document.id}: states {sorted(set(facts))}, but lists {sorted(document.facts)}")
     for q in world.questions:
@@ -124,11 +124,16 @@ class _Reader:
         self.ids = {
             (self.claims[fact.id], backward): fact.id for fact in world.facts for _, backward in self._read(fact.text)
         }
+        self.documents = {document.id: self._read(document.text) for document in world.documents}
         self.directions: dict[Claim, set[bool]] = {}
-        for document in world.documents:
-            for claim, backward in self._read(document.text):
+        for statements in self.documents.values():
+            for claim, backward in statements:
                 self.directions.setdefault(claim, set()).add(backward)
         self.stated = self.directions.keys()
+        # Where words stand: last for a predicate, or first for any.
+        self.homes = {("last", c.value, c.predicate) for c in self.stated} | {
+            ("first", c.subject, "") for c in self.stated
+        }
         self.questions = {q.id: [self._read(f"{q.prompt} {choice}") for choice in q.choices] for q in world.questions}
 
     def _read(self, text: str) -> list[tuple[Claim, bool]]:
@@ -153,7 +158,8 @@ def _messages(q: Question, reader: _Reader, found: Closures) -> Iterable[str]:
         if i not in q.gold:
             if claim in found.arguable:
                 yield f"the distractor {q.choices[i]!r} can be argued for"
-            if not _at_home(claim, backward, reader.stated):
+            home = ("last", claim.value, claim.predicate) if not backward else ("first", claim.subject, "")
+            if home not in reader.homes:
                 yield f"the distractor {q.choices[i]!r} stands in no such place anywhere in the documents"
     gold, backward = read[q.gold[0]][0]
     if (q.id, gold) not in found.holds:
@@ -179,10 +185,3 @@ def _messages(q: Question, reader: _Reader, found: Closures) -> Iterable[str]:
     )
     if q.split not in (expected, "holdout") or (q.split == "holdout" and not levels):
         yield f"it belongs to the split {expected}, not {q.split}"
-
-
-def _at_home(claim: Claim, backward: bool, stated: Iterable[Claim]) -> bool:
-    """Tell whether the last word of a statement stands in the same kind of place in something that is stated."""
-    if backward:
-        return any(other.subject == claim.subject for other in stated)
-    return any(other.predicate == claim.predicate and other.value == claim.value for other in stated)

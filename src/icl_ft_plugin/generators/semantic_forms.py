@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cache
 
 from icl_ft_plugin.generators.hierarchy import Claim
@@ -75,31 +76,47 @@ class Parser:
 
     def read(self, text: str) -> list[tuple[Claim, bool]]:
         """Return the claims stated in ``text`` with their direction (True: backward), in the order of the text."""
-        tokens = re.findall(r"[\w-]+|[^\w\s]", text.replace(ASK, " "))
+        tokens = [*re.findall(r"[\w-]+|[^\w\s]", text.replace(ASK, " ")), ""]
         found = []
-        for i, token in enumerate(tokens):
-            start = token if token in _patterns() else "{category}" if token in self._words["category"] else ""
-            for claim, backward, pattern in _patterns().get(start, ()):
-                window = tokens[i : i + len(pattern)]
-                if len(window) == len(pattern) and all(map(self._fits, window, pattern)):
-                    words = [word for word, slot in zip(window, pattern, strict=True) if slot[0] == "{"]
-                    arguments = (words[-1], *words[:-1]) if backward else tuple(words)
-                    found.append((Claim(claim, arguments), backward))
+        for start in range(len(tokens)):
+            paths: list[tuple[_Tree, int, tuple[str, ...]]] = [(_forms(), start, ())]
+            while paths:
+                tree, place, words = paths.pop()
+                if tree.end:
+                    predicate, backward = tree.end
+                    arguments = (words[-1], *words[:-1]) if backward else words
+                    found.append((Claim(predicate, arguments), backward))
+                    continue
+                token = tokens[place]
+                if token in tree.literal:
+                    paths.append((tree.literal[token], place + 1, words))
+                for kind, after in tree.slots.items():
+                    if token in self._words[kind]:
+                        paths.append((after, place + 1, (*words, token)))
         return found
 
-    def _fits(self, word: str, slot: str) -> bool:
-        return word in self._words[slot[1:-1]] if slot[0] == "{" else word == slot
+
+@dataclass(slots=True)
+class _Tree:
+    """What may follow: words, kinds of word, or the end of a statement with its (predicate, direction)."""
+
+    literal: dict[str, _Tree] = field(default_factory=dict)
+    slots: dict[str, _Tree] = field(default_factory=dict)
+    end: tuple[str, bool] | None = None
 
 
 @cache
-def _patterns() -> dict[str, list[tuple[str, bool, list[str]]]]:
-    """Return (predicate, backward, words and slots) of every form by its first word or slot."""
-    patterns: dict[str, list[tuple[str, bool, list[str]]]] = {}
+def _forms() -> _Tree:
+    """Return the tree of all forms."""
+    root = _Tree()
     for predicate in FORWARD:
         values = {"is a": ("{category}",), "do": ("{verb}", "{category}")}.get(predicate, (f"{{{predicate}}}",))
         claim = Claim(predicate, ("{category}", *values))
         for backward in (False, True):
             for form in range(N_FORMS):
-                pattern = statement(claim, backward, form).split()
-                patterns.setdefault(pattern[0], []).append((predicate, backward, pattern))
-    return patterns
+                tree = root
+                for word in statement(claim, backward, form).split():
+                    branches, key = (tree.slots, word[1:-1]) if word[0] == "{" else (tree.literal, word)
+                    tree = branches.setdefault(key, _Tree())
+                tree.end = (predicate, backward)
+    return root
