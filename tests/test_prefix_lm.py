@@ -6,6 +6,7 @@ import random
 
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.models.huggingface import HFLM
@@ -302,15 +303,13 @@ def test_from_a_checkpoint_through_the_evaluator(tmp_path):
         for _ in range(10):
             choices = [text(rng, 2) for _ in range(3)]
             out.write(json.dumps({"question": f"{context} {text(rng, 4)}", "choices": choices, "gold": 0}) + "\n")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(task))
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
     scores = []
     for build in (HFLM, PrefixLM):
         lm = build.create_from_arg_string(f"pretrained={folder},dtype=float32", {"batch_size": 1, "device": "cpu"})
         results = lm_eval.simple_evaluate(
-            model=lm,
-            tasks=[task],
-            log_samples=True,
-            task_manager=TaskManager(include_defaults=False),
-            bootstrap_iters=0,
+            model=lm, tasks=["tiny"], task_manager=manager, log_samples=True, bootstrap_iters=0
         )
         scores.append([float(r[0]) for sample in results["samples"]["tiny"] for r in sample["filtered_resps"]])
     assert len(scores[0]) == 30
