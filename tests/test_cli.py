@@ -221,8 +221,8 @@ def test_train_then_eval(tmp_path: Path, model: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     write_jsonl(tmp_path / "rows.jsonl", PAIRS)
     out = tmp_path / "ft"
-    arguments = ("--recipe", tmp_path / "recipe.yaml", "--model", model, "--corpus", tmp_path / "rows.jsonl")
-    result = icl_ft("train", *arguments, "--out", out, "--seed", 1, "--set", "max_steps=2")
+    arguments = (tmp_path / "recipe.yaml", "--model", model, "--corpus", tmp_path / "rows.jsonl")
+    result = icl_ft("train", *arguments, "--output", out, "--seed", 1, "--set", "max_steps=2")
     assert result.exit_code == 0, result.output
     assert json.loads((out / "ledger.json").read_text())["steps"] == 2
     scores = tmp_path / "scores"

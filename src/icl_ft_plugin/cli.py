@@ -45,7 +45,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
 app.add_typer(data_app, name="data")
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")]
+Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
 
@@ -143,7 +143,7 @@ def data_import_reversal_curse(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Option(help="Recipe file, or its place under recipes/.")],
+    recipe: Annotated[str, typer.Argument(help="Recipe file, or its place under recipes/.")],
     out: Out,
     model: Annotated[
         str | None, typer.Option(help="Checkpoint folder or embedded model; the recipe's by default.")
