@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from icl_ft_plugin import logic_celebrity, logic_reversal, logic_syllogism
+from icl_ft_plugin import logic_celebrity, logic_process, logic_reversal, logic_semantic, logic_syllogism
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import Document, KnowledgeSet, Question
 
@@ -20,11 +20,15 @@ CHECKERS: dict[str, Callable[[KnowledgeSet], list[str]]] = {
     "reversal": logic_reversal.check,
     "syllogism": logic_syllogism.check,
     "celebrity": logic_celebrity.check,
+    "semantic": logic_semantic.check,
+    "process": logic_process.check,
 }
 ANSWERS: dict[str, Callable[[KnowledgeSet], dict[str, frozenset[int]]]] = {
     "reversal": logic_reversal.answers,
     "syllogism": logic_syllogism.answers,
     "celebrity": logic_celebrity.answers,
+    "semantic": logic_semantic.answers,
+    "process": logic_process.answers,
 }
 
 
