@@ -86,7 +86,8 @@ def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
     shrink = quantile**2 / size
     centre = (mean + shrink / 2) / (1 + shrink)
     half = quantile / (1 + shrink) * sqrt(mean * (1 - mean) / size + shrink / (4 * size))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The mean is always inside; at 0 and 1 rounding would say otherwise.
+    return max(0.0, min(mean, centre - half)), min(1.0, max(mean, centre + half))
 
 
 def _student(degrees: int, confidence: float) -> float:
