@@ -124,7 +124,7 @@ def test_lm_eval_finds_the_tasks(
 ) -> None:
     before = environment.files()
     if editable:
-        environment.install("-e", tree)
+        environment.pip("install", "--no-deps", "-e", tree)
     else:
         environment.install(wheel)
     elsewhere = tmp_path / "elsewhere"
