@@ -155,7 +155,7 @@ def train(
     """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger."""
     from icl_ft_plugin import recipe as recipes
     from icl_ft_plugin.rows import read_rows
-    from icl_ft_plugin.study_plan import find_model, find_recipe
+    from icl_ft_plugin.study_find import find_model, find_recipe
 
     loaded = recipes.load(find_recipe(recipe), recipes.overrides_from(settings or []))
     name = model or loaded.model
@@ -183,7 +183,7 @@ def evaluate(
     from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
     from icl_ft_plugin.study import register_model
-    from icl_ft_plugin.study_plan import find_model
+    from icl_ft_plugin.study_find import find_model
 
     model_args = {"pretrained": str(find_model(model)), **({"peft": peft} if peft else {})}
     metadata = {**overrides_from(settings or []), "seed": seed}

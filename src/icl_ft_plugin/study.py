@@ -29,7 +29,8 @@ from icl_ft_plugin import __version__
 from icl_ft_plugin.corpus import atomic_folder, context_text, training_rows
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study_config import StudyConfig
-from icl_ft_plugin.study_plan import Cell, find_recipe, plan
+from icl_ft_plugin.study_find import find_recipe
+from icl_ft_plugin.study_plan import Cell, plan
 
 
 class Store:

@@ -18,10 +18,10 @@ import yaml
 
 from icl_ft_plugin import __version__, generators
 from icl_ft_plugin.corpus import training_documents
-from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study_config import Arm, StudyConfig, Worlds
+from icl_ft_plugin.study_find import find_model, find_recipe, find_tasks
 
 # Keys of a recipe that a study decides itself.
 DECIDED = (
@@ -186,7 +186,7 @@ def _cell(
         family=worlds.family,
         config=world.config,
         world_seed=seed,
-        tasks=_tasks(world, worlds.splits, arm.condition),
+        tasks=find_tasks(world, worlds.splits, arm.condition),
         arm=arm.model_copy(update={"corpus": corpus_parts(world, arm)}),
         training_seed=training_seed,
         recipe=recipe if arm.corpus else {},
@@ -213,34 +213,6 @@ def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
     return list(dict.fromkeys(parts))
 
 
-def find_model(name: str) -> Path:
-    """Return the folder of a model: an embedded one by its name, any other by its path.
-
-    Raises:
-        UsageError: There is no checkpoint.
-    """
-    embedded = sorted(folder.parent.name for folder in models_dir().glob("*/config.json"))
-    path = models_dir() / name if name in embedded else Path(name)
-    if not (path / "config.json").is_file():
-        hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
-        raise UsageError(f"models: {name!r} is no folder of a checkpoint (with config.json){hint}")
-    if not any(path.glob("*.safetensors")):
-        raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
-    return path
-
-
-def find_recipe(name: str | Path) -> Path:
-    """Return a recipe's file: the path as given, else its place under ``recipes/``.
-
-    Raises:
-        UsageError: Neither exists.
-    """
-    for path in (Path(name), recipes_dir() / name, recipes_dir() / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}")
-
-
 def _model(name: str, label: str) -> Model:
     path = find_model(name)
     files = sorted(
@@ -261,36 +233,3 @@ def _recipe_values(study: StudyConfig) -> dict[str, Any]:
     loaded = recipe.load(find_recipe(str(study.recipe)), study.recipe_overrides)
     dropped = [*DECIDED] if study.steps else [key for key in DECIDED if key != "max_steps"]
     return {key: value for key, value in loaded.values.items() if key not in dropped}
-
-
-class _TaskLoader(yaml.SafeLoader):
-    """Reads task files for their metadata; ``!function`` stays unresolved, so nothing is imported."""
-
-
-_TaskLoader.add_multi_constructor("!", lambda loader, tag, node: None)
-
-
-@lru_cache(maxsize=1)
-def _all_tasks() -> tuple[tuple[str, str, str], ...]:
-    """Return (family, split, task) of every task that ships."""
-    found = []
-    for file in sorted(tasks_dir().rglob("*.yaml")):
-        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
-        metadata = data.get("metadata") or {}
-        if isinstance(data.get("task"), str) and "split" in metadata:
-            found.append((metadata["family"], metadata["split"], data["task"]))
-    return tuple(found)
-
-
-def _tasks(world: KnowledgeSet, splits: list[str] | None, condition: str) -> dict[str, str]:
-    names = {s: t for family, s, t in _all_tasks() if family == world.family and t.endswith(f"_{condition}")}
-    wanted = splits or [split for split in world.splits if split in names]
-    for split in wanted:
-        if split not in names:
-            raise UsageError(
-                f"worlds: {world.family} has no split {split!r} under condition {condition!r}{suggest(split, names)}; "
-                f"it has {', '.join(names) or 'none'}"
-            )
-    if not wanted:
-        raise UsageError(f"worlds: no task of family {world.family!r} under condition {condition!r}")
-    return {split: names[split] for split in wanted}

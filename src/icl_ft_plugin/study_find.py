@@ -1,0 +1,78 @@
+"""Finds what a study file names: ``find_model("nano")`` gives the folder of the embedded model, a path gives itself."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
+from icl_ft_plugin.schema import KnowledgeSet
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model: an embedded one by its name, any other by its path.
+
+    Raises:
+        UsageError: There is no checkpoint.
+    """
+    embedded = sorted(folder.parent.name for folder in models_dir().glob("*/config.json"))
+    path = models_dir() / name if name in embedded else Path(name)
+    if not (path / "config.json").is_file():
+        hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
+        raise UsageError(f"models: {name!r} is no folder of a checkpoint (with config.json){hint}")
+    if not any(path.glob("*.safetensors")):
+        raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
+    return path
+
+
+def find_recipe(name: str | Path) -> Path:
+    """Return a recipe's file: the path as given, else its place under ``recipes/``.
+
+    Raises:
+        UsageError: Neither exists.
+    """
+    for path in (Path(name), recipes_dir() / name, recipes_dir() / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}")
+
+
+class _TaskLoader(yaml.SafeLoader):
+    """Reads task files for their metadata; ``!function`` stays unresolved, so nothing is imported."""
+
+
+_TaskLoader.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
+@lru_cache(maxsize=1)
+def _all_tasks() -> tuple[tuple[str, str, str], ...]:
+    """Return (family, split, task) of every task that ships."""
+    found = []
+    for file in sorted(tasks_dir().rglob("*.yaml")):
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
+        metadata = data.get("metadata") or {}
+        if isinstance(data.get("task"), str) and "split" in metadata:
+            found.append((metadata["family"], metadata["split"], data["task"]))
+    return tuple(found)
+
+
+def find_tasks(world: KnowledgeSet, splits: list[str] | None, condition: str) -> dict[str, str]:
+    """Return the task of each split under a condition; None asks for all splits that have one.
+
+    Raises:
+        UsageError: A split has no task, or none has.
+    """
+    names = {s: t for family, s, t in _all_tasks() if family == world.family and t.endswith(f"_{condition}")}
+    wanted = splits or [split for split in world.splits if split in names]
+    for split in wanted:
+        if split not in names:
+            raise UsageError(
+                f"worlds: {world.family} has no split {split!r} under condition {condition!r}{suggest(split, names)}; "
+                f"it has {', '.join(names) or 'none'}"
+            )
+    if not wanted:
+        raise UsageError(f"worlds: no task of family {world.family!r} under condition {condition!r}")
+    return {split: names[split] for split in wanted}
