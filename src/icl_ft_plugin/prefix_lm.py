@@ -240,7 +240,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         limit = self.pass_tokens
         while limit > 16:
             keys = depth + limit
-            logits = 3 * 4 * config.vocab_size
+            logits = 2 * 4 * config.vocab_size
             mask_and_weights = keys * width * (1 + 2 * heads)
             if limit * (logits + mask_and_weights) <= free:
                 break

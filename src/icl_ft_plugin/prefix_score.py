@@ -22,6 +22,9 @@ import torch
 from icl_ft_plugin.prefix_cache import PathCache, cache_bytes, fork
 from icl_ft_plugin.prefix_tree import Extend, Node, Pack, Retreat, Rows, path_length, plan_packs, plan_rows
 
+PLACES = 64
+"""Positions whose log-softmax is computed at a time."""
+
 OnScore = Callable[[int, float, bool], None]
 """Called with (index of the request, log-probability of one target, whether it is the most likely token)."""
 
@@ -196,18 +199,25 @@ class TreeScorer:
         column: dict[int, int] | None,
         on_score: OnScore,
     ) -> None:
-        """Hand out the targets' scores from ``[rows, positions, vocabulary]`` logits."""
-        places = {(row, at if column is None else column[at]) for row, at, _, _ in targets}
-        order = {place: index for index, place in enumerate(sorted(places))}
-        rows, columns = zip(*order, strict=True)
-        picked = logits[list(rows), list(columns)]
-        scores = torch.nn.functional.log_softmax(picked, dim=-1, dtype=self.softmax_dtype)
-        index = [order[row, at if column is None else column[at]] for row, at, _, _ in targets]
-        wanted = torch.tensor([token for _, _, token, _ in targets], device=scores.device)
-        values = scores[index, wanted].tolist()
-        hits = (scores.argmax(dim=-1)[index] == wanted).tolist()
-        for (_, _, _, who), value, hit in zip(targets, values, hits, strict=True):
-            on_score(who, value, hit)
+        """Hand out the targets' scores from ``[rows, positions, vocabulary]`` logits, a slice of places at a time.
+
+        The slices keep the float copies of the logits small beside the logits themselves.
+        """
+        by_place: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for row, at, token, who in targets:
+            by_place.setdefault((row, at if column is None else column[at]), []).append((token, who))
+        places = sorted(by_place)
+        for start in range(0, len(places), PLACES):
+            some = places[start : start + PLACES]
+            picked = logits[[row for row, _ in some], [at for _, at in some]]
+            scores = torch.nn.functional.log_softmax(picked, dim=-1, dtype=self.softmax_dtype)
+            index = [i for i, place in enumerate(some) for _ in by_place[place]]
+            asked = [target for place in some for target in by_place[place]]
+            wanted = torch.tensor([token for token, _ in asked], device=scores.device)
+            values = scores[index, wanted].tolist()
+            hits = (scores.argmax(dim=-1)[index] == wanted).tolist()
+            for (_, who), value, hit in zip(asked, values, hits, strict=True):
+                on_score(who, value, hit)
 
 
 def rows_within(cache: Any, max_bytes: int | None, rows: int) -> int:
