@@ -1,20 +1,24 @@
 """Writes the documents of the semantic structure: ``write_documents(...)[0].text`` is e.g. "femp can bilku. ...".
 
-A document has a topic, a category, and states what is known of it, its parent, its siblings and its children, so that
-words of neighbouring categories meet in documents and co-occurrence does not give the answer away. First come the
-facts that no document has stated yet; once every fact stands in each of its directions, facts are drawn at random.
+A document has a topic, a category, and states what is known of it and of some categories nearby: its parent, its
+siblings and its parent's siblings. So a category meets what its parent's siblings have as often as what its parent
+has, and that words meet does not tell what it inherits. What was stated least often so far comes first, so that every
+fact is stated, and all about equally often, whatever its place in the hierarchy.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 
 from icl_ft_plugin.generators.hierarchy import Claim
 from icl_ft_plugin.generators.semantic_forms import N_FORMS, last_word, stem
 from icl_ft_plugin.generators.semantic_styles import STYLES, Style
 from icl_ft_plugin.schema import Document
+
+MIN_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,61 +76,88 @@ def write_documents(
         for plan in plans
         for backward in plan.directions
     ]
-    nearby = _neighbourhoods(names, plans, statements)
+    near = _neighbours(names, plans)
+    about: dict[str, list[int]] = {name: [] for name in names}
+    for k, made in enumerate(statements):
+        about[made.topic].append(k)
     styles = list(STYLES)
     rng.shuffle(styles)
-    topics = list(names)
-    rng.shuffle(topics)
-    start = rng.randrange(len(statements))
-    # In the order of the hierarchy, so that what still has to be stated fits one topic.
-    pending = iter(statements[start:] + statements[:start])
-    left = len(statements)
+    counts = [0] * len(statements)
+    turns = _turns(counts, rng)
+    unstated = len(statements)
     documents = []
     for i in range(n):
-        style = STYLES[styles[i % len(styles)]]
-        length = rng.randint(*sentences)
-        slots = [style.slots(j) for j in range(length - bool(style.opening))]
-        size = sum(slots)
-        due = list(islice(pending, min(size, -(-left // (n - i)))))
-        left -= len(due)
-        topic = due[0].topic if due else topics[i % len(topics)]
-        chosen = due + _draw(nearby[topic], size - len(due), rng)
+        name = styles[i % len(styles)]
+        style = STYLES[name]
+        size = rng.randint(*sentences) - bool(style.opening)
+        # As many as it takes to state everything in the documents that are left.
+        due = list(islice(turns, min(size, max(1, -(-unstated // (n - i))))))
+        topic = statements[due[0]].topic
+        pool = _pool(topic, size, near[topic], about, rng)
+        chosen = due + _rarest(pool, size - len(due), counts, rng)
+        unstated = counts.count(0) if unstated else 0
         rng.shuffle(chosen)
-        texts = _write(style, topic, slots, chosen, rng)
-        facts = tuple(dict.fromkeys(statement.fact for statement in chosen))
-        documents.append(Document(f"d{i}", texts, facts, 0, styles[i % len(styles)], style.separator))
+        texts = _write(style, topic, [statements[k] for k in chosen], rng)
+        facts = tuple(dict.fromkeys(statements[k].fact for k in chosen))
+        documents.append(Document(f"d{i}", texts, facts, 0, name, style.separator))
     return documents
 
 
-def _neighbourhoods(names: list[str], plans: list[Plan], statements: list[Statement]) -> dict[str, list[Statement]]:
-    """Return per category the statements about it, its parent, its siblings and its children."""
+def _neighbours(names: list[str], plans: list[Plan]) -> dict[str, list[str]]:
+    """Return per category its parent, its siblings and its parent's siblings; for a root, its children."""
     parent = {plan.claim.subject: plan.claim.value for plan in plans if plan.claim.predicate == "is a"}
-    about: dict[str, list[Statement]] = {name: [] for name in names}
-    for statement in statements:
-        about[statement.topic].append(statement)
-    circle = {name: [name] for name in names}
+    children: dict[str, list[str]] = {name: [] for name in names}
     for name, above in parent.items():
-        circle[name].append(above)
-        circle[above].append(name)
-        circle[name] += [other for other, same in parent.items() if same == above and other != name]
-    return {name: [s for other in circle[name] for s in about[other]] for name in names}
+        children[above].append(name)
+    near = {}
+    for name in names:
+        if name in parent:
+            above = parent[name]
+            circle = [above, *children[above], *children.get(parent.get(above, ""), [])]
+            near[name] = [other for other in dict.fromkeys(circle) if other != name]
+        else:
+            near[name] = children[name]
+    return near
 
 
-def _draw(pool: list[Statement], n: int, rng: random.Random) -> list[Statement]:
-    """Draw ``n`` statements, none twice before all have been drawn."""
-    if n <= len(pool):
-        return rng.sample(pool, n)
-    return pool * (n // len(pool)) + rng.sample(pool, n % len(pool))
+def _pool(topic: str, n: int, near: list[str], about: dict[str, list[int]], rng: random.Random) -> list[int]:
+    """Return the statements, by number, on the topic and some neighbours: at least three, and more until ``n`` are there."""
+    pool = list(about[topic])
+    for i, name in enumerate(rng.sample(near, len(near))):
+        if i >= MIN_NEIGHBOURS and len(pool) >= n:
+            break
+        pool += about[name]
+    return pool
 
 
-def _write(
-    style: Style, topic: str, slots: list[int], statements: list[Statement], rng: random.Random
-) -> tuple[str, ...]:
-    forms = [statement.forms[int(rng.random() * len(statement.forms))] for statement in statements]
+def _turns(counts: list[int], rng: random.Random) -> Iterator[int]:
+    """Yield the statements by number, those that documents made least use of first; counts each as used.
+
+    In the order of the hierarchy, so that what still has to be stated fits one topic.
+    """
+    start = rng.randrange(len(counts))
+    for uses in count(1):
+        for k in chain(range(start, len(counts)), range(start)):
+            if counts[k] < uses:
+                counts[k] += 1
+                yield k
+
+
+def _rarest(pool: list[int], n: int, counts: list[int], rng: random.Random) -> list[int]:
+    """Return ``n`` statements of the pool, those that documents made least use of first; counts each as used."""
+    chosen: list[int] = []
+    while len(chosen) < n:
+        order = sorted(pool, key=lambda k: (counts[k], rng.random()))[: n - len(chosen)]
+        for k in order:
+            counts[k] += 1
+        chosen += order
+    return chosen
+
+
+def _write(style: Style, topic: str, statements: list[Statement], rng: random.Random) -> tuple[str, ...]:
     texts = [style.opening.format(topic=topic)] if style.opening else []
-    rest = iter(forms)
-    for i, size in enumerate(slots):
-        parts = list(islice(rest, size))
-        (first, word), wrapper = parts[0], style.wrappers[i % len(style.wrappers)]
-        texts.append(wrapper.format(*(f"{s} {w}" for s, w in parts), n=i + 1, stem=first, word=word))
+    for i, made in enumerate(statements):
+        first, word = made.forms[int(rng.random() * len(made.forms))]
+        wrapper = style.wrappers[i % len(style.wrappers)]
+        texts.append(wrapper.format(f"{first} {word}", n=i + 1, stem=first, word=word))
     return tuple(texts)

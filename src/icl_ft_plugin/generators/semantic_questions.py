@@ -1,9 +1,9 @@
 """Asks what follows from the documents of the semantic structure: "femp can always" + "bilku." against three others.
 
 Every question is a stem and last words to choose from, the choices stand in the same relation to something else in
-the documents, and none but the answer can be argued for. The distractors nearest to the answer are taken, by how
-often they meet the subject in a document and then by how often they occur at all, so that neither count gives the
-answer away where choices with like counts exist.
+the documents, and none but the answer can be argued for. The distractors are drawn from those that meet the subject
+in documents about as often as the answer does, so that over a split neither how often words meet nor how often they
+occur gives the answer away, as far as such distractors exist.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from icl_ft_plugin.generators.semantic_documents import Plan
 from icl_ft_plugin.generators.semantic_forms import N_FORMS, last_word, stem
 from icl_ft_plugin.schema import Document, Question
 
+N_NEAREST = 12
+N_DRAWS = 8
 SPLITS = ("rephrase", "reversal", "syllogism", "syllogism_deep", "holdout")
 
 
@@ -111,6 +113,7 @@ class _Chooser:
     ) -> None:
         self._closure = closure
         self._rng = rng
+        self._surplus: dict[str, list[float]] = {}
         self._words: dict[tuple[str, ...], list[str]] = {}
         claims = [plan.claim for plan in plans if plan.claim.subject not in holdout]
         for key in (_last_role, _first_role):
@@ -118,6 +121,7 @@ class _Chooser:
                 for role in key(claim):
                     self._words.setdefault(role, []).append(claim.value if key is _last_role else claim.subject)
         self._words = {role: list(dict.fromkeys(words)) for role, words in self._words.items()}
+        self._ended = {d: {last_word(p.claim, d) for p in plans if d in p.directions} for d in (False, True)}
         # One bit per document in which a word occurs.
         words_of = {plan.fact(d): plan.claim.arguments for plan in plans for d in plan.directions}
         self._bits: dict[str, int] = {}
@@ -133,23 +137,46 @@ class _Chooser:
             self._bits[word] = int.from_bytes(bits, "little")
 
     def __call__(self, item: _Item, n: int) -> list[str]:
-        """Return ``n`` choices, or none if the world has too few distractors for this item."""
+        """Return ``n`` choices, or none if the world has too few distractors for this item.
+
+        Among several draws the one is taken in which choosing by count wins least of what it has won too much so far.
+        """
         claim, backward = item.claim, item.backward
         answer = last_word(claim, backward)
-        roles = _first_role(claim) if backward else _last_role(claim)
         asked = claim.value if backward else claim.subject
-        meets, count = self._counts(asked, answer)
-        choices: list[str] = []
-        for role in roles:
-            candidates = [w for w in self._words[role] if w not in choices and self._false(claim, backward, w)]
-            self._rng.shuffle(candidates)
-            keyed = [(abs(a - meets), abs(b - count), w) for w in candidates for a, b in [self._counts(asked, w)]]
-            keyed.sort(key=lambda key: key[:2])
-            choices += [word for _, _, word in keyed[: n - 1 - len(choices)]]
-        if len(choices) < n - 1:
+        meets, _ = self._counts(asked, answer)
+        candidates = self._candidates(claim, backward, n - 1)
+        if len(candidates) < n - 1:
             return []
-        choices.insert(self._rng.randrange(n), answer)
+        self._rng.shuffle(candidates)
+        candidates.sort(key=lambda word: abs(self._counts(asked, word)[0] - meets))
+        surplus = self._surplus.setdefault(item.split, [0.0, 0.0])
+        draws = []
+        for _ in range(N_DRAWS):
+            choices = [answer, *self._rng.sample(candidates[: max(N_NEAREST, n - 1)], n - 1)]
+            counts = [self._counts(asked, word) for word in choices]
+            won = [_won([c[0] ** 2 / c[1] for c in counts]) - 1 / n, _won([c[1] for c in counts]) - 1 / n]
+            draws.append((sum(w * max(-3.0, min(3.0, s)) for w, s in zip(won, surplus, strict=True)), won, choices))
+        _, won, choices = min(draws, key=lambda draw: draw[0])
+        surplus[:] = [s + w for s, w in zip(surplus, won, strict=True)]
+        self._rng.shuffle(choices)
         return choices
+
+    def _candidates(self, claim: Claim, backward: bool, n: int) -> list[str]:
+        """Return at least ``n`` words that are false and stand in like places elsewhere, or all that there are.
+
+        First come those that documents end a statement of this direction with if, and only if, they do so with the
+        answer: what a model was trained to say last, it says more readily.
+        """
+        ended = self._ended[backward]
+        same = last_word(claim, backward) in ended
+        found: list[str] = []
+        for wanted in (same, not same):
+            for role in _first_role(claim) if backward else _last_role(claim):
+                if len(found) < n:
+                    new = (w for w in self._words[role] if (w in ended) == wanted and w not in found)
+                    found += [w for w in new if self._false(claim, backward, w)]
+        return found
 
     def _counts(self, asked: str, word: str) -> tuple[int, int]:
         bits = self._bits.get(word, 0)
@@ -160,6 +187,11 @@ class _Chooser:
         other = Claim(claim.predicate, arguments)
         # A category above a holder ("animals" for "can fly") is arguable whichever way the question is put.
         return word not in claim.arguments and not self._closure.arguable(other)
+
+
+def _won(scores: list[float]) -> float:
+    """Return the chance that the first is picked by who picks the highest score."""
+    return (scores[0] == max(scores)) / scores.count(scores[0])
 
 
 def _last_role(claim: Claim) -> list[tuple[str, ...]]:
