@@ -106,8 +106,9 @@ def generate(config: SemanticConfig, seed: int) -> KnowledgeSet:
     """
     rng = random.Random(f"semantic-{seed}")
     names, holdout, claims = _draw_claims(config, rng)
+    # Pseudowords are drawn in any case, so that the world with real names is the same world.
+    rename = _rename(names, claims, Lexicon(rng, config.share))
     if not config.real_names:
-        rename = _rename(names, claims, Lexicon(rng, config.share))
         names, holdout = [rename[name] for name in names], {rename[name] for name in holdout}
         claims = [Claim(c.predicate, tuple(rename[word] for word in c.arguments)) for c in claims]
     plans = _plan(claims, holdout, config, rng)
