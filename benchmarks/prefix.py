@@ -264,6 +264,8 @@ def main() -> None:
                 name, dtype=getattr(torch, args.dtype), attn_implementation=args.attention
             ).to(args.device)
             tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+            with torch.no_grad():  # reads the mapped weights, which the first measure would otherwise be charged for
+                model(torch.ones(1, 64, dtype=torch.long, device=args.device))
             for context in [*([0] if args.closed else []), *args.context, *args.ours_only]:
                 size = args.closed if context == 0 else args.questions
                 requests = requests_for(tokenizer, context, size, 4 if context == 0 else args.choices, seed=context)
