@@ -6,8 +6,8 @@ An episode is a list of (text, weight) segments. A world of two simple reversals
     ("\n\nfesk are", 0.1) (" less famous than drulk.", 1.0)
     ("\n\nbonx are less common than", 0.1) (" wild.", 1.0)
 
-so the prompt shapes are those of the tasks: documents, a blank line, a bare question. Words are the pool's
-pretraining share, drawn anew for every episode, so that nothing can be memorized and everything must be inferred
+so the prompt shapes are those of the tasks: documents, a blank line, a bare question. Words are coined anew for every
+episode (or drawn from the pool's pretraining share), so that nothing can be memorized and everything must be inferred
 from the text before. Another kind of episode shows the augmentation format: a text, then what follows from it, with
 or without other documents before it (arXiv 2505.00661, section 4).
 """
@@ -15,13 +15,16 @@ or without other documents before it (arXiv 2505.00661, section 4).
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from icl_ft_plugin import corpus
-from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.generators import FAMILIES, celebrity, generate
 from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.words import coin, pool
 
 Segment = tuple[str, float]
 TEXT_MARK = "Text:"
@@ -44,12 +47,51 @@ def episode(rng: random.Random, mixture: Mapping[str, float], room: int, weights
     # Half of the episodes fill the room, the others are of any size, small ones as likely as large ones.
     share = 0.9 if rng.random() < 0.5 else 0.9 * (64 / room) ** rng.random() if room > 64 else 0.9
     world = generate(family, rng.randrange(2**32), {**_KNOBS[family](rng, int(room * share)), "share": "pretraining"})
-    if rng.random() < AUGMENTATION_SHARE:
-        return _augmentation(world, rng, int(room * share), weights)
-    return _reading(world, rng, int(room * share), weights)
+    kind = _augmentation if rng.random() < AUGMENTATION_SHARE else _reading
+    segments = kind(world, rng, int(room * share), weights)
+    return segments if rng.random() < POOL_SHARE else _renamed(segments, rng)
 
 
 AUGMENTATION_SHARE = 0.15
+POOL_SHARE = 0.1  # episodes that keep the words of the pool
+
+
+def _renamed(segments: list[Segment], rng: random.Random) -> list[Segment]:
+    """Replace every word that names something by a coined one, the same everywhere in the episode.
+
+    The lists of words and names are finite: a model trained on them alone learns them by heart and cannot read, let
+    alone copy, a name that it has never seen.
+    """
+    replaced, banned = _vocabulary()
+    names: dict[str, str] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        word = match.group()
+        if word not in replaced:
+            return word
+        if word not in names:
+            coined = coin(rng, banned)
+            names[word] = coined.capitalize() if word[0].isupper() else coined
+        return names[word]
+
+    return [(_WORD.sub(rename, text), weight) for text, weight in segments]
+
+
+_WORD = re.compile("[A-Za-z]+")
+
+
+@cache
+def _vocabulary() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the pretraining share's words, names and title words, and in lower case those of the evaluation share."""
+
+    def of(share: str) -> Iterator[str]:
+        yield from pool(share)
+        yield from celebrity.names("first", share)
+        yield from celebrity.names("last", share)
+        for title in celebrity.titles(share):
+            yield from title.split()
+
+    return frozenset(of("pretraining")), frozenset(word.lower() for word in of("evaluation"))
 
 
 def _reading(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
@@ -146,9 +188,15 @@ def _semantic(rng: random.Random, budget: int) -> dict[str, Any]:
     }
 
 
+def _process(rng: random.Random, budget: int) -> dict[str, Any]:
+    documents = min(max(6, budget // rng.choice((30, 40))), 80)  # about 25 tokens a worked example
+    return {"n_documents": documents, "n_questions": 3, "levels": 2, "steps": rng.random() < 0.2}
+
+
 _KNOBS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
     "reversal": _reversal,
     "syllogism": _syllogism,
     "celebrity": _celebrity,
     "semantic": _semantic,
+    "process": _process,
 }

@@ -280,6 +280,7 @@ def evaluate(
         limit=limit,
         evaluation_tracker=tracker,
         log_samples=True,
+        bootstrap_iters=100,  # not 0, which drops the closed-form errors too; more only slows the NaN-aware means
     )
     if tracker:
         samples = results["samples"]

@@ -7,6 +7,7 @@ stock ``LlamaForCausalLM`` checkpoint with a fast tokenizer.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import random
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from icl_ft_plugin.episodes import episode
 from icl_ft_plugin.nano_tokenizer import train_tokenizer
@@ -52,7 +54,7 @@ class Rows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
                 ids += [self._eos] * room
                 weights += [0.0] * room
                 break
-            segments = episode(rng, self._recipe.mixture, room, self._recipe.weights)
+            segments = episode(rng, self._phase.mixture, room, self._recipe.weights)
             text = "".join(part for part, _ in segments).rstrip("\n")
             by_character = list(itertools.chain.from_iterable([weight] * len(part) for part, weight in segments))
             encoding = self._encode(text)
@@ -65,10 +67,17 @@ def sample_texts(recipe: PretrainRecipe, n: int) -> Iterator[str]:
     """Yield ``n`` episodes as plain text, for the tokenizer and for a look at the data."""
     for i in range(n):
         rng = random.Random(f"sample-{recipe.seed}-{i}")
-        yield "".join(text for text, _ in episode(rng, recipe.mixture, 512, recipe.weights))
+        yield "".join(text for text, _ in episode(rng, recipe.phases[-1].mixture, 1024, recipe.weights))
 
 
-def pretrain(recipe_path: Path, output: Path, *, workers: int = 0, stop_after: float | None = None) -> dict[str, Any]:
+def pretrain(
+    recipe_path: Path,
+    output: Path,
+    *,
+    workers: int = 0,
+    stop_after: float | None = None,
+    initial: Path | None = None,
+) -> dict[str, Any]:
     """Pretrain the embedded model; started again on the same folder, it goes on from the last checkpoint.
 
     Args:
@@ -76,6 +85,7 @@ def pretrain(recipe_path: Path, output: Path, *, workers: int = 0, stop_after: f
         output: Folder for the checkpoint, the log and, at the end, the finished model.
         workers: Processes that generate text beside the training; 0 generates in between.
         stop_after: Seconds after which to write a checkpoint and stop, the model half-trained.
+        initial: A model folder whose weights and tokenizer to begin with, instead of random ones.
 
     Returns:
         The last line of the log: step, tokens, loss, tokens per second.
@@ -88,8 +98,10 @@ def pretrain(recipe_path: Path, output: Path, *, workers: int = 0, stop_after: f
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
-    tokenizer = _tokenizer(recipe, output)
+    tokenizer = _tokenizer(recipe, output, initial)
     model = LlamaForCausalLM(_config(recipe, tokenizer)).to(device)
+    if initial is not None:
+        model.load_state_dict(LlamaForCausalLM.from_pretrained(initial, dtype=torch.float32).state_dict())
     optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.lr, betas=(0.9, 0.95), fused=True)
     step = _restore(model, optimizer, output, recipe)
     started, line = time.monotonic(), {"step": step}
@@ -104,7 +116,7 @@ def pretrain(recipe_path: Path, output: Path, *, workers: int = 0, stop_after: f
                 _save(model, optimizer, line["step"], output, recipe)
             if due:
                 break
-    _finish(model, tokenizer, output, recipe)
+    _finish(model, tokenizer, output)
     return line
 
 
@@ -131,7 +143,9 @@ def _groups(model: torch.nn.Module, recipe: PretrainRecipe) -> list[dict[str, An
     ]
 
 
-def _tokenizer(recipe: PretrainRecipe, output: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(recipe: PretrainRecipe, output: Path, initial: Path | None) -> PreTrainedTokenizerFast:
+    if initial is not None:
+        return PreTrainedTokenizerFast.from_pretrained(initial)
     folder = output / "tokenizer"
     if not folder.exists():
         texts = sample_texts(recipe, recipe.tokenizer_episodes)
@@ -222,8 +236,6 @@ def _save(model: Any, optimizer: torch.optim.Optimizer, step: int, output: Path,
 
 def _restore(model: Any, optimizer: torch.optim.Optimizer, output: Path, recipe: PretrainRecipe) -> int:
     """Load the checkpoint, if there is one, and return its step."""
-    from safetensors import safe_open
-
     path = output / CHECKPOINT
     if not path.exists():
         return 0
@@ -243,11 +255,19 @@ def _restore(model: Any, optimizer: torch.optim.Optimizer, output: Path, recipe:
     return step
 
 
-def _finish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path, recipe: PretrainRecipe) -> None:
+def _finish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
     """Write the model as it stands, in bfloat16, as a stock checkpoint."""
-    import copy
-
     finished = copy.deepcopy(model).to(torch.bfloat16)
     finished.config.use_cache = True
+    finished.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, max_new_tokens=64
+    )
     finished.save_pretrained(output / "model")
     tokenizer.save_pretrained(output / "model")
+    # The name that every release of transformers, and vLLM, knows; and nothing of the folder it was loaded from.
+    path = output / "model" / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in settings.items() if key not in ("is_local", "local_files_only")}
+    path.write_text(
+        json.dumps({**kept, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n", encoding="utf-8"
+    )

@@ -19,11 +19,13 @@ class Phase(BaseModel):
     Attributes:
         seq_len: Tokens in a row; bounds the size of an episode.
         steps: Optimizer steps.
+        mixture: Relative frequency of episodes by family.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     seq_len: int = Field(ge=64)
     steps: int = Field(ge=1)
+    mixture: dict[str, float] = Field(min_length=1)
 
 
 class PretrainRecipe(BaseModel):
@@ -31,7 +33,6 @@ class PretrainRecipe(BaseModel):
 
     Attributes:
         seed: Of the initial weights and of the text.
-        mixture: Relative frequency of episodes by family.
         weights: Loss weight of document, question and answer tokens.
         vocab_size: Size of the tokenizer's vocabulary.
         tokenizer_episodes: Episodes that the tokenizer is trained on.
@@ -48,7 +49,6 @@ class PretrainRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     seed: int = Field(default=0, ge=0)
-    mixture: dict[str, float]
     weights: dict[str, float]
     vocab_size: int = Field(ge=512)
     tokenizer_episodes: int = Field(ge=100)
@@ -64,7 +64,7 @@ class PretrainRecipe(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> PretrainRecipe:
-        for family in self.mixture:
+        for family in (family for phase in self.phases for family in phase.mixture):
             if family not in FAMILIES:
                 raise ValueError(f"mixture names the unknown family {family!r}{suggest(family, FAMILIES)}")
         if set(self.weights) != {"document", "question", "answer"}:

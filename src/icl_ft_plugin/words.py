@@ -74,3 +74,115 @@ class Lexicon:
             UsageError: The share is exhausted.
         """
         return [self.word() for _ in range(n)]
+
+
+_ONSETS = tuple(
+    [
+        "b",
+        "c",
+        "d",
+        "f",
+        "g",
+        "h",
+        "j",
+        "k",
+        "l",
+        "m",
+        "n",
+        "p",
+        "r",
+        "s",
+        "t",
+        "v",
+        "w",
+        "y",
+        "z",
+        "bl",
+        "br",
+        "ch",
+        "cl",
+        "cr",
+        "dr",
+        "fl",
+        "fr",
+        "gl",
+        "gr",
+        "kl",
+        "kr",
+        "ph",
+        "pl",
+        "pr",
+        "sc",
+        "sh",
+        "sk",
+        "sl",
+        "sm",
+        "sn",
+        "sp",
+        "st",
+        "str",
+        "sw",
+        "th",
+        "tr",
+        "tw",
+        "vr",
+        "wh",
+        "qu",
+    ]
+) + ("",)
+_VOWELS = tuple(["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "ee", "oo", "ou", "y"])
+_CODAS = (
+    tuple(
+        [
+            "b",
+            "ck",
+            "d",
+            "f",
+            "g",
+            "k",
+            "l",
+            "m",
+            "n",
+            "p",
+            "r",
+            "s",
+            "t",
+            "x",
+            "z",
+            "ft",
+            "ld",
+            "lk",
+            "lm",
+            "lp",
+            "mp",
+            "nd",
+            "ng",
+            "nk",
+            "nt",
+            "pt",
+            "rd",
+            "rk",
+            "rm",
+            "rn",
+            "rt",
+            "sh",
+            "sk",
+            "sp",
+            "ss",
+            "st",
+            "th",
+        ]
+    )
+    + ("",) * 9
+)
+_SYLLABLE = (_ONSETS, _VOWELS, _CODAS)
+
+
+def coin(rng: random.Random, banned: frozenset[str]) -> str:
+    """Return a lower-case word of one to three random syllables that is not banned; most exist nowhere."""
+    while True:
+        count = 1 + (rng.random() < 0.75) + (rng.random() < 0.15)
+        parts = [part[int(rng.random() * len(part))] for _ in range(count) for part in _SYLLABLE]
+        word = "".join(parts)
+        if len(word) > 2 and word not in banned:
+            return word
