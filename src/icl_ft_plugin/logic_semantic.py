@@ -172,7 +172,7 @@ def _messages(q: Question, reader: _Reader, found: Closures) -> Iterable[str]:
     )
     if (q.inference, q.depth) != (inference, max(levels, int(reversed_))):
         yield f"inference {q.inference!r} of depth {q.depth} is not how the gold follows: {inference} over {levels} levels"
-    if levels and any(False not in reader.directions[reader.claims[fact]] for fact in q.proof):
+    if levels and any(False not in reader.directions.get(reader.claims[fact], ()) for fact in q.proof):
         yield "a premise of the chain is never stated forward"
     about = [claim for claim in reader.stated if gold.subject in (claim.subject, claim.value)]
     if q.split == "holdout":
