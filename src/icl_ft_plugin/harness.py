@@ -26,6 +26,8 @@ from lm_eval.api.task import ConfigurableTask
 from icl_ft_plugin import corpus
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import family_of, generate, make_config
+from icl_ft_plugin.generators.process_algebra import matches
+from icl_ft_plugin.generators.syllogism import FORMS
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 
 logger = logging.getLogger(__name__)
@@ -143,6 +145,21 @@ def by_gold_word(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) 
     return scored
 
 
+def by_form(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """``process_results`` and the accuracy by syllogistic form and by what word association gives away; NaN off it."""
+    scored = process_results(doc, results)
+    labels = {"form": FORMS, "association": ("enough", "half")}  # "misleads" is the form darapti
+    for label, values in labels.items():
+        for value in values:
+            scored[f"acc_{label}_{value}"] = scored["acc"] if doc["labels"][label] == value else math.nan
+    return scored
+
+
+def same_expression(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Score a written answer: ``exact_match`` is 1 if its canonical form is that of the correct choice."""
+    return {"exact_match": float(matches(results[0], doc["choices"][doc["label"]]))}
+
+
 class InContextTask(ConfigurableTask):  # type: ignore[misc]
     """A task whose prompt begins with a long shared context.
 
@@ -160,7 +177,8 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
         Raises:
             UsageError: The longest prompt does not fit; the message tells the tokens needed and the knob.
         """
-        _check_window(self.config.task, self.config.metadata or {}, list(self.test_docs()))
+        written = (self.config.generation_kwargs or {}).get("max_gen_toks", 0)
+        _check_window(self.config.task, self.config.metadata or {}, list(self.test_docs()), written)
         super().build_all_requests(**kwargs)
 
     def apply_filters(self) -> Any:
@@ -174,8 +192,8 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
         return filtered
 
 
-def _check_window(task: str, metadata: Mapping[str, Any], docs: Sequence[Mapping[str, Any]]) -> None:
-    """Compare the longest in-context prompt with the window of the model that the metadata names."""
+def _check_window(task: str, metadata: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], written: int) -> None:
+    """Compare the longest in-context prompt, and the tokens written after it, with the model's window."""
     window_and_tokenizer = _window_and_tokenizer(metadata)
     if window_and_tokenizer is None:
         logger.warning("%s: the model is not named in the metadata, so its window is not checked", task)
@@ -183,7 +201,7 @@ def _check_window(task: str, metadata: Mapping[str, Any], docs: Sequence[Mapping
     window, tokenizer = window_and_tokenizer
     longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
     text = in_context_prompt(longest) + " " + max(longest["choices"], key=len)
-    needed = len(tokenizer(text)["input_ids"])
+    needed = len(tokenizer(text)["input_ids"]) + written
     if needed > window:
         knobs = "n_facts and the like, or context_copies"
         raise UsageError(
