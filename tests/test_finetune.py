@@ -407,3 +407,23 @@ def test_kill_9_at_random_moments_resumes_to_the_same_bytes(
     made, whole = ledger.read(output), ledger.read(tmp_path / "whole")
     assert made.resumed_at
     assert (made.tokens, made.target_tokens, made.losses) == (whole.tokens, whole.target_tokens, whole.losses)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [{}, LORA], ids=["all", "lora"])
+def test_lm_eval_loads_and_scores_what_was_trained(
+    model: str, path: Path, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    output = tmp_path / "ft"
+    train(model, recipe.load(path, {**values, "max_steps": 60}), output)
+    trained = {"pretrained": model, "peft": str(output)} if values else {"pretrained": str(output)}
+
+    def score(**given: str) -> float:
+        lm = HFLM(device="cpu", batch_size=1, **given)
+        pair = ("Did you know that femp are", " more dangerous than glon?")
+        return lm.loglikelihood([Instance("loglikelihood", {}, pair, 0)], disable_tqdm=True)[0][0]
+
+    assert score(**trained) > score(pretrained=model) + 0.5

@@ -46,7 +46,7 @@ def test_a_recipes_header_is_its_manual(path: Path) -> None:
     header = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     text = "\n".join(header)
     place = f"recipes/{path.relative_to(recipes_dir()).as_posix()}"
-    assert f"icl-ft train {place} --output" in text
+    assert f"icl-ft train {place} --out" in text
     assert f"trl sft --config {place}" in text
     for part in ("Prerequisites", "Run:", "Override:", "Expected:"):
         assert part in text

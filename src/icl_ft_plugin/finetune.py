@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# TRL reports each trainer that is made unless this is set before huggingface_hub is imported.
+# TRL reports each trainer that is made unless this is set before huggingface_hub is first imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import datasets
@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from trl import SFTTrainer, get_peft_config
 
-from icl_ft_plugin import checkpoints, run_folder
+from icl_ft_plugin import __version__, checkpoints, run_folder
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.finetune_checks import check_finite, check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.ledger import Ledger
@@ -41,7 +41,7 @@ from icl_ft_plugin.recipe_keys import checked, known_keys
 from icl_ft_plugin.rows import check_rows
 from icl_ft_plugin.schema import content_hash
 
-LIBRARIES = ("icl-ft-plugin", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 
 
 def train(
@@ -165,15 +165,12 @@ def _identity(
         "seeds": {"seed": args.seed, "data_seed": args.seed if args.data_seed is None else args.data_seed},
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
+        "versions": {
+            "icl-ft-plugin": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        },
     }
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
 
 
 class _Meter(TrainerCallback):  # type: ignore[misc]

@@ -41,7 +41,7 @@ class Ledger:
         trained_parameters: Number of parameters that got gradients.
         seconds: Wall time of training, without loading and saving; over all parts of a run that was resumed.
         tokens_per_second: ``tokens / seconds``.
-        losses: ``[step, loss]`` pairs as logged, the loss in nats per target token.
+        losses: ``[step, loss]`` pairs as logged: the mean since the last entry, in nats per target token.
         resumed_at: Steps at which the run was resumed from a checkpoint.
         seeds: ``seed`` (initialization, dropout) and ``data_seed`` (order of rows).
         device: What it ran on.

@@ -3,7 +3,7 @@
 For example (``recipes/reversal/full.yaml``, shortened)::
 
     model_name_or_path: smollm2-135m
-    datasets: [{path: json, data_files: reversal.jsonl}]
+    datasets: [{path: json, data_files: reversal/train-ft.jsonl}]
     learning_rate: 3.0e-4
     per_device_train_batch_size: 16
     max_steps: 300

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -65,6 +66,8 @@ RANGES: dict[str, tuple[float, float]] = {
 
 def key_classes() -> tuple[type, ...]:
     """Return the dataclasses that ``trl sft`` parses, in its order; imports torch."""
+    # TRL reports each trainer that is made unless this is set before huggingface_hub is first imported.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, SFTConfig
 
     return ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig
