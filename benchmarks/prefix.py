@@ -33,7 +33,8 @@ import transformers
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from icl_ft_plugin.prefix_lm import PrefixLM, free_bytes
+from icl_ft_plugin.prefix_lm import PrefixLM
+from icl_ft_plugin.prefix_memory import free_bytes
 from icl_ft_plugin.prefix_tree import build_tree
 
 SYLLABLES = ["ba", "ke", "lo", "mi", "nu", "ra", "si", "to", "vu", "za", "den", "fol", "gar", "hin", "jor", "pel"]

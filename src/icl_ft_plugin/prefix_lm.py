@@ -5,7 +5,8 @@
 It takes all of ``hf``'s arguments and gives the same scores. Three arguments are its own:
 
     on_overflow=error      a prompt that is longer than the model's window is an error (default: truncate, as hf)
-    pass_tokens=512        most tokens of one forward pass (default: 512 on a CPU, 4096 on an accelerator)
+    pass_tokens=512        most tokens of one forward pass (default: packs of 512 on a CPU and 4096 on an accelerator,
+                           shared prefixes in pieces as large as memory allows)
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
@@ -18,7 +19,6 @@ import logging
 from contextlib import AbstractContextManager
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import torch
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
@@ -28,6 +28,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only
 from icl_ft_plugin.prefix_check import cannot_share, disagreement, possible_ways
 from icl_ft_plugin.prefix_generate import behind_stem, common_stems, is_greedy
+from icl_ft_plugin.prefix_memory import LEAST, chunk_tokens, free_bytes, pack_tokens
 from icl_ft_plugin.prefix_score import TreeScorer
 from icl_ft_plugin.prefix_tree import Node, build_tree, shared_length
 
@@ -43,7 +44,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
     Args:
         pretrained: As HFLM.
         on_overflow: ``truncate`` drops tokens on the left as HFLM does; ``error`` raises UsageError.
-        pass_tokens: Most tokens of one forward pass; None chooses by device.
+        pass_tokens: Most tokens of one forward pass; None: packs by device, prefixes in pieces as large as fit.
         pass_bytes: Most bytes of one pass beside the weights and the cached prefix; None takes a quarter of what is
             free when scoring starts.
         min_shared: Requests that share fewer leading tokens take the plain path.
@@ -74,7 +75,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
             )
         super().__init__(pretrained, **kwargs)
         self.on_overflow = on_overflow
-        self.pass_tokens = int(pass_tokens or (512 if self.device.type == "cpu" else 4096))
+        self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
         self.pass_bytes = None if pass_bytes is None else int(pass_bytes)
         self.min_shared = int(min_shared)
         self.sharing: str | None = None
@@ -121,18 +122,21 @@ class PrefixLM(HFLM):  # type: ignore[misc]
     def _score_shared(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
         pairs = [(self._inputs(request), request[2]) for request in requests]
         root = build_tree(pairs)
-        limit = self._pass_limit(max(len(ids) for ids, _ in pairs))
+        limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
         while True:
             try:
-                return self._run_tree(requests, root, limit, disable_tqdm)
+                return self._run_tree(requests, root, limit, chunk, disable_tqdm)
             except torch.OutOfMemoryError:
-                if limit < 32:
+                if max(limit, chunk) <= LEAST:
                     raise
-                limit //= 2
-                logger.warning("out of memory: scoring again with passes of %d tokens", limit)
+                limit = max(LEAST, limit // 2)
+                chunk = min(max(LEAST, chunk // 2), 4 * limit)
+                logger.warning("out of memory: scoring again, %d tokens a pack, %d a piece of prefix", limit, chunk)
                 torch.cuda.empty_cache()
 
-    def _run_tree(self, requests: list[Request], root: Node, limit: int, disable_tqdm: bool) -> list[Answer]:
+    def _run_tree(
+        self, requests: list[Request], root: Node, limit: int, chunk: int, disable_tqdm: bool
+    ) -> list[Answer]:
         sums = [0.0] * len(requests)
         greedy = [True] * len(requests)
         open_targets = [len(continuation) for _, _, continuation in requests]
@@ -153,7 +157,8 @@ class PrefixLM(HFLM):  # type: ignore[misc]
 
         scorer = self._scorer()
         max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
-        scorer.run(root, limit=limit, on_score=on_score, max_rows=max_rows, max_bytes=self._bytes_per_pass())
+        allowed = self._bytes_per_pass()
+        scorer.run(root, limit=limit, chunk=chunk, on_score=on_score, max_rows=max_rows, max_bytes=allowed)
         bar.close()
         self.prefix_stats = {
             "requests": len(requests),
@@ -231,21 +236,15 @@ class PrefixLM(HFLM):  # type: ignore[misc]
     def _bytes_per_pass(self) -> int:
         return self.pass_bytes if self.pass_bytes is not None else free_bytes(self.device) // 4
 
-    def _pass_limit(self, depth: int) -> int:
-        """Return how many tokens one pass may have, given the longest request, within the bytes allowed."""
-        free = self._bytes_per_pass()
-        config = self.model.config.get_text_config()
-        width = self.model.dtype.itemsize
-        heads = config.num_attention_heads if config._attn_implementation == "eager" else 1
-        limit = self.pass_tokens
-        while limit > 16:
-            keys = depth + limit
-            logits = 2 * 4 * config.vocab_size
-            mask_and_weights = keys * width * (1 + 2 * heads)
-            if limit * (logits + mask_and_weights) <= free:
-                break
-            limit //= 2
-        return limit
+    def _limits(self, depth: int) -> tuple[int, int]:
+        """Return the most tokens of a pack and of a piece of a prefix, for requests of up to ``depth`` tokens."""
+        allowed = self._bytes_per_pass()
+        pack = pack_tokens(self.model, depth, self.pass_tokens or self._usual_pass(), allowed)
+        chunk = chunk_tokens(self.model, depth, allowed)
+        return pack, min(chunk, self.pass_tokens or chunk)
+
+    def _usual_pass(self) -> int:
+        return 512 if self.device.type == "cpu" else 4096
 
     # ------------------------------------------------------------------ generation
 
@@ -261,7 +260,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         texts: dict[int, str] = {}
         for stem, places in self._stems([contexts[i] for i in greedy]):
             members = [greedy[place] for place in places]
-            self._stem = (stem, self._scorer().prefill(stem, limit=self._pass_limit(len(stem))))
+            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1]))
             try:
                 found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
             finally:
@@ -290,10 +289,3 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
         out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
         return torch.cat([context, out[:, context.shape[1] :]], dim=1)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Return the free memory of the device, or of the machine for a CPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)

@@ -78,6 +78,7 @@ class TreeScorer:
         *,
         limit: int,
         on_score: OnScore,
+        chunk: int | None = None,
         max_rows: int = 64,
         max_bytes: int | None = None,
         min_shared: int = 32,
@@ -86,7 +87,8 @@ class TreeScorer:
 
         Args:
             root: From ``build_tree``.
-            limit: Most tokens of one forward pass.
+            limit: Most tokens of a pack or a batch, and the smallest subtree that is not computed in one pass.
+            chunk: Most tokens of a pass over a shared prefix; None takes ``limit``.
             on_score: Receives every target once, in the order of computation.
             max_rows: Most rows of a batch (rows only).
             max_bytes: Most bytes that the copies of the cached prefix may take (rows only).
@@ -100,7 +102,7 @@ class TreeScorer:
                 match step:
                     case Extend(nodes):
                         cache.enter()
-                        self._extend(cache, self._fresh(nodes, done), nodes, limit, on_score)
+                        self._extend(cache, self._fresh(nodes, done), nodes, (chunk or limit, limit), on_score)
                     case Retreat(nodes):
                         cache.leave(path_length(nodes))
                     case Pack(nodes):
@@ -111,12 +113,12 @@ class TreeScorer:
                             self._rows(cache, rows[start : start + at_once], done, on_score)
         self.peak_cache_bytes = max(self.peak_cache_bytes, cache.peak_bytes)
 
-    def prefill(self, tokens: Sequence[int], *, limit: int) -> PathCache:
-        """Cache a prefix without scoring anything, in chunks of ``limit`` tokens."""
+    def prefill(self, tokens: Sequence[int], *, chunk: int) -> PathCache:
+        """Cache a prefix without scoring anything, in passes of ``chunk`` tokens."""
         cache = PathCache(croppable=self.packed)
         node = Node(list(tokens), 0)
         with torch.no_grad():
-            self._extend(cache, [], [node], limit, lambda *_: None)
+            self._extend(cache, [], [node], (chunk, chunk), lambda *_: None)
         return cache
 
     @staticmethod
@@ -126,10 +128,14 @@ class TreeScorer:
         done.update(id(node) for node in fresh)
         return fresh
 
-    def _extend(self, cache: PathCache, fresh: list[Node], nodes: list[Node], limit: int, on_score: OnScore) -> None:
+    def _extend(
+        self, cache: PathCache, fresh: list[Node], nodes: list[Node], limits: tuple[int, int], on_score: OnScore
+    ) -> None:
+        """Cache the nodes' tokens in passes of ``limits[0]`` tokens; of ``limits[1]`` where many logits are wanted."""
         tokens = [token for node in nodes for token in node.tokens]
         first = nodes[0].start
         wanted = [(node.start - first + at, tok, who) for node in fresh for at, tok, who in node.targets]
+        limit = limits[0] if len(wanted) <= limits[1] else min(limits)
         for start in range(0, len(tokens), limit):
             chunk = tokens[start : start + limit]
             targets = [(0, at - start, tok, who) for at, tok, who in wanted if start <= at < start + len(chunk)]
