@@ -1,0 +1,216 @@
+"""Every task that ships is loaded by lm-eval itself and checked against what all of them promise."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.tasks import TaskManager
+
+from icl_ft_plugin import baselines, harness
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.paths import models_dir, tasks_dir
+from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.study_find import find_tasks
+
+NAMES = sorted(path.stem for path in tasks_dir().glob("*/*.yaml") if path.stem != f"icl_ft_{path.parent.name}")
+CLOSED = [name for name in NAMES if name.endswith("_closed")]
+IN_CONTEXT = (
+    "class: !function icl_ft_plugin.harness.InContextTask",
+    "doc_to_text: !function icl_ft_plugin.harness.in_context_prompt",
+)
+SECTIONS = ("Paper", "Citation", "Groups, Tags, and Tasks", "Evaluation report", "Checklist", "Changelog")
+
+
+def load(names: list[str], **metadata: Any) -> dict[str, Any]:
+    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=metadata)
+    loaded: dict[str, Any] = manager.load(names)
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def loaded() -> dict[str, Any]:
+    return load(["icl_ft"])
+
+
+def task(name: str) -> Any:
+    return loaded()["tasks"][name]
+
+
+def file_of(name: str) -> Path:
+    [path] = tasks_dir().rglob(f"{name}.yaml")
+    return path
+
+
+def docs(name: str) -> list[dict[str, Any]]:
+    return list(task(name).test_docs())
+
+
+@lru_cache(maxsize=8)
+def world(family: str) -> KnowledgeSet:
+    return generate(family, 0)
+
+
+@lru_cache(maxsize=8)
+def oracle(family: str) -> dict[str, list[float]]:
+    scorer = baselines.oracle(world(family))
+    return {question.id: list(scorer(question)) for question in world(family).questions}
+
+
+def metrics(name: str) -> set[str]:
+    return {entry["metric"] for entry in task(name).config.metric_list}
+
+
+def test_the_group_of_all_runs_every_task() -> None:
+    assert len(NAMES) == 44
+    assert sorted(loaded()["tasks"]) == NAMES
+    assert set(loaded()["groups"]) == {"icl_ft", *(f"icl_ft_{family}" for family in FAMILIES)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_is_as_lm_eval_wants_it(name: str) -> None:
+    rows = docs(name)
+    assert len(rows) >= 10
+    for row in rows:
+        prompt = task(name).doc_to_text(row)
+        assert prompt == prompt.strip()
+        choices = row["choices"]
+        assert all(isinstance(choice, str) and choice == choice.strip() and choice for choice in choices)
+        assert len(set(choices)) == len(choices) >= 2
+        assert 0 < len(set(row["gold"])) < len(choices)
+        assert row["label"] in row["gold"]
+        assert set(row["gold"]) <= set(range(len(choices)))
+    assert len({row["id"] for row in rows}) == len(rows)
+    metadata = task(name).config.metadata
+    assert {row["split"] for row in rows} == {metadata["split"]}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
+    twin = name.removesuffix("_closed") + "_icl"
+    assert docs(name) == docs(twin)
+    for row in docs(name):
+        closed, in_context = task(name).doc_to_text(row), task(twin).doc_to_text(row)
+        context, separator, question = in_context.rpartition("\n\n")
+        assert (separator, question) == ("\n\n", closed)
+        assert "\n\n" not in context
+        assert not any(choice in closed for choice in row["choices"])
+    lines = [(file_of(n).read_text(encoding="utf-8").replace(n, "NAME")).splitlines() for n in (name, twin)]
+    assert [line for line in lines[1] if line not in IN_CONTEXT] == lines[0]
+    assert len(lines[1]) == len(lines[0]) + len(IN_CONTEXT)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_split_has_a_task_in_both_conditions(family: str) -> None:
+    for condition in ("closed", "icl"):
+        found = find_tasks(world(family), None, condition)
+        assert list(found) == list(world(family).splits)
+        # Where a split also has a task of written answers, studies take the one with choices.
+        assert all(task(name).OUTPUT_TYPE == "multiple_choice" for name in found.values())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "_gen_" not in name])
+def test_the_oracle_scores_one_and_its_opposite_zero(name: str) -> None:
+    family = task(name).config.metadata["family"]
+    for row in docs(name):
+        scores = oracle(family)[row["id"]]
+        right = task(name).process_results(row, [(score, False) for score in scores])
+        assert right["acc"] == right["acc_norm"] == 1
+        wrong = task(name).process_results(row, [(-score, False) for score in scores])
+        assert wrong["acc"] == 0
+        assert wrong["mass"] < row["chance"] < right["mass"]
+        flat = task(name).process_results(row, [(-7.0, False)] * len(row["choices"]))
+        assert flat["mass"] == pytest.approx(row["chance"])
+        assert set(right) == metrics(name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "_gen_" in name])
+def test_a_written_answer_is_right_in_any_form_that_equals_the_gold_one(name: str) -> None:
+    for row in docs(name):
+        gold = row["choices"][row["label"]]
+        for text in (f" {gold}", f"0 + ({gold.rstrip('.')})", f"{gold}\nthe next line"):
+            assert task(name).process_results(row, [text]) == {"exact_match": 1.0}
+        others = [choice for choice in row["choices"] if choice != gold]
+        for text in [*others, "", "I do not know", f"{gold.rstrip('.')} + 1"]:
+            assert task(name).process_results(row, [text]) == {"exact_match": 0.0}
+    assert metrics(name) == {"exact_match"}
+
+
+def test_syllogisms_are_broken_down_by_form_and_association() -> None:
+    rows = docs("icl_ft_syllogism_closed")
+    seen: dict[str, int] = {}
+    for row in rows:
+        scored = harness.by_form(row, [(score, False) for score in oracle("syllogism")[row["id"]]])
+        counted = [key for key, value in scored.items() if key.count("_") > 1 and not math.isnan(value)]
+        assert counted == [f"acc_form_{row['labels']['form']}", f"acc_association_{row['labels']['association']}"]
+        for key in counted:
+            seen[key] = seen.get(key, 0) + 1
+    assert seen["acc_association_enough"] + seen["acc_association_half"] == len(rows)
+    assert seen["acc_association_half"] == seen["acc_form_barbara"]
+
+
+def test_knobs_come_by_metadata() -> None:
+    small = load(["icl_ft_syllogism_closed"], n_documents=12, existential_import=True, seed=3)["tasks"]
+    rows = list(small["icl_ft_syllogism_closed"].test_docs())
+    assert len(rows) == 12
+    assert "darapti" in {row["labels"]["form"] for row in rows}
+    with pytest.raises(UsageError, match=r"n_document=.*n_documents"):
+        load(["icl_ft_syllogism_closed"], n_document=12)
+
+
+def test_the_window_must_also_hold_what_is_written() -> None:
+    needed = {}
+    for name in ("icl_ft_process_trained_icl", "icl_ft_process_gen_trained_icl"):
+        found = load([name], pretrained=str(models_dir() / "nano"), max_length=100)["tasks"][name]
+        with pytest.raises(UsageError, match=r"need \d+ tokens") as caught:
+            found.build_all_requests(limit=1, rank=0, world_size=1)
+        match = re.search(r"need (\d+) tokens", str(caught.value))
+        assert match
+        needed[name] = int(match[1])
+    assert len(set(needed.values())) == 2
+    assert max(needed.values()) - min(needed.values()) == task(name).config.generation_kwargs["max_gen_toks"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_readme_names_every_task_and_has_every_section(family: str) -> None:
+    text = (tasks_dir() / family / "README.md").read_text(encoding="utf-8")
+    for name in [f"icl_ft_{family}", *(n for n in NAMES if n.startswith(f"icl_ft_{family}_"))]:
+        assert f"`{name}`" in text, name
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    for section in SECTIONS:
+        assert section in headings
+    for name in baselines.BASELINES:
+        assert f"| {name} |" in text
+
+
+@pytest.mark.parametrize("path", sorted(tasks_dir().rglob("*.yaml")), ids=lambda path: path.stem)
+def test_a_task_file_is_a_few_lines(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if lines[0].startswith("include:"):
+        assert 3 <= len(lines) <= 6
+        assert lines[1] == f"task: {path.stem}"
+    else:
+        assert lines[0] == f"group: {path.stem}"
+
+
+@pytest.mark.slow
+def test_the_command_line_runs_every_task(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lm_eval", "--tasks", "icl_ft", "--model", "dummy", "--output_path", str(tmp_path)]
+    command += ["--include_path", str(tasks_dir())]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    [file] = tmp_path.rglob("results_*.json")
+    results = json.loads(file.read_text(encoding="utf-8"))
+    assert set(NAMES) <= set(results["results"])
+    for name in NAMES:
+        assert results["n-samples"][name]["effective"] == len(docs(name))
