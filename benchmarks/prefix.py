@@ -2,7 +2,7 @@
 
     python benchmarks/prefix.py --model path/to/SmolLM2-135M --random 256x6x2048x4096 --json prefix.json
     python benchmarks/prefix.py --random 2048x16x32000x32768 --device cuda --dtype bfloat16 \
-        --context 1500 8000 30000 --stock-requests 4 --rounds 3 --json prefix-gpu.json
+        --context 1500 8000 30000 --stock-requests 8 --rounds 3 --json prefix-gpu.json
 
 For each model and context length it makes one set of requests (questions x choices behind one context of invented
 sentences) and scores it with both, on the same weights in one process, alternating, ``--rounds`` times. Stock's
