@@ -324,4 +324,5 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 def main() -> None:
     """Entry point of ``icl-ft``."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before any library that reads it is imported
     app()

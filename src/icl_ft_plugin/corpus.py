@@ -22,7 +22,7 @@ from typing import Any, Literal
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import family_of
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question, canonical_json
 
 Loss = Literal["full", "completion"]
 DOCUMENTS = "documents"
@@ -115,9 +115,11 @@ def read_jsonl(path: Path) -> list[Any]:
         UsageError: The file is missing or a line is not JSON; the message names file and line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -168,6 +170,25 @@ def save_world(world: KnowledgeSet, folder: Path) -> None:
             "version": __version__,
         }
         (temporary / "world.json").write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+        (temporary / "README.md").write_text(_card(world), encoding="utf-8")
+
+
+def _card(world: KnowledgeSet) -> str:
+    """Return the dataset card; ``datasets.load_dataset(folder, "questions")`` finds the files by it."""
+    tables = {"questions": world.questions, "documents": world.documents, "facts": world.facts}
+    configs = "".join(
+        f"- config_name: {name}\n  data_files: {name}.jsonl\n" + ("  default: true\n" if name == "questions" else "")
+        for name in tables
+    )
+    counts = "\n".join(f"| `{name}` | {len(rows)} |" for name, rows in tables.items())
+    return (
+        f"---\nlanguage: en\nlicense: apache-2.0\ntags: [synthetic, icl-ft]\nconfigs:\n{configs}---\n"
+        f"# {world.family}, seed {world.seed}\n\n"
+        f"A generated world of icl-ft-plugin {__version__} (after arXiv 2505.00661): documents to train on or to put in the"
+        " prompt, and multiple-choice questions about what follows from them. All names are nonsense words.\n\n"
+        f"| table | rows |\n|---|---|\n{counts}\n\nSplits: {', '.join(world.splits)}.\n\n"
+        f"Config: `{canonical_json(dict(world.config))}`. Content hash: `{world.hash}`.\n"
+    )
 
 
 def load_world(folder: Path) -> KnowledgeSet:
