@@ -154,6 +154,8 @@ def test_syllogisms_are_broken_down_by_form_and_association() -> None:
         assert counted == [f"acc_form_{row['labels']['form']}", f"acc_association_{row['labels']['association']}"]
         for key in counted:
             seen[key] = seen.get(key, 0) + 1
+    assert harness.mean_of_subset([1.0, math.nan, 0.0]) == 0.5
+    assert math.isnan(harness.mean_of_subset([math.nan]))
     assert seen["acc_association_enough"] + seen["acc_association_half"] == len(rows)
     assert seen["acc_association_half"] == seen["acc_form_barbara"]
 
