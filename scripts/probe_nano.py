@@ -27,7 +27,7 @@ WORLDS = [
 
 
 @torch.no_grad()
-def accuracy(model, tokenizer, world, prefix: str, limit: int) -> dict[str, tuple[float, int]]:  # noqa: ANN001
+def accuracy(model, tokenizer, world, prefix: str, limit: int) -> dict[str, tuple[float, int]]:
     """Return accuracy and number of questions by split."""
     hits: dict[str, list[float]] = {}
     by_split: dict[str, int] = {}
