@@ -76,61 +76,16 @@ class Lexicon:
         return [self.word() for _ in range(n)]
 
 
-_ONSETS = [
-    "b",
-    "c",
-    "d",
-    "f",
-    "g",
-    "h",
-    "j",
-    "k",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "t",
-    "v",
-    "w",
-    "y",
-    "z",
-    "bl",
-    "br",
-    "ch",
-    "cl",
-    "cr",
-    "dr",
-    "fl",
-    "fr",
-    "gl",
-    "gr",
-    "kl",
-    "kr",
-    "ph",
-    "pl",
-    "pr",
-    "sc",
-    "sh",
-    "sk",
-    "sl",
-    "sm",
-    "sn",
-    "sp",
-    "st",
-    "str",
-    "sw",
-    "th",
-    "tr",
-    "tw",
-    "vr",
-    "wh",
-    "qu",
-]
-_VOWELS = "a e i o u a e i o u ai ea ee oo ou y".split(" ")  # noqa: SIM905
-_CODAS = "b ck d f g k l m n p r s t x z ft ld lk lm lp mp nd ng nk nt pt rd rk rm rn rt sh sk sp ss st th".split(" ")  # noqa: SIM905
-_SYLLABLE = ([*_ONSETS, ""], _VOWELS, [*_CODAS, *[""] * 9])
+# Beginnings, vowels and ends of a syllable; one is drawn of each.
+_SYLLABLE = tuple(
+    letters.split(" ")
+    for letters in (
+        "b c d f g h j k l m n p r s t v w y z bl br ch cl cr dr fl fr gl gr kl kr ph pl pr sc sh sk sl sm sn sp st "
+        "str sw th tr tw vr wh qu ",
+        "a e i o u a e i o u ai ea ee oo ou y",
+        "b ck d f g k l m n p r s t x z ft ld lk lm lp mp nd ng nk nt pt rd rk rm rn rt sh sk sp ss st th" + " " * 9,
+    )
+)
 
 
 def coin(rng: random.Random, banned: frozenset[str]) -> str:
