@@ -277,7 +277,7 @@ def evaluate(
         What ``simple_evaluate`` returns, with ``samples``.
 
     Raises:
-        UsageError: Unknown task, bad knob, or a context that does not fit the model's window.
+        UsageError: Unknown task, bad knob, a context that does not fit the model's window, or a full disk.
     """
     import lm_eval
     import torch
@@ -311,7 +311,24 @@ def evaluate(
         tracker.save_results_aggregated(results=results, samples=samples)
         for task, rows in samples.items():
             tracker.save_results_samples(task_name=task, samples=rows)
+        _check_written(Path(str(output)), {task: len(rows) for task, rows in samples.items()})
     return results
+
+
+def _check_written(output: Path, counts: Mapping[str, int]) -> None:
+    """Refuse half-written results: lm-eval's tracker only logs a warning where the disk is full.
+
+    Raises:
+        UsageError: A file is missing or cut short.
+    """
+    try:
+        json.loads(max(output.rglob("results_*.json")).read_text(encoding="utf-8"))
+        for task, count in counts.items():
+            written = max(output.rglob(f"samples_{task}_2*.jsonl")).read_text(encoding="utf-8")
+            if written.count("\n") != count:
+                raise ValueError(f"{written.count(chr(10))} of {count} samples of {task}")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{output}: cannot be written: lm-eval's files are incomplete ({error})") from error
 
 
 def _window_of_loaded(model: Any) -> dict[str, Any]:
