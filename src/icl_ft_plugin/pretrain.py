@@ -260,7 +260,7 @@ def _finish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output:
     finished = copy.deepcopy(model).to(torch.bfloat16)
     finished.config.use_cache = True
     finished.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, max_new_tokens=64
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
     finished.save_pretrained(output / "model")
     tokenizer.save_pretrained(output / "model")
