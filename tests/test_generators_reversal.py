@@ -65,7 +65,7 @@ def test_entity_choices_are_taken_from_facts_of_the_same_role():
     roles = {term: role for fact in world.facts for role, term in enumerate(fact.arguments)}
     for q in world.questions:
         if q.split.endswith("_entity"):
-            assert len({roles[choice[:-1]] for choice in q.choices}) == 1
+            assert len({roles[choice] for choice in q.choices}) == 1
 
 
 def test_the_oracle_rephrases_and_reverses_every_document():
@@ -92,3 +92,12 @@ def test_a_knob_out_of_range_is_an_error_of_use(name, value):
 def test_the_share_must_hold_enough_words():
     with pytest.raises(UsageError, match="share"):
         generate("reversal", 0, {"share": "everything"})
+
+
+def test_no_two_questions_spell_the_same_sentence_with_the_choice_beginning_elsewhere() -> None:
+    # lm-eval's hf model would score the two as one request (its cache of one-token continuations), and one of them wrong.
+    world = generate("reversal", 0)
+    spelt: dict[str, str] = {}
+    for question in world.questions:
+        for choice in question.choices:
+            assert spelt.setdefault(f"{question.prompt} {choice}", question.prompt) == question.prompt

@@ -16,7 +16,7 @@ from icl_ft_plugin.schema import KnowledgeSet
 Comparison = tuple[str, str, str, str]
 OPPOSITE = {"more": "less", "less": "more"}
 STATED = re.compile(r"(\w+) are (more|less) (\w+) than (\w+)")
-ASKED = re.compile(r"(\w+) [\w ]*?(more|less) (\w+) than (\w+)\.")
+ASKED = re.compile(r"(\w+) [\w ]*?(more|less) (\w+) than (\w+)\.?")
 
 
 def closure(stated: Iterable[Comparison]) -> set[Comparison]:

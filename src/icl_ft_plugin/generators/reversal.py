@@ -6,7 +6,7 @@ femp." against "more dangerous than femp.", beside the same direction in other w
 "more dangerous than glon."), which tells whether the fact was learned at all.
 
 OURS: half of the facts say "less", so that a constant answerer scores exactly at chance in every split; and an
-entity-choice form ("glon are less dangerous than" + "femp." against entities of other facts), which copying the
+entity-choice form ("glon are less dangerous than" + "femp" against entities of other facts), which copying the
 relation word can neither win nor lose. Words are drawn without repetition, so an entity stands in one fact only and
 the entity-choice form can be answered by co-occurrence: read it beside the word-choice form.
 """
@@ -165,7 +165,9 @@ def _questions(
         entities.insert(rng.randrange(len(entities) + 1), other)
         stem = f"{subject} {verb}"
         by_word = tuple(f"{w} {c.dimension} than {other}." for w in words)
-        by_entity = tuple(f"{entity}." for entity in entities)
+        # Without a full stop: lm-eval's hf model takes requests whose tokens are the same but for where the choice begins
+        # for one ("glon are" + "less dangerous than femp." and "glon are less dangerous than" + "femp.").
+        by_entity = tuple(entities)
         for name, prompt, choices, gold in (
             (split, stem, by_word, words.index(word)),
             (f"{split}_entity", f"{stem} {word} {c.dimension} than", by_entity, entities.index(other)),
