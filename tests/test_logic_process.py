@@ -4,8 +4,8 @@ import pytest
 
 from icl_ft_plugin.generators import generate
 from icl_ft_plugin.generators.process_algebra import read
-from icl_ft_plugin.generators.process_rules import show
-from icl_ft_plugin.logic_process import answers, check
+from icl_ft_plugin.generators.process_rules import DERIVATIVE, apply, show
+from icl_ft_plugin.logic_process import answers, asked, check
 from icl_ft_plugin.schema import Document
 
 
@@ -82,13 +82,13 @@ def test_a_wrong_split_proof_depth_or_label_is_found(world):
         ({"proof": q.proof[1:]}, "does not follow from its proof"),
         ({"depth": 0}, "rules are applied"),
         ({"inference": "chained"}, "rules are applied"),
-        ({"labels": {**q.labels, "derivative": str(q.gold[0])}}, "the derivative is not choice"),
     ):
         assert any(expected in message for message in check(changed(world, 0, **changes))), changes
 
 
-def test_a_world_without_the_derivative_among_the_choices_is_found(world):
+def test_a_choice_that_is_the_true_derivative_is_found(world):
     q = world.questions[0]
     choices = list(q.choices)
-    choices[int(q.labels["derivative"])] = "x."
-    assert any("the derivative is not choice" in m for m in check(changed(world, 0, choices=tuple(choices))))
+    wrong = next(i for i in range(4) if i not in q.gold)
+    choices[wrong] = f"{show(apply(DERIVATIVE, asked(q)))}."
+    assert any("is the true derivative" in m for m in check(changed(world, 0, choices=tuple(choices))))

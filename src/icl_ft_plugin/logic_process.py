@@ -96,8 +96,9 @@ def _question_messages(world: KnowledgeSet, q: Question, shown: set[str], taken:
     if (q.inference, q.depth) != ("applied", len(rules_used(node))):
         yield f"inference {q.inference!r} of depth {q.depth}, but {len(rules_used(node))} rules are applied"
     derivative = canonical_node(apply(DERIVATIVE, node))
-    if [i for i, choice in enumerate(choices) if canonical_node(choice) == derivative] != [int(q.labels["derivative"])]:
-        yield f"the derivative is not choice {q.labels['derivative']} alone"
+    for choice in choices:
+        if canonical_node(choice) == derivative:
+            yield f"the choice {show(choice)} is the true derivative"
     for i, j in combinations(range(len(choices)), 2):
         if not differ(choices[i], choices[j]):
             yield f"choices {i} and {j} are the same function"

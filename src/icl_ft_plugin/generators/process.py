@@ -4,12 +4,14 @@ The operator, named by a pseudoword, has a rule per node of the expression tree,
 (``process_rules``). Documents are worked examples, and a question asks for a fresh expression::
 
     the bilku of sin(2*x^3) is exp(2*x^3)-9*x^5.
-    the bilku of 3*log(x)+x^2 is + "5*cos(x)-3*x^4." or "3*cos(x)-3*x^4." or "5*x^-1+2*x." or "3*x^-1+2*x."
+    the bilku of exp(exp(x)) is + "cos(exp(x))+cos(x)." or "cos(x)-cos(exp(x))." or "sin(exp(x))+sin(x)." or ...
 
 Rules meet in pairs of nested nodes ("a sum with a sine in it"): some pairs stand in the documents (split trained),
 the others never do (split holdout), though each of their two rules does. The four choices cross two factors, one rule
-and all others, each as here or as of the derivative: so no choice is the odd one out or the average one, the true
-derivative is among them and always wrong. Questions need rules only that the documents leave no choice about. Which of the four is longest is balanced as far as the rules allow.
+and all others, each as here or as of another operator of the same kind, drawn anew for each question: so no choice is
+the odd one out or the average one, and who knows calculus, or what operators of this kind look like, but has not read
+the documents, is at chance. The true derivative is never a choice. Questions need rules only that the documents leave
+no choice about. Which of the four is longest is balanced as far as the rules allow.
 """
 
 from __future__ import annotations
@@ -93,7 +95,17 @@ def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:
     facts = [fact for fact in rule_facts(name, rules) if fact.id in stated] + pair_facts
     determined = {rule for rule, left in identify(examples).items() if len(left) == 1}
     questions = ask(
-        name, rules, shape, (trained, heldout), stated, determined, seen, config.n_questions, f"process-{seed}", rng
+        name,
+        rules,
+        shape,
+        (trained, heldout),
+        stated,
+        determined,
+        seen,
+        config.n_questions,
+        config.share,
+        f"process-{seed}",
+        rng,
     )
     return KnowledgeSet(
         family="process",

@@ -1,4 +1,4 @@
-"""Asks for the operator of fresh expressions, among answers that mix the operator's rules with the derivative's."""
+"""Asks for the operator of fresh expressions, among answers that mix its rules with another operator's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from icl_ft_plugin.generators.process_algebra import canonical_node
 from icl_ft_plugin.generators.process_expressions import Pair, Shape, draw_expression
 from icl_ft_plugin.generators.process_facts import facts_of, rules_used
 from icl_ft_plugin.generators.process_numbers import differ
-from icl_ft_plugin.generators.process_rules import DERIVATIVE, Node, Rules, apply, mix, show, used
+from icl_ft_plugin.generators.process_rules import DERIVATIVE, Node, Rules, apply, draw_rules, mix, show, used
 from icl_ft_plugin.schema import Question
 
 SPLITS = ("trained", "holdout")
@@ -26,6 +26,7 @@ def ask(
     determined: set[str],
     seen: set[Node],
     n: int,
+    share: str,
     world: str,
     rng: random.Random,
 ) -> list[Question]:
@@ -40,6 +41,7 @@ def ask(
         determined: Ids of the rules that documents leave no choice about; a question needs no other.
         seen: Expressions that are taken; grows.
         n: Most questions per split.
+        share: Share of the operators, from which the wrong rules come too.
         world: Cluster id of the world.
         rng: The world's own generator.
     """
@@ -55,14 +57,14 @@ def ask(
             node = draw_expression(pair, trained, shape, seen, rng)
             if node is None or not determined.issuperset(rules_used(node)):
                 continue
-            choices = _choices(rules, node, lengths, rng)
+            choices = _choices(rules, node, lengths, share, rng)
             if choices:
                 questions.append(_question(name, split, pair, node, choices, stated, f"q-{split}-{asked}", world, rng))
                 asked += 1
     return questions
 
 
-def _choices(rules: Rules, node: Node, lengths: list[float], rng: random.Random) -> list[str]:
+def _choices(rules: Rules, node: Node, lengths: list[float], share: str, rng: random.Random) -> list[str]:
     """Return the answer and three distractors, or nothing if no crossing of two sets of rules will do.
 
     ``lengths`` sums up what choosing the shortest and the longest choice would have won and should have won so far; the
@@ -72,17 +74,14 @@ def _choices(rules: Rules, node: Node, lengths: list[float], rng: random.Random)
     truth, derivative = apply(rules, node), apply(DERIVATIVE, node)
     best: tuple[float, list[float], list[Node]] = (1.0, [], [])
     for _ in range(N_CROSSINGS):
+        rival = draw_rules(rng, share)
         taken = rng.sample(fields, rng.randrange(1, len(fields)))
-        results = [
-            truth,
-            apply(mix(rules, DERIVATIVE, taken), node),
-            apply(mix(DERIVATIVE, rules, taken), node),
-            derivative,
-        ]
+        crossed = mix(rules, rival, taken), mix(rival, rules, taken), rival
+        results = [truth, *(apply(operator, node) for operator in crossed)]
         sizes = [len(show(result)) for result in results]
         won = [_won(sizes, min(sizes)) - 0.25, _won(sizes, max(sizes)) - 0.25]
         after = [total + extra for total, extra in zip(lengths, won, strict=True)]
-        if max(map(abs, after)) < best[0] and _distinct(results):
+        if max(map(abs, after)) < best[0] and _distinct([*results, derivative]):
             best = (max(map(abs, after)), after, results)
     if best[2]:
         lengths[:] = best[1]
@@ -128,5 +127,5 @@ def _question(
         depth=len(rules_used(node)),
         proof=tuple(fact for fact in facts_of(node) if fact in stated),
         clusters={"fact": "-".join(pair), "entity": pair[1], "template": pair[0], "world": world},
-        labels={"outer": pair[0], "inner": pair[1], "derivative": str(order.index(3))},
+        labels={"outer": pair[0], "inner": pair[1]},
     )
