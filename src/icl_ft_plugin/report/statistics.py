@@ -10,14 +10,18 @@ The standard error is the cluster-robust one of a mean (the sandwich estimator w
 ``statsmodels`` computes for a regression on a constant). The interval is Wilson's at the effective sample size
 ``mean * (1 - mean) / standard_error**2`` with Student's t at G - 1 degrees of freedom (the idea of Korn and Graubard,
 Survey Methodology 24, 1998): unlike mean +- 2 SE it stays inside [0, 1] and does not shrink to a point at 0% or 100%.
+
+``widened`` adds to it what other training runs and other worlds would change (``spread``).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import nan, sqrt
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Estimate:
         standard_error: Cluster-robust; NaN with fewer than two clusters.
         low: Lower end of the interval, 0 to 1.
         high: Upper end of the interval, 0 to 1.
+        size: Number of independent items that would give this standard error.
+        degrees: Degrees of freedom of the standard error.
     """
 
     n: int
@@ -39,12 +45,24 @@ class Estimate:
     standard_error: float
     low: float
     high: float
+    size: float
+    degrees: float
 
     def against(self, chance: float) -> str:
         """Say ``"above"``, ``"below"`` or ``"at"`` chance: at, where the interval holds the chance level."""
         if self.low > chance:
             return "above"
         return "below" if self.high < chance else "at"
+
+    def p_above(self, level: float) -> float:
+        """Return the one-sided p-value for "the true mean is above ``level``": the score test that the interval inverts.
+
+        Args:
+            level: Accuracy to exceed, 0 to 1; ``1 - p_above`` is the p-value for "below".
+        """
+        if not 0 < level < 1 or self.clusters < 2:
+            return nan
+        return float(stdtr(self.degrees, -(self.mean - level) / sqrt(level * (1 - level) / self.size)))
 
 
 def clustered_accuracy(correct: Sequence[float], clusters: Sequence[Hashable], *, confidence: float = 0.95) -> Estimate:
@@ -61,36 +79,51 @@ def clustered_accuracy(correct: Sequence[float], clusters: Sequence[Hashable], *
     Raises:
         ValueError: There are no items, or the lengths differ.
     """
-    if not correct or len(correct) != len(clusters):
+    if not len(correct) or len(correct) != len(clusters):
         raise ValueError(f"{len(correct)} items and {len(clusters)} cluster ids: need as many, and at least one")
-    n = len(correct)
-    mean = sum(correct) / n
-    residuals: dict[Hashable, float] = defaultdict(float)
-    for value, cluster in zip(correct, clusters, strict=True):
-        residuals[cluster] += value - mean
-    g = len(residuals)
+    codes: dict[Hashable, int] = {}
+    index = np.array([codes.setdefault(cluster, len(codes)) for cluster in clusters])
+    values = np.asarray(correct, dtype=float)
+    n, g, mean = len(values), len(codes), float(values.mean())
     if g < 2:
-        return Estimate(n, g, mean, float("nan"), 0.0, 1.0)
-    error = sqrt(g / (g - 1) * sum(r * r for r in residuals.values())) / n
-    low, high = _wilson(mean, _effective_size(mean, error, n, g), _student(g - 1, confidence))
-    return Estimate(n, g, mean, error, low, high)
+        return Estimate(n, g, mean, nan, 0.0, 1.0, 1.0, 0.0)
+    return _estimate(n, g, mean, sqrt(clustered_variance(values, index)), g - 1, confidence)
 
 
-def _effective_size(mean: float, error: float, n: int, clusters: int) -> float:
-    """Return the number of independent items that would give this standard error."""
+def clustered_variance(values: np.ndarray, clusters: np.ndarray) -> float:
+    """Return the cluster-robust variance of the mean of ``values``.
+
+    Args:
+        values: One number per item.
+        clusters: Cluster of each item, as whole numbers from 0 on without gaps; at least two clusters.
+    """
+    sums = np.bincount(clusters, weights=values - values.mean())
+    return float(len(sums) / (len(sums) - 1) * (sums @ sums)) / len(values) ** 2
+
+
+def widened(estimate: Estimate, extra: float, degrees: float, *, confidence: float = 0.95) -> Estimate:
+    """Return the estimate with more variance than its clusters show.
+
+    Args:
+        estimate: Clustered by fact.
+        extra: Variance of the mean to add, e.g. that between training runs.
+        degrees: Degrees of freedom of the sum.
+        confidence: Coverage of the interval.
+    """
+    if estimate.clusters < 2 or extra <= 0:
+        return estimate
+    # Not the standard error alone: the size is capped at the number of items.
+    variance = estimate.mean * (1 - estimate.mean) / estimate.size + extra
+    return _estimate(estimate.n, estimate.clusters, estimate.mean, sqrt(variance), degrees, confidence)
+
+
+def _estimate(n: int, clusters: int, mean: float, error: float, degrees: float, confidence: float) -> Estimate:
     # All right or all wrong: no spread to estimate from, so count each cluster once. Nor may luck make more than n.
-    return float(clusters) if error < 1e-12 else min(mean * (1 - mean) / error**2, float(n))
-
-
-def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
+    size = float(clusters) if error < 1e-12 else max(1e-9, min(mean * (1 - mean) / error**2, float(n)))
+    quantile = float(stdtrit(degrees, (1 + confidence) / 2))
     shrink = quantile**2 / size
     centre = (mean + shrink / 2) / (1 + shrink)
     half = quantile / (1 + shrink) * sqrt(mean * (1 - mean) / size + shrink / (4 * size))
     # The mean is always inside; at 0 and 1 rounding would say otherwise.
-    return max(0.0, min(mean, centre - half)), min(1.0, max(mean, centre + half))
-
-
-def _student(degrees: int, confidence: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, (1 + confidence) / 2))
+    low, high = max(0.0, min(mean, centre - half)), min(1.0, max(mean, centre + half))
+    return Estimate(n, clusters, mean, error, low, high, size, degrees)
