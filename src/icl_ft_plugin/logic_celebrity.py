@@ -19,8 +19,8 @@ NEVER_TARGETS = {"reversal_trained": False, "reversal_untrained": True, "reversa
 
 def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that give a name its stated description, or a description its name."""
-    read = _reader(world)
-    known = {reading[1:] for reading in _stated(world, read).values() if reading}
+    read = reader(world)
+    known = {reading[1:] for reading in statements(world, read).values() if reading}
     found = {}
     for q in world.questions:
         readings = [read(q.prompt, choice) for choice in q.choices]
@@ -37,8 +37,8 @@ def check(world: KnowledgeSet) -> list[str]:
     Returns:
         One message per violation; empty when all is proved.
     """
-    read = _reader(world)
-    stated = _stated(world, read)
+    read = reader(world)
+    stated = statements(world, read)
     messages = disagreements(world, answers(world))
     messages += _check_documents(world, stated)
     targets = {reading[2 if reading[0] == "name_first" else 1] for reading in stated.values() if reading}
@@ -47,10 +47,16 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def _reader(world: KnowledgeSet) -> Callable[[str, str], Reading | None]:
-    """Return what reads a text in two parts: a name in one part and a description in the other, or nothing."""
+def reader(world: KnowledgeSet, least: float = 0) -> Callable[[str, str], Reading | None]:
+    """Return what reads a text in two parts: a name in one part and a description in the other, or nothing.
+
+    Args:
+        world: A world of celebrities, generated or imported.
+        least: How much must be found of an imported description, which changes its form: words and pairs of words
+            that no other description has count 1 each, others less.
+    """
     pairs = dict(_pair(fact) for fact in world.facts)
-    nearest = _by_words(list(pairs.values()))
+    nearest = _by_words(list(pairs.values()), least)
     exact = "source" not in world.config  # imported descriptions change their form with the phrasing
 
     def described(text: str) -> str | None:
@@ -75,7 +81,7 @@ def _pair(fact: Fact) -> tuple[str, str]:
     return (first, second) if fact.predicate == "name_first" else (second, first)
 
 
-def _by_words(descriptions: list[str]) -> Callable[[str], str | None]:
+def _by_words(descriptions: list[str], least: float) -> Callable[[str], str | None]:
     """Return what finds the one description that shares most words with a text; words of many count little."""
     bags = {description: _words(description) for description in descriptions}
     holders: dict[str, int] = {}
@@ -88,7 +94,7 @@ def _by_words(descriptions: list[str]) -> Callable[[str], str | None]:
         scores = {description: sum(1 / holders[word] for word in bag & words) for description, bag in bags.items()}
         best = sorted(scores, key=lambda description: -scores[description])[:2]
         clear = len(best) == 1 or scores[best[0]] > scores[best[1]]
-        return best[0] if best and scores[best[0]] > 0 and clear else None
+        return best[0] if best and scores[best[0]] > 0 and scores[best[0]] >= least and clear else None
 
     return nearest
 
@@ -99,7 +105,7 @@ def _words(text: str) -> set[str]:
     return {*words, *map(" ".join, pairwise(words))}
 
 
-def _stated(world: KnowledgeSet, read: Callable[[str, str], Reading | None]) -> dict[str, Reading | None]:
+def statements(world: KnowledgeSet, read: Callable[[str, str], Reading | None]) -> dict[str, Reading | None]:
     """Return, by document id, what its text states; the completion is the second part."""
     return {d.id: read(d.text[: d.completion_start], d.text[d.completion_start :]) for d in world.documents}
 

@@ -33,7 +33,7 @@ def read(statement: str) -> Comparison | None:
 
 def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
-    known = closure(comparison for comparisons in _stated(world).values() for comparison in comparisons)
+    known = closure(comparison for comparisons in statements(world).values() for comparison in comparisons)
     return {
         q.id: frozenset(i for i, choice in enumerate(q.choices) if read(f"{q.prompt} {choice}") in known)
         for q in world.questions
@@ -49,7 +49,7 @@ def check(world: KnowledgeSet) -> list[str]:
     Returns:
         One message per violation; empty when all is proved.
     """
-    stated = _stated(world)
+    stated = statements(world)
     messages = disagreements(world, answers(world))
     for document, comparisons in stated.items():
         if len(comparisons) != 1:
@@ -73,6 +73,6 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def _stated(world: KnowledgeSet) -> dict[str, list[Comparison]]:
+def statements(world: KnowledgeSet) -> dict[str, list[Comparison]]:
     """Return, by document id, what its text states."""
     return {document.id: STATED.findall(document.text) for document in world.documents}

@@ -83,7 +83,7 @@ def closures(scopes: Mapping[str, Iterable[Claim]]) -> Closures:
 
 def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
-    reader = _Reader(world)
+    reader = Reader(world)
     return reader.answers(closures({"all": reader.stated}))
 
 
@@ -96,7 +96,7 @@ def check(world: KnowledgeSet) -> list[str]:
     Returns:
         One message per violation; empty when all is proved.
     """
-    reader = _Reader(world)
+    reader = Reader(world)
     scopes: dict[str, Iterable[Claim]] = {"all": reader.stated}
     for q in world.questions:
         scopes[q.id] = [reader.claims[fact] for fact in q.proof]
@@ -114,8 +114,13 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-class _Reader:
-    """Reads a world's documents and questions."""
+class Reader:
+    """Reads a world's documents and questions.
+
+    Attributes:
+        parser: Reads statements over the world's words.
+        directions: The claims that documents state, each with the directions in which they do (True: backward).
+    """
 
     def __init__(self, world: KnowledgeSet) -> None:
         self.claims = {fact.id: Claim(fact.predicate, fact.arguments) for fact in world.facts}
@@ -139,6 +144,18 @@ class _Reader:
     def _read(self, text: str) -> list[tuple[Claim, bool]]:
         return self.parser.read(text)
 
+    def way(self, claim: Claim, backward: bool, levels: int) -> tuple[str, int]:
+        """Return the inference by which a claim that follows is got, and its depth.
+
+        Args:
+            claim: The claim.
+            backward: Whether the category comes last; where levels are climbed the direction does not count.
+            levels: Over how many levels it is inherited.
+        """
+        if levels:
+            return "chained" if claim.predicate == "is a" else "inherited", levels
+        return ("restated", 0) if backward in self.directions.get(claim, ()) else ("reversed", 1)
+
     def answers(self, found: Closures) -> dict[str, frozenset[int]]:
         """Return, by question id, the choices that are read as one statement, which follows."""
         return {
@@ -149,7 +166,7 @@ class _Reader:
         }
 
 
-def _messages(q: Question, reader: _Reader, found: Closures) -> Iterable[str]:
+def _messages(q: Question, reader: Reader, found: Closures) -> Iterable[str]:
     read = reader.questions[q.id]
     if [len(choice) for choice in read] != [1] * len(q.choices):
         yield f"its choices cannot be read as one statement each: {q.prompt!r} + {q.choices}"
@@ -166,11 +183,8 @@ def _messages(q: Question, reader: _Reader, found: Closures) -> Iterable[str]:
         yield f"the gold does not follow from its proof {q.proof}"
         return
     levels = found.holds[q.id, gold]
-    reversed_ = levels == 0 and backward not in reader.directions.get(gold, set())
-    inference = (
-        ("chained" if gold.predicate == "is a" else "inherited") if levels else "reversed" if reversed_ else "restated"
-    )
-    if (q.inference, q.depth) != (inference, max(levels, int(reversed_))):
+    inference, depth = reader.way(gold, backward, levels)
+    if (q.inference, q.depth) != (inference, depth):
         yield f"inference {q.inference!r} of depth {q.depth} is not how the gold follows: {inference} over {levels} levels"
     if levels and any(False not in reader.directions.get(reader.claims[fact], ()) for fact in q.proof):
         yield "a premise of the chain is never stated forward"

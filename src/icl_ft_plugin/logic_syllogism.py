@@ -47,6 +47,14 @@ def entailed(premises: tuple[Premise, ...], first: int, second: int, existential
 
 
 @cache
+def holds(premises: tuple[Premise, ...], statement: Premise, existential_import: bool) -> bool | None:
+    """Tell whether a statement holds in every model of the premises (True), in none (False) or in some (None)."""
+    models = [model for model in _models(existential_import) if all(_holds(p, model) for p in premises)]
+    found = {_holds(statement, model) for model in models}
+    return found.pop() if len(found) == 1 else None
+
+
+@cache
 def _models(existential_import: bool) -> tuple[tuple[tuple[bool, ...], ...], ...]:
     every = (tuple(r for r, kept in zip(REGIONS, bits, strict=True) if kept) for bits in product((0, 1), repeat=7))
     return tuple(m for m in every if not existential_import or all(any(r[t] for r in m) for t in range(3)))
@@ -69,7 +77,9 @@ def _stronger(left: Premise, right: Premise, existential_import: bool) -> bool:
 
 def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that are strongest statements entailed by the documents."""
-    premises = {term: stated for stated in map(_premises, world.documents) for _, *terms in stated for term in terms}
+    premises = {
+        term: stated for stated in map(read_premises, world.documents) for _, *terms in stated for term in terms
+    }
     found = {}
     for q in world.questions:
         asked = ASKED.fullmatch(q.prompt)
@@ -107,7 +117,7 @@ def _check_documents(world: KnowledgeSet) -> Iterator[str]:
     uses: Counter[str] = Counter()
     by_fact = {fact.id: (fact.predicate, *fact.arguments) for fact in world.facts}
     for document in world.documents:
-        naming, stated = NAMING.match(document.text), _premises(document)
+        naming, stated = NAMING.match(document.text), read_premises(document)
         terms = {term for _, *pair in stated for term in pair}
         uses.update(terms)
         if naming is None or set(naming.groups()) != terms or len(stated) != 2:
@@ -150,7 +160,8 @@ def _check_design(world: KnowledgeSet) -> Iterator[str]:
         yield f"counterbalance: conclusions by quantifier and direction {dict(answered)}"
 
 
-def _premises(document: Document) -> list[Statement]:
+def read_premises(document: Document) -> list[Statement]:
+    """Return the statements of a document, in the order of its text."""
     return [(QUANTIFIERS[q], a, b) for q, a, b in STATED.findall(document.text)]
 
 
