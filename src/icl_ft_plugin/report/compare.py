@@ -9,7 +9,7 @@ added (``spread``). With one training run nothing is known about others and noth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan, sqrt
 
 import numpy as np
@@ -36,7 +36,7 @@ class Comparison:
         p: Two-sided p-value of "no difference".
         detectable: The smallest true difference that such a study finds at the 5% level in four of five cases; NaN
             where the differences show no spread to tell it from.
-        floor: The smallest one-sided p-value so few facts can give.
+        moved: Number of facts on which the arms differ at all.
     """
 
     questions: int
@@ -48,18 +48,28 @@ class Comparison:
     high: float
     p: float
     detectable: float
-    floor: float
+    moved: int
 
     def p_above(self, level: float = 0.0) -> float:
         """Return the one-sided p-value for "the true difference is above ``level``"."""
         if self.clusters < 2:
             return nan
         if self.standard_error == 0:
-            p = self.floor if self.difference > level else 1.0
-        else:
-            p = float(stdtr(self.degrees, -(self.difference - level) / self.standard_error))
+            return self._p_alike(level)
+        p = float(stdtr(self.degrees, -(self.difference - level) / self.standard_error))
         # Student's t believes too much in nearly constant differences; flipping signs cannot give less than this.
-        return max(p, self.floor)
+        return max(p, 0.5 ** (self.clusters if level else self.moved))
+
+    def _p_alike(self, level: float) -> float:
+        """Return the p-value where all facts differ alike, from how likely it is that none of them shows otherwise."""
+        beyond = self.difference - level
+        if beyond <= 0:
+            return 1.0
+        return float(0.5**self.clusters if not level else max(0.5, 1 - beyond) ** self.clusters)
+
+    def reversed(self) -> Comparison:
+        """Return the second arm minus the first."""
+        return replace(self, difference=-self.difference, low=-self.high, high=-self.low)
 
 
 def compare(first: Mapping[int, Grid], second: Mapping[int, Grid]) -> Comparison:
@@ -81,7 +91,7 @@ def compare(first: Mapping[int, Grid], second: Mapping[int, Grid]) -> Comparison
     clusters = _stack([a.facts for a, _ in pairs])
     q, g, mean = len(values), int(clusters.max()) + 1, float(values.mean())
     if g < 2:
-        return Comparison(q, g, mean, nan, 0.0, -1.0, 1.0, nan, nan, nan)
+        return Comparison(q, g, mean, nan, 0.0, -1.0, 1.0, nan, nan, 0)
     weights = np.array([len(d) for d in differences]) / q
     parts = _extra(pairs, differences, weights)
     variance, degrees = satterthwaite(clustered_variance(values, clusters), g - 1, parts)
@@ -99,17 +109,15 @@ def compare(first: Mapping[int, Grid], second: Mapping[int, Grid]) -> Comparison
         high=min(1.0, mean + half),
         p=nan,
         detectable=minimal_detectable_effect(error, degrees) if error else nan,
-        floor=0.5 ** max(moved, 1),
+        moved=moved,
     )
     return _with_p(found)
 
 
 def _with_p(found: Comparison) -> Comparison:
-    from dataclasses import replace
-
     if found.difference == 0:
         return replace(found, p=1.0)
-    one_sided = found.p_above() if found.difference > 0 else replace(found, difference=-found.difference).p_above()
+    one_sided = (found if found.difference > 0 else found.reversed()).p_above()
     return replace(found, p=min(1.0, 2 * one_sided))
 
 
@@ -122,7 +130,9 @@ def _stack(facts: Sequence[np.ndarray]) -> np.ndarray:
 def _extra(pairs: Sequence[tuple[Grid, Grid]], differences: Sequence[np.ndarray], weights: np.ndarray) -> list[Part]:
     """Return what training runs of either arm, and worlds, add to the variance of the mean difference."""
     parts = []
-    noise = np.array([clustered_variance(d, a.facts) for d, (a, _) in zip(differences, pairs, strict=True)])
+    noise = np.array(
+        [clustered_variance(d, a.facts) if a.facts.max() else 0.0 for d, (a, _) in zip(differences, pairs, strict=True)]
+    )
     for side in (0, 1):
         grids = [pair[side] for pair in pairs]
         seeds = seed_part(grids)
@@ -130,7 +140,7 @@ def _extra(pairs: Sequence[tuple[Grid, Grid]], differences: Sequence[np.ndarray]
         share = float((weights**2 / runs).sum())
         parts.append(Part(seeds.value * share, seeds.raw * share, seeds.degrees))
         noise = noise + seeds.value / runs
-    if len(pairs) > 1:
+    if len(pairs) > 1 and all(a.facts.max() > 0 for a, _ in pairs):
         raw = float(np.var([d.mean() for d in differences], ddof=1))
         share = float((weights**2).sum())
         parts.append(Part(max(0.0, raw - float(noise.mean())) * share, raw * share, len(pairs) - 1))

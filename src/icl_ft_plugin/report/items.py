@@ -1,6 +1,7 @@
 """Reads what a study's cells hold: one item per scored question, from lm-eval's own sample files.
 
-For example ``Item(split="reversal", fact="f0", correct=1.0, correct_norm=1.0, chance=0.5, labels={"gold_word": "less"})``.
+For example ``Item(id="f0-reversal", split="reversal", fact="f0", correct=1.0, ..., question="glon are",
+choices=("less dangerous than femp.", "more dangerous than femp."), gold=(0,), scores=(-3.1, -4.4))``.
 """
 
 from __future__ import annotations
@@ -19,20 +20,30 @@ class Item:
     """One scored question.
 
     Attributes:
+        id: Its name, unique within a world.
         split: Its split.
         fact: The fact it asks about; unique within a world.
-        correct: 1 where the best-scored choice is right.
-        correct_norm: The same by log-likelihood per character.
+        correct: 1 where the best-scored choice, or the written answer, is right.
+        correct_norm: The same by log-likelihood per character; ``correct`` where the answer is written.
         chance: What a uniform guesser gets.
         labels: Breakdown labels.
+        question: What was asked, without any context.
+        choices: The candidate answers.
+        gold: Places of the right ones.
+        scores: Log-likelihood of each choice in nats; empty where the answer is written.
     """
 
+    id: str
     split: str
     fact: str
     correct: float
     correct_norm: float
     chance: float
     labels: Mapping[str, str]
+    question: str
+    choices: tuple[str, ...]
+    gold: tuple[int, ...]
+    scores: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +54,13 @@ class ScoredCell:
         labels: ``model``, ``worlds``, ``family``, ``world_seed``, ``arm``, ``training_seed``, ``splits``.
         ledger: Its ``training`` (None where nothing was trained) and its ``evaluation``.
         items: Its scored questions.
+        folder: Where it lies.
     """
 
     labels: Mapping[str, Any]
     ledger: Mapping[str, Any]
     items: tuple[Item, ...]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +72,14 @@ class Study:
         version: Of the package that ran it.
         planned: Number of cells in the plan.
         cells: The complete ones, in the plan's order.
+        folder: Where it lies.
     """
 
     name: str
     version: str
     planned: int
     cells: tuple[ScoredCell, ...]
+    folder: Path
 
 
 def read_study(folder: Path) -> Study:
@@ -81,13 +96,13 @@ def read_study(folder: Path) -> Study:
     cells = tuple(_read_cell(entry, path) for entry, path in entries if path.is_dir())
     if not cells:
         raise UsageError(f"{folder}: none of the {len(entries)} cells is complete; run the study again")
-    return Study(plan["name"], plan["version"], len(entries), cells)
+    return Study(plan["name"], plan["version"], len(entries), cells, folder)
 
 
 def _read_cell(entry: Mapping[str, Any], path: Path) -> ScoredCell:
     ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
     labels = {key: value for key, value in entry.items() if key != "key"}
-    return ScoredCell(labels, ledger, tuple(read_samples(path)))
+    return ScoredCell(labels, ledger, tuple(read_samples(path)), path)
 
 
 def read_samples(folder: Path) -> list[Item]:
@@ -99,20 +114,35 @@ def read_samples(folder: Path) -> list[Item]:
     files = sorted(folder.rglob("samples_*.jsonl"))
     if not files:
         raise UsageError(f"{folder}: no samples_*.jsonl there")
-    return [_item(line, file) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [item_of(json.loads(line), file) for file in files for line in _lines(file)]
 
 
-def _item(line: str, file: Path) -> Item:
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def item_of(sample: Mapping[str, Any], file: Path) -> Item:
+    """Return the item of one line of a sample file.
+
+    Raises:
+        UsageError: It is not of one of our tasks.
+    """
     try:
-        sample = json.loads(line)
         doc = sample["doc"]
+        written = "exact_match" in sample
+        correct = float(sample["exact_match" if written else "acc"])
         return Item(
+            id=doc["id"],
             split=doc["split"],
             fact=doc["clusters"]["fact"],
-            correct=float(sample["acc"]),
-            correct_norm=float(sample["acc_norm"]),
-            chance=float(doc["chance"]),
+            correct=correct,
+            correct_norm=correct if written else float(sample["acc_norm"]),
+            chance=0.0 if written else float(doc["chance"]),
             labels={key: value for key, value in doc["labels"].items() if value is not None},
+            question=doc["question"],
+            choices=tuple(doc["choices"]),
+            gold=tuple(doc["gold"]),
+            scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file}: not a sample of an icl_ft task: {error!r}") from error

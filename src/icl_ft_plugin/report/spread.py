@@ -13,12 +13,14 @@ same seed of another world are different runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
-from icl_ft_plugin.report.statistics import clustered_variance
+from icl_ft_plugin.report.statistics import Estimate, clustered_variance
 
 Floats = NDArray[np.float64]
 
@@ -177,3 +179,28 @@ def satterthwaite(variance: float, degrees: float, extra: Sequence[Part]) -> tup
     # A part is a mean square minus noise that is known far better, so the mean square alone has its uncertainty.
     uncertain = variance**2 / degrees + sum(part.raw**2 / part.degrees for part in added)
     return total, max(1.0, total**2 / uncertain)
+
+
+def widened(estimate: Estimate, grids: Sequence[Grid]) -> Estimate:
+    """Return an accuracy with an interval that allows for other training runs and other worlds, where there are several.
+
+    The ends are combined by the method of variance estimates recovery (Zou and Donner, Statistics in Medicine 27, 2008):
+    each end's distance from the mean is the root of the sum of the squared distances of the parts.
+
+    Args:
+        estimate: Over all answers in ``grids``, clustered by fact.
+        grids: One per world.
+    """
+    sizes = np.array([grid.values.size for grid in grids], dtype=float)
+    parts = [part for part in extra_variance(grids, sizes / sizes.sum()) if part.value > 0]
+    if estimate.clusters < 2 or not parts:
+        return estimate
+    further = sum(float(stdtrit(part.degrees, 0.975)) ** 2 * part.value for part in parts)
+    _, degrees = satterthwaite(estimate.standard_error**2, estimate.degrees, parts)
+    return replace(
+        estimate,
+        low=max(0.0, estimate.mean - sqrt((estimate.mean - estimate.low) ** 2 + further)),
+        high=min(1.0, estimate.mean + sqrt((estimate.high - estimate.mean) ** 2 + further)),
+        degrees=degrees,
+        extra=sum(part.value for part in parts),
+    )

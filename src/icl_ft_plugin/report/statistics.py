@@ -11,7 +11,7 @@ The standard error is the cluster-robust one of a mean (the sandwich estimator w
 ``mean * (1 - mean) / standard_error**2`` with Student's t at G - 1 degrees of freedom (the idea of Korn and Graubard,
 Survey Methodology 24, 1998): unlike mean +- 2 SE it stays inside [0, 1] and does not shrink to a point at 0% or 100%.
 
-``widened`` adds to it what other training runs and other worlds would change (``spread``).
+``spread.widened`` adds to it what other training runs and other worlds would change.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Estimate:
         high: Upper end of the interval, 0 to 1.
         size: Number of independent items that would give this standard error.
         degrees: Degrees of freedom of the standard error.
+        extra: Variance of the mean beyond that between clusters.
     """
 
     n: int
@@ -47,6 +48,7 @@ class Estimate:
     high: float
     size: float
     degrees: float
+    extra: float = 0.0
 
     def against(self, chance: float) -> str:
         """Say ``"above"``, ``"below"`` or ``"at"`` chance: at, where the interval holds the chance level."""
@@ -55,14 +57,15 @@ class Estimate:
         return "below" if self.high < chance else "at"
 
     def p_above(self, level: float) -> float:
-        """Return the one-sided p-value for "the true mean is above ``level``": the score test that the interval inverts.
+        """Return the one-sided p-value for "the true mean is above ``level``": a score test, which the clustered interval inverts.
 
         Args:
             level: Accuracy to exceed, 0 to 1; ``1 - p_above`` is the p-value for "below".
         """
         if not 0 < level < 1 or self.clusters < 2:
             return nan
-        return float(stdtr(self.degrees, -(self.mean - level) / sqrt(level * (1 - level) / self.size)))
+        error = sqrt(level * (1 - level) / self.size + self.extra)
+        return float(stdtr(self.degrees, -(self.mean - level) / error))
 
 
 def clustered_accuracy(correct: Sequence[float], clusters: Sequence[Hashable], *, confidence: float = 0.95) -> Estimate:
@@ -99,22 +102,6 @@ def clustered_variance(values: np.ndarray, clusters: np.ndarray) -> float:
     """
     sums = np.bincount(clusters, weights=values - values.mean())
     return float(len(sums) / (len(sums) - 1) * (sums @ sums)) / len(values) ** 2
-
-
-def widened(estimate: Estimate, extra: float, degrees: float, *, confidence: float = 0.95) -> Estimate:
-    """Return the estimate with more variance than its clusters show.
-
-    Args:
-        estimate: Clustered by fact.
-        extra: Variance of the mean to add, e.g. that between training runs.
-        degrees: Degrees of freedom of the sum.
-        confidence: Coverage of the interval.
-    """
-    if estimate.clusters < 2 or extra <= 0:
-        return estimate
-    # Not the standard error alone: the size is capped at the number of items.
-    variance = estimate.mean * (1 - estimate.mean) / estimate.size + extra
-    return _estimate(estimate.n, estimate.clusters, estimate.mean, sqrt(variance), degrees, confidence)
 
 
 def _estimate(n: int, clusters: int, mean: float, error: float, degrees: float, confidence: float) -> Estimate:

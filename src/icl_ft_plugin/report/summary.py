@@ -1,4 +1,4 @@
-"""The numbers of a study: one record per arm and split, and what each arm cost.
+"""The numbers of a study: one record per arm and split, what each arm cost, and how the arms compare.
 
 For example ``{"model": "nano", "worlds": "reversal", "arm": "ft", "split": "reversal", "n": 60, "facts": 20,
 "accuracy": 0.217, "low": 0.092, "high": 0.43, "chance": 0.5, "against_chance": "below", ...}``.
@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import isfinite
 from typing import Any, TypeVar
 
+from icl_ft_plugin.report.compare import Comparison, compare, holm
+from icl_ft_plugin.report.gap import gap_closed
+from icl_ft_plugin.report.grids import Arms, grids_of
 from icl_ft_plugin.report.items import Item, ScoredCell, Study
-from icl_ft_plugin.report.statistics import clustered_accuracy
+from icl_ft_plugin.report.orderings import judge
+from icl_ft_plugin.report.spread import Grid, split_variance, widened
+from icl_ft_plugin.report.statistics import Estimate, clustered_accuracy
 
 Value = TypeVar("Value")
 
@@ -24,18 +31,26 @@ class Block:
     Attributes:
         model: Label of the model.
         worlds: Label of the worlds.
+        family: Their dataset family.
         splits: Columns, in the order of the world.
         arms: Rows, in the study's order.
         accuracy: One record per arm and split.
         compute: One record per arm.
+        comparisons: One record per split and pair of arms, p-values Holm-corrected over all of them.
+        gaps: One record per split and arm besides ``ft`` and ``icl``; empty where either was not run.
+        orderings: One record per claim of the paper (``orderings``).
     """
 
     model: str
     worlds: str
+    family: str
     splits: list[str]
     arms: list[str]
     accuracy: dict[tuple[str, str], dict[str, Any]]
     compute: dict[str, dict[str, Any]]
+    comparisons: list[dict[str, Any]]
+    gaps: list[dict[str, Any]]
+    orderings: list[dict[str, Any]]
 
 
 def build_blocks(study: Study) -> list[Block]:
@@ -47,23 +62,70 @@ def build_blocks(study: Study) -> list[Block]:
 def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
     by_arm = _group(cells, lambda cell: str(cell.labels["arm"]))
     splits = list(dict.fromkeys(split for cell in cells for split in cell.labels["splits"]))
-    accuracy = {}
+    who = {"model": model, "worlds": worlds}
+    grids = {split: grids_of(cells, split) for split in splits}
+    accuracy, estimates = {}, {}
     for arm, scored in by_arm.items():
         for split in splits:
             items = [(cell, item) for cell in scored for item in cell.items if item.split == split]
             if items:
-                accuracy[arm, split] = {"model": model, "worlds": worlds, "arm": arm, "split": split, **_record(items)}
-    compute = {
-        arm: {"model": model, "worlds": worlds, "arm": arm, **_compute(scored)} for arm, scored in by_arm.items()
-    }
-    return Block(model, worlds, splits, list(by_arm), accuracy, compute)
+                record, wide = _record(items, list(grids[split].get(arm, {}).values()))
+                accuracy[arm, split] = {**who, "arm": arm, "split": split, **record}
+                estimates[arm, split] = (wide, record["chance"])
+    pairs = _compare(grids)
+    family = str(cells[0].labels["family"])
+    return Block(
+        **who,
+        family=family,
+        splits=splits,
+        arms=list(by_arm),
+        accuracy=accuracy,
+        compute={arm: {**who, "arm": arm, **_compute(scored)} for arm, scored in by_arm.items()},
+        comparisons=[{**who, **record} for record in _comparison_records(pairs)],
+        gaps=[{**who, **record} for record in _gap_records(grids)],
+        orderings=[{**who, "family": family, **record} for record in judge(family, estimates, pairs)],
+    )
 
 
-def _record(items: Sequence[tuple[ScoredCell, Item]]) -> dict[str, Any]:
-    """Return the statistics of one arm on one split."""
-    estimate = clustered_accuracy([item.correct for _, item in items], [_cluster(*pair) for pair in items])
-    chance = sum(item.chance for _, item in items) / len(items)
+def _compare(grids: dict[str, Arms]) -> dict[tuple[str, str, str], Comparison]:
+    """Compare every later arm with every earlier one, by (split, later, earlier)."""
     return {
+        (split, later, earlier): compare(arms[later], arms[earlier])
+        for split, arms in grids.items()
+        for earlier, later in combinations(arms, 2)
+        if arms[earlier].keys() & arms[later].keys()
+    }
+
+
+def _comparison_records(pairs: dict[tuple[str, str, str], Comparison]) -> list[dict[str, Any]]:
+    corrected = holm([found.p for found in pairs.values()])
+    return [
+        _plain({"split": split, "arm": arm, "than": than, **asdict(found), "p_holm": p})
+        for ((split, arm, than), found), p in zip(pairs.items(), corrected, strict=True)
+    ]
+
+
+def _gap_records(grids: dict[str, Arms]) -> list[dict[str, Any]]:
+    return [
+        _plain({"split": split, "arm": arm, **asdict(gap_closed(arms[arm], arms["ft"], arms["icl"]))})
+        for split, arms in grids.items()
+        if "ft" in arms and "icl" in arms
+        for arm in arms
+        if arm not in ("ft", "icl", "pretrained") and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys()
+    ]
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Replace what JSON does not know: NaN and infinity."""
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in record.items()}
+
+
+def _record(items: Sequence[tuple[ScoredCell, Item]], grids: Sequence[Grid]) -> tuple[dict[str, Any], Estimate]:
+    """Return the statistics of one arm on one split, and the estimate that other runs and worlds are allowed for."""
+    estimate = clustered_accuracy([item.correct for _, item in items], [_cluster(*pair) for pair in items])
+    wide = widened(estimate, grids) if grids else estimate
+    chance = sum(item.chance for _, item in items) / len(items)
+    record = {
         "n": estimate.n,
         "facts": estimate.clusters,
         "accuracy": estimate.mean,
@@ -71,15 +133,19 @@ def _record(items: Sequence[tuple[ScoredCell, Item]]) -> dict[str, Any]:
         "standard_error": None if estimate.clusters < 2 else estimate.standard_error,
         "low": estimate.low,
         "high": estimate.high,
+        "wide_low": wide.low,
+        "wide_high": wide.high,
         "chance": chance,
         "against_chance": estimate.against(chance),
         "accuracy_norm": _mean(item.correct_norm for _, item in items),
+        "variance": asdict(split_variance(grids)) if grids else {},
         "labels": {
             label: _by_label(items, label) for label in sorted({key for _, item in items for key in item.labels})
         },
         "training_seeds": _by_seed(items, "training_seed"),
         "world_seeds": _by_seed(items, "world_seed"),
     }
+    return record, wide
 
 
 def _by_label(items: Sequence[tuple[ScoredCell, Item]], label: str) -> dict[str, dict[str, float]]:

@@ -132,6 +132,9 @@ def to_json(study: Study, blocks: list[Block]) -> str:
         "cells": {"planned": study.planned, "complete": len(study.cells)},
         "accuracy": [record for block in blocks for record in block.accuracy.values()],
         "compute": [record for block in blocks for record in block.compute.values()],
+        "comparisons": [record for block in blocks for record in block.comparisons],
+        "gap_closed": [record for block in blocks for record in block.gaps],
+        "orderings": [record for block in blocks for record in block.orderings],
     }
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
