@@ -17,7 +17,7 @@ LAYERS = (
     ("__init__", "words", "schema", "errors", "paths", "_autoload", "_lm_eval_steps"),
     ("generators",),
     ("logic", "logic_*"),
-    ("augment",),
+    ("audit",),
     ("corpus", "baselines", "episodes"),
     (
         "harness",
@@ -25,10 +25,11 @@ LAYERS = (
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),
         "prefix_*",
+        "augment",
     ),
     ("study", "study_*"),
     ("report",),
-    ("cli", "__main__"),
+    ("cli", "cli_*", "__main__"),
 )
 HEAVY = {"torch", "transformers", "datasets", "lm_eval", "trl", "peft", "accelerate"}
 

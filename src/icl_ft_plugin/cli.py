@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from icl_ft_plugin import __version__
+from icl_ft_plugin.cli_augment import augment
 from icl_ft_plugin.errors import UsageError, suggest
 
 
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
 app.add_typer(data_app, name="data")
+app.command("augment")(augment)
 
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
@@ -75,7 +77,8 @@ def data_build(
     ] = None,
 ) -> None:
     """Generate a world: world.json, facts, documents and questions as JSON lines."""
-    from icl_ft_plugin.corpus import atomic_folder, save_world, training_rows, write_jsonl
+    from icl_ft_plugin.augment.training import training_rows
+    from icl_ft_plugin.corpus import atomic_folder, save_world, write_jsonl
     from icl_ft_plugin.generators import generate
     from icl_ft_plugin.recipe import overrides_from
     from icl_ft_plugin.study_config import named_arm
@@ -87,7 +90,15 @@ def data_build(
         arm = named_arm(name)
         if not arm.corpus:
             raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
-        rows[name] = training_rows(world, corpus_parts(world, arm), arm.loss)
+        rows[name] = training_rows(
+            world,
+            corpus_parts(world, arm),
+            {},
+            loss=arm.loss,
+            splitting=arm.splitting,
+            split_loss=arm.split_loss,
+            rival=arm.transform,
+        )
     with atomic_folder(out) as folder:
         save_world(world, folder / "world")
         for file in (folder / "world").iterdir():
@@ -182,8 +193,7 @@ def evaluate(
     """Score a model on tasks with lm-evaluation-harness, prompts' shared prefixes computed once."""
     from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
-    from icl_ft_plugin.study import register_model
-    from icl_ft_plugin.study_find import find_model
+    from icl_ft_plugin.study_find import find_model, register_model
 
     model_args = {"pretrained": str(find_model(model)), **({"peft": peft} if peft else {})}
     metadata = {**overrides_from(settings or []), "seed": seed}

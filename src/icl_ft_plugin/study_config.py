@@ -24,6 +24,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from icl_ft_plugin.augment.prompts import load_prompt
+from icl_ft_plugin.augment.settings import GENERATED, Settings
+from icl_ft_plugin.augment.training import check_form
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import make_config
 from icl_ft_plugin.paths import recipes_dir
@@ -42,9 +45,14 @@ class Arm(_Strict):
 
     Attributes:
         name: Its label in tables.
-        corpus: Parts trained on: ``"documents"``, ``"oracle"`` (all that rules infer from them) or one style of the
-            oracle, e.g. ``"rephrase"``; empty for an untrained arm.
+        corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
+            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
+            untrained arm.
         loss: ``"full"`` text or ``"completion"`` only.
+        splitting: Of all that is trained on, into sentences: ``"none"``, ``"independent"`` or ``"cumulative"``.
+        split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
+        keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
+        transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
         condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
     """
@@ -52,6 +60,10 @@ class Arm(_Strict):
     name: str = Field(min_length=1)
     corpus: list[str] = []
     loss: Literal["full", "completion"] = "full"
+    splitting: Literal["none", "independent", "cumulative"] = "none"
+    split_loss: Literal["target", "all"] = "target"
+    keep: Literal["all", "entailed"] = "all"
+    transform: Literal["reverse", "masked"] | None = None
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
 
@@ -91,6 +103,9 @@ class StudyConfig(_Strict):
         recipe: Training recipe, a file or its place under ``recipes/``; needed by trained arms.
         recipe_overrides: Keys of the recipe to replace.
         steps: Gradient steps of every trained arm, so that arms are matched; the recipe's own by default.
+        match: ``"steps"``: every trained arm takes ``steps``. ``"epochs"``: so does an arm of the world's documents alone,
+            and every other arm passes as often over its own rows.
+        augmentation: How the models write the parts ``"local"`` and ``"global"``.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
     """
@@ -103,6 +118,8 @@ class StudyConfig(_Strict):
     recipe: str | None = None
     recipe_overrides: dict[str, Any] = {}
     steps: int | None = Field(default=None, ge=1, le=10**9)
+    match: Literal["steps", "epochs"] = "steps"
+    augmentation: Settings = Settings()
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
 
@@ -144,7 +161,7 @@ def _explain(error: Any) -> str:
     """Say in one line which key has which wrong value, and what would be right."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     if error["type"] == "extra_forbidden":
-        models: dict[str, type[_Strict]] = {"worlds": Worlds, "arms": Arm}
+        models: dict[str, type[BaseModel]] = {"worlds": Worlds, "arms": Arm, "augmentation": Settings}
         known = list(models.get(str(error["loc"][0]), StudyConfig).model_fields)
         return f"unknown key {key!r} (value {error['input']!r}){suggest(error['loc'][-1], known)}"
     if error["type"] == "missing":
@@ -215,3 +232,16 @@ def _check(study: StudyConfig, place: str) -> None:
     for arm in study.arms:
         if arm.corpus and study.recipe is None:
             raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")
+        try:
+            check_form(arm.loss, arm.splitting, arm.transform)
+        except UsageError as error:
+            raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+        if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
+            raise UsageError(
+                f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+            )
+    for strategy, name in study.augmentation.prompts.items():
+        try:
+            load_prompt(name, strategy)
+        except UsageError as error:
+            raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error

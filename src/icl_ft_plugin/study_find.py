@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import KnowledgeSet, content_hash
 
 
 def find_model(name: str) -> Path:
@@ -26,6 +27,26 @@ def find_model(name: str) -> Path:
     if not any(path.glob("*.safetensors")):
         raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
     return path
+
+
+def folder_hash(path: Path) -> str:
+    """Return the hash of a checkpoint's weights, config and tokenizer, whatever its folder is called."""
+    digests = {}
+    for file in sorted(path.iterdir()):
+        # A trained checkpoint's ledger holds times; it is no part of the model.
+        if file.suffix in {".safetensors", ".json", ".model", ".txt", ".jinja"} and file.name != "ledger.json":
+            with file.open("rb") as stream:
+                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return content_hash(digests)
+
+
+def register_model() -> None:
+    """Make ``icl_ft_hf`` known to lm-eval also where the registration at interpreter start is turned off."""
+    import lm_eval.models
+
+    from icl_ft_plugin._lm_eval_steps import STEPS
+
+    STEPS["lm_eval.models"](lm_eval.models)
 
 
 def find_recipe(name: str | Path) -> Path:

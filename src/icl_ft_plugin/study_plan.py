@@ -7,9 +7,8 @@ A cell's key is the hash of all that its numbers depend on, so an unchanged cell
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,14 @@ from typing import Any
 import yaml
 
 from icl_ft_plugin import __version__, generators
+from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
+from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
+from icl_ft_plugin.augment.statements import identity_of
 from icl_ft_plugin.corpus import training_documents
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study_config import Arm, StudyConfig, Worlds
-from icl_ft_plugin.study_find import find_model, find_recipe, find_tasks
+from icl_ft_plugin.study_find import find_model, find_recipe, find_tasks, folder_hash
 
 # Keys of a recipe that a study decides itself.
 DECIDED = (
@@ -66,6 +68,8 @@ class Cell:
         training_seed: None for an untrained arm.
         recipe: Keys of the training recipe that are not the study's own; empty for an untrained arm.
         steps: Gradient steps; None leaves them to the recipe, or to no training.
+        match: Whether ``steps`` are this arm's, or those of the world's documents alone (see ``StudyConfig``).
+        augmentations: The hash of what the model writes for the arm, by strategy.
     """
 
     model: Model
@@ -78,6 +82,8 @@ class Cell:
     training_seed: int | None
     recipe: Mapping[str, Any]
     steps: int | None
+    match: str = "steps"
+    augmentations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trained(self) -> bool:
@@ -97,10 +103,16 @@ class Cell:
             "model": self.model.hash,
             "world": _world_hash(self.family, self.world_seed, canonical_json(dict(self.config))),
             "corpus": self.arm.corpus,
+            "augmentations": dict(self.augmentations),
             "loss": self.arm.loss,
+            "splitting": self.arm.splitting,
+            "split_loss": self.arm.split_loss if self.arm.splitting == "cumulative" else None,
+            "keep": self.arm.keep,
+            "transform": self.arm.transform,
             "seed": self.training_seed,
             "recipe": dict(self.recipe),
             "steps": self.steps,
+            "match": self.match,
         }
 
     @property
@@ -180,6 +192,11 @@ def _cell(
     study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, training_seed: int | None, recipe: Any
 ) -> Cell:
     world = _world(worlds.family, seed, canonical_json(worlds.config))
+    augmentations: dict[str, str] = {
+        strategy: content_hash(augmentation_identity(world, model, study.augmentation, strategy))[:16]
+        for strategy in GENERATED
+        if strategy in arm.corpus
+    }
     return Cell(
         model=model,
         worlds=worlds.label,
@@ -191,7 +208,21 @@ def _cell(
         training_seed=training_seed,
         recipe=recipe if arm.corpus else {},
         steps=study.steps if arm.corpus else None,
+        match=study.match if arm.corpus else "steps",
+        augmentations=augmentations,
     )
+
+
+def prompt_of(model: Model, settings: Settings, strategy: Strategy) -> Prompt:
+    """Return the prompt that a model augments with: the one named in the study, else the one made for it."""
+    name = settings.prompts.get(strategy) or default_prompt(strategy, "icl_ft_hf", {"pretrained": str(model.path)})
+    return load_prompt(name, strategy)
+
+
+def augmentation_identity(world: KnowledgeSet, model: Model, settings: Settings, strategy: Strategy) -> dict[str, Any]:
+    """Return everything that a model's augmentation of a world depends on."""
+    key = _world_hash(world.family, world.seed, canonical_json(dict(world.config)))
+    return identity_of(key, prompt_of(model, settings, strategy), settings, model.hash)
 
 
 def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
@@ -207,7 +238,7 @@ def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
         styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
     parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]
     try:
-        training_documents(world, parts)
+        training_documents(world, [part for part in parts if part not in GENERATED])
     except UsageError as error:
         raise UsageError(f"arm {arm.name!r}: {error}") from error
     return list(dict.fromkeys(parts))
@@ -215,21 +246,16 @@ def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
 
 def _model(name: str, label: str) -> Model:
     path = find_model(name)
-    files = sorted(
-        file for file in path.iterdir() if file.suffix in {".safetensors", ".json", ".model", ".txt", ".jinja"}
-    )
-    digests = {}
-    for file in files:
-        # A trained checkpoint's ledger holds times; it is no part of the model.
-        if file.name != "ledger.json":
-            with file.open("rb") as stream:
-                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Model(label, path, content_hash(digests))
+    return Model(label, path, folder_hash(path))
 
 
 def _recipe_values(study: StudyConfig) -> dict[str, Any]:
     from icl_ft_plugin import recipe
 
     loaded = recipe.load(find_recipe(str(study.recipe)), study.recipe_overrides)
+    if study.match == "epochs" and not (study.steps or loaded.values.get("max_steps", -1) > 0):
+        raise UsageError(
+            f"{study.name}: match: epochs needs steps (or max_steps in the recipe): those of the documents alone"
+        )
     dropped = [*DECIDED] if study.steps else [key for key in DECIDED if key != "max_steps"]
     return {key: value for key, value in loaded.values.items() if key not in dropped}

@@ -1,0 +1,179 @@
+r"""Prompts are data: ``recipes/prompts/*.yaml``, versioned, rendered by jinja in a sandbox, and hashed into the corpus.
+
+For example ``nano-local.yaml``, which is the form of the embedded model's pretraining text::
+
+    name: nano-local
+    version: 1
+    strategy: local
+    unit: sentence
+    template: "Text: {{ text }}\nFollows:"
+    stop: ["\n\n"]
+    max_tokens: 160
+    marker: "Follows:"
+
+A template sees ``text`` (what is asked about), ``documents`` (the context of a global prompt) and the file's own
+``examples``. A chat prompt has ``messages`` in the place of ``template``. An answer is one statement a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from icl_ft_plugin.augment.settings import Strategy
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import models_dir, recipes_dir
+from icl_ft_plugin.recipe import read_yaml
+from icl_ft_plugin.schema import content_hash
+
+
+class Message(BaseModel):
+    """One turn of a chat prompt; the content is a template."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Prompt(BaseModel):
+    """One way to ask a model for what follows from a text.
+
+    Attributes:
+        name: Its id in the corpus.
+        version: Raised with every change of the wording.
+        strategy: ``"local"`` (the text alone) or ``"global"`` (the documents, then the text).
+        unit: What is asked about: every ``"sentence"`` by itself, or a whole ``"document"``.
+        template: Plain text; for base models.
+        messages: Turns; for chat models. Exactly one of the two is given.
+        stop: Strings that end a generation.
+        max_tokens: Most new tokens of a generation.
+        marker: Regular expression of what stands before a statement and is no part of it.
+        examples: What the template may show, in any form.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    version: int = Field(ge=1)
+    strategy: Strategy
+    unit: Literal["sentence", "document"]
+    template: str | None = None
+    messages: list[Message] | None = Field(default=None, min_length=1)
+    stop: list[str] = []
+    max_tokens: int = Field(ge=1)
+    marker: str = ""
+    examples: list[dict[str, Any]] = []
+
+    @model_validator(mode="after")
+    def _check(self) -> Prompt:
+        if (self.template is None) == (self.messages is None):
+            raise ValueError("give exactly one of template and messages")
+        try:
+            re.compile(self.marker)
+            for source in self.sources:
+                _compiled(source)
+        except (re.error, TemplateError) as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def sources(self) -> list[str]:
+        """The jinja sources."""
+        return [self.template] if self.template is not None else [message.content for message in self.messages or []]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything in the file but its comments, as 64 hex digits."""
+        return content_hash(self.model_dump())
+
+    def render(self, text: str, documents: Sequence[str] = ()) -> str | list[dict[str, str]]:
+        """Return what the model reads: a string, or the turns of a chat.
+
+        Raises:
+            UsageError: The template asks for something that is not there, or for what the sandbox forbids.
+        """
+        try:
+            texts = [
+                _compiled(source).render(text=text, documents=documents, examples=self.examples)
+                for source in self.sources
+            ]
+        except (TemplateError, TypeError) as error:
+            raise UsageError(f"prompt {self.name!r}: its template cannot be rendered: {error}") from error
+        if self.messages is None:
+            return texts[0]
+        return [{"role": turn.role, "content": content} for turn, content in zip(self.messages, texts, strict=True)]
+
+    def statements(self, raw: str) -> list[str]:
+        """Cut a generation into its statements: the lines, without markers and without an end that is cut off."""
+        lines = [re.sub(rf"^\s*(?:{self.marker})\s*", "", line, count=1).strip() for line in raw.split("\n")]
+        # Only the last line can be cut off, by the limit of new tokens or in the middle of a stop string.
+        whole = re.match(r"(?s).*[.!?][\"')\]]*(?=\s|$)", lines[-1])
+        return [line for line in (*lines[:-1], whole.group() if whole else "") if line]
+
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+@lru_cache(maxsize=16)
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
+
+
+def load_prompt(name: str, strategy: Strategy) -> Prompt:
+    """Return a prompt for a strategy.
+
+    Args:
+        name: A file, or the name of one that ships in ``recipes/prompts``.
+        strategy: What it must be for.
+
+    Raises:
+        UsageError: It does not exist, something in it is wrong, or it is for the other strategy.
+    """
+    prompt = read_prompt(name)
+    if prompt.strategy != strategy:
+        raise UsageError(f"prompt {name!r}: it is for {prompt.strategy} augmentation, not for {strategy}")
+    return prompt
+
+
+def read_prompt(name: str) -> Prompt:
+    """Return a prompt.
+
+    Args:
+        name: A file, or the name of one that ships in ``recipes/prompts``.
+
+    Raises:
+        UsageError: It does not exist, or something in it is wrong.
+    """
+    folder = recipes_dir() / "prompts"
+    shipped = folder / f"{name}.yaml"
+    path = shipped if shipped.is_file() else Path(name)
+    if not path.is_file():
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise UsageError(f"prompt: {name!r} is no file and none of {', '.join(known)}{suggest(name, known)}")
+    try:
+        return Prompt.model_validate(read_yaml(path))
+    except ValidationError as failure:
+        errors = [f"{'.'.join(map(str, e['loc'])) or 'prompt'}: {e['msg']}" for e in failure.errors()]
+        raise UsageError("\n".join(f"{path}: {error}" for error in errors)) from failure
+
+
+def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, Any]) -> str:
+    """Return the name of the prompt for a model: the embedded model's own, a chat server's, else few-shot text.
+
+    Args:
+        strategy: ``"local"`` or ``"global"``.
+        model: Name of the lm-eval model, e.g. ``"icl_ft_hf"``.
+        model_args: Its arguments.
+    """
+    folder = Path(str(model_args.get("pretrained", ""))).resolve()
+    if folder.parent == models_dir():
+        return f"nano-{strategy}"
+    return f"chat-{strategy}" if "chat" in model else f"base-{strategy}"
