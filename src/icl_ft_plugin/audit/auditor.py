@@ -16,10 +16,11 @@ from icl_ft_plugin.audit.verdicts import Judgement, Unit, Verdict, Way
 
 MAX_QUOTED = 200
 ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
-TURNS = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|cannot|without|false|untrue|wrong|unless|if|whether|hardly|few"
-    r"|some|only)\b|n't|n’t"
+NEGATES_NEXT = re.compile(
+    r"\b(?:not|no(?! doubt)|never|none|nobody|nothing|neither|nor|cannot|without|false|untrue|wrong|unless|if|whether"
+    r"|hardly|few|some|only)\b|n['’]t\b"
 )
+NEGATES_LAST = re.compile(r"\b(?:not|never|false|untrue|wrong|unless|if)\b|n['’]t\b")
 ASKS = re.compile(r"(?:is|are|was|do|does|did|can|could|would|will|should|what|which|who|whose|whom|how|why|when)\b")
 TELLS = re.compile(r"did you (?:know|hear)\b|is it not\b")
 
@@ -61,7 +62,7 @@ class Auditor(ABC):
             found = sorted(self.parse(sentence), key=lambda item: item[1])
             asserted = self._asserted(sentence, [span for _, span, _ in found])
             for (words, _, claim), holds in zip(found, asserted, strict=True):
-                yield words, claim if holds else None
+                yield (words, claim) if holds else (sentence[:MAX_QUOTED], None)
             if not found and any(map(str.isalpha, sentence)) and not self.states_nothing(sentence):
                 yield sentence[:MAX_QUOTED], None
 
@@ -88,12 +89,6 @@ class Auditor(ABC):
         gaps = [sentence[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
         if sentence.endswith("?") and ASKS.match(sentence) and not TELLS.match(sentence):
             return [False] * len(spans)
-        turned = [self._turns(gap) for gap in gaps]
-        return [not (before or after) for before, after in pairwise(turned)]
-
-    def _turns(self, gap: str) -> bool:
-        if not TURNS.search(gap):
-            return False
         for frame in self.frames:
-            gap = gap.replace(frame, "")
-        return TURNS.search(gap) is not None
+            gaps = [gap.replace(frame, "") for gap in gaps]
+        return [not (NEGATES_NEXT.search(before) or NEGATES_LAST.search(after)) for before, after in pairwise(gaps)]

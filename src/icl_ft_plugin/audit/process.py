@@ -47,7 +47,7 @@ class ProcessAuditor(Auditor):
         super().__init__()
         examples = [found for document in world.documents for found in read(document.text)]
         self._operators = {name for name, _, _ in examples}
-        self._stated = {node for _, node, _ in examples}
+        self._stated = {node: canonical(result) for _, node, result in examples}
         self._options = _options(world)
         self._found: dict[Node, set[str]] = {}
         self._forms: dict[str, str | None] = {}
@@ -75,15 +75,15 @@ class ProcessAuditor(Auditor):
     def judge(self, claim: Worked) -> Judgement:
         """Judge a worked example."""
         node, result, backward = claim
-        results = self._results(node)
+        results = {self._stated[node]} if node in self._stated else self._results(node)
         if result not in results:
             return Judgement("contradicted" if results else "unsupported")
         if len(results) > 1:
             return Judgement("unsupported")
-        if node not in self._stated:
-            return Judgement("entailed", Way("applied", len(rules_used(node))), tuple(map(_pair, nested(node))))
-        unit = ("backward" if backward else "forward", show(node))
-        return Judgement("entailed", self.closure[unit], (unit,))
+        if node in self._stated:
+            unit = ("backward" if backward else "forward", show(node))
+            return Judgement("entailed", self.closure[unit], (unit,))
+        return Judgement("entailed", Way("applied", len(rules_used(node))), tuple(map(_pair, nested(node))))
 
     def _results(self, node: Node) -> set[str]:
         """Return the canonical forms of all results that the documents allow; none if they do not say."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from icl_ft_plugin.audit.auditor import Auditor
+from icl_ft_plugin.audit.auditor import NEGATES_NEXT, Auditor
 from icl_ft_plugin.audit.verdicts import Judgement, Way
 from icl_ft_plugin.generators.reversal import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.logic_reversal import OPPOSITE, Comparison, closure, statements
 from icl_ft_plugin.schema import KnowledgeSet
 
 VERBS = "|".join(sorted(("are", *FRAMES), key=len, reverse=True))
-HEADS = tuple(preamble.split("{}")[0].strip().lower() for preamble in PREAMBLES)
+HEADS = tuple(head for head in (p.split("{}")[0].strip().lower() for p in PREAMBLES) if NEGATES_NEXT.search(head))
 FORM = re.compile(rf"\b(\w+) (?:{VERBS}) (more|less) (\w+) than (\w+)\b")
 
 
