@@ -17,12 +17,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.report.items import Study, read_study
 from icl_ft_plugin.report.summary import Block, build_blocks
+from icl_ft_plugin.report.tables import (
+    accuracy_rows,
+    compute_rows,
+    gap_reasons,
+    gap_rows,
+    label_rows,
+    ordering_rows,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,65 +40,12 @@ NOTE = (
 )
 
 
-def accuracy_rows(block: Block) -> list[list[str]]:
-    """Return as text the header, the chance line and one row per arm."""
-    chance = {split: record["chance"] for (_, split), record in block.accuracy.items()}
-    rows = [
-        ["arm", "n (facts)", *block.splits],
-        ["chance", "", *(f"{100 * chance[split]:.1f}" for split in block.splits)],
-    ]
-    for arm in block.arms:
-        records = [block.accuracy.get((arm, split)) for split in block.splits]
-        found = [record for record in records if record]
-        n = f"{_range(record['n'] for record in found)} ({_range(record['facts'] for record in found)})"
-        rows.append([arm, n, *map(_cell, records)])
-    return rows
-
-
-def compute_rows(block: Block) -> list[list[str]]:
-    """Return as text what each arm cost."""
-    header = ["arm", "training runs", "gradient steps", "training tokens", "prompt tokens per question"]
-    keys = ("training_runs", "steps", "training_tokens", "prompt_tokens")
-    return [header, *([arm, *(f"{block.compute[arm][key]:,}" for key in keys)] for arm in block.arms)]
-
-
-def label_rows(block: Block) -> dict[str, list[list[str]]]:
-    """Return per title, e.g. ``"gold word: less / more"``, the accuracies by a label that has 2 to 6 values."""
-    tables = {}
-    for label in dict.fromkeys(label for record in block.accuracy.values() for label in record["labels"]):
-        found = {key: record["labels"].get(label, {}) for key, record in block.accuracy.items()}
-        values = sorted({value for entries in found.values() for value in entries})
-        if 2 <= len(values) <= 6:
-            tables[f"{label.replace('_', ' ')}: {' / '.join(values)}"] = [
-                ["arm", *block.splits],
-                *(
-                    [arm, *(_parts(found.get((arm, split), {}), values) for split in block.splits)]
-                    for arm in block.arms
-                ),
-            ]
-    return tables
-
-
-def _parts(entries: dict[str, dict[str, float]], values: list[str]) -> str:
-    return " / ".join(f"{100 * entries[value]['accuracy']:.1f}" if value in entries else "-" for value in values)
-
-
-def _cell(record: dict[str, Any] | None) -> str:
-    if record is None:
-        return ""
-    accuracy, low, high = (f"{100 * record[key]:.1f}" for key in ("accuracy", "low", "high"))
-    return f"{accuracy} [{low}, {high}]{' ↓' if record['against_chance'] == 'below' else ''}"
-
-
-def _range(numbers: Iterable[int]) -> str:
-    distinct = sorted(set(numbers))
-    return "-".join(map(str, distinct[:1] + distinct[1:][-1:]))
-
-
 def _tables(block: Block) -> dict[str, list[list[str]]]:
     return {
         "accuracy": accuracy_rows(block),
         **{f"accuracy by {title}": rows for title, rows in label_rows(block).items()},
+        **({"gap between ft and icl closed": rows} if len(rows := gap_rows(block)) > 1 else {}),
+        **({"the paper's orderings": rows} if len(rows := ordering_rows(block)) > 1 else {}),
         "compute": compute_rows(block),
     }
 
@@ -107,6 +61,7 @@ def to_markdown(study: Study, blocks: list[Block]) -> str:
                 f"## {block.worlds}, {block.model}: {title}",
                 "\n".join(f"| {' | '.join(line)} |" for line in lines),
             ]
+        parts += [f"No gap to close: {reason}" for reason in gap_reasons(block)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,0 +1,182 @@
+"""The figures, as altair charts: bars by arm with the chance line and error bars, and accuracy against compute.
+
+``svg(panel(block, "reversal"))`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
+that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG and PNG.
+
+A thick error bar is the 95% interval clustered by fact; the thin one also allows for other training runs and worlds;
+dots are single training runs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from icl_ft_plugin.report.findings import main_split, title
+from icl_ft_plugin.report.summary import Block
+
+COLORS = {"pretrained": "#8b95a7", "icl": "#3f83cf", "ft": "#df7b3c", "ft+rephrase": "#bfa043", "ft+oracle": "#2a9d8a"}
+MORE = ("#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7")
+
+
+def colors(arms: Sequence[str]) -> dict[str, str]:
+    """Return a color per arm, the same in every figure of a study."""
+    others = [arm for arm in arms if arm not in COLORS]
+    return {arm: COLORS.get(arm) or MORE[others.index(arm) % len(MORE)] for arm in arms}
+
+
+def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
+    """Return the bars of one split."""
+    records = [block.accuracy[arm, split] for arm in block.arms if (arm, split) in block.accuracy]
+    rows = [
+        {key: record[key] for key in ("arm", "accuracy", "low", "high", "wide_low", "wide_high")}
+        | {"label": f"{100 * record['accuracy']:.0f}"}
+        for record in records
+    ]
+    runs = [{"arm": record["arm"], "run": run} for record in records for run in record["training_seeds"].values()]
+    arms = [record["arm"] for record in records]
+    shades = colors(block.arms)
+    x = alt.X(
+        "arm:N", sort=arms, scale=alt.Scale(domain=arms, paddingInner=0.28), axis=alt.Axis(title=None, labelAngle=-35)
+    )
+    percent = alt.Axis(title=None, format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
+    y = alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), axis=percent)
+    fill = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[shades[arm] for arm in arms]), legend=None)
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    layers = [
+        base.mark_bar(cornerRadiusEnd=2).encode(y=y, color=fill),
+        base.mark_rule(color=ink, strokeWidth=1).encode(y="wide_low:Q", y2="wide_high:Q"),
+        base.mark_rule(color=ink, strokeWidth=3).encode(y="low:Q", y2="high:Q"),
+        base.mark_text(color=ink, y=-8, fontSize=11, fontWeight="bold").encode(text="label:N"),
+        alt.Chart(alt.Data(values=[{"chance": records[0]["chance"]}]))
+        .mark_rule(color=ink, strokeDash=[5, 4], strokeWidth=1.2)
+        .encode(y="chance:Q"),
+    ]
+    if len(runs) > len({row["arm"] for row in runs}):
+        dots = alt.Chart(alt.Data(values=runs)).mark_point(
+            color=ink, filled=False, size=16, strokeWidth=1, opacity=0.75, xOffset=9
+        )
+        layers.append(dots.encode(x=x, y="run:Q"))
+    return alt.layer(*layers).properties(width=max(150, 38 * len(arms)), height=190, title=split.replace("_", " "))
+
+
+def family_figure(block: Block, *, ink: str = "#222222") -> Any:
+    """Return all splits of a block side by side, as the paper draws a family."""
+    panels = [panel(block, split, ink=ink) for split in block.splits if _asked(block, split)]
+    return alt.concat(*panels, columns=4, title=title(block))
+
+
+def _asked(block: Block, split: str) -> bool:
+    return any((arm, split) in block.accuracy for arm in block.arms)
+
+
+def compute_panel(block: Block, key: str, name: str, *, ink: str = "currentColor") -> Any:
+    """Return accuracy on the block's main split against what an arm costs.
+
+    Args:
+        block: The numbers.
+        key: ``"training_tokens"`` or ``"prompt_tokens"``.
+        name: Title of the axis.
+        ink: Color of lines and text.
+    """
+    split = main_split(block)
+    shades = colors(block.arms)
+    rows = [
+        {
+            "arm": arm,
+            "cost": block.compute[arm][key],
+            **{k: block.accuracy[arm, split][k] for k in ("accuracy", "low", "high")},
+        }
+        for arm in block.arms
+        if (arm, split) in block.accuracy
+    ]
+    arms = [row["arm"] for row in rows]
+    largest = max(row["cost"] for row in rows)
+    ticks = [0, *(10**power for power in range(1, 12) if 10**power <= 10 * largest)][: None if largest else 1]
+    x = alt.X(
+        "cost:Q",
+        scale=alt.Scale(type="symlog", constant=10, nice=False, padding=14),
+        axis=alt.Axis(title=name, format="~s", values=ticks),
+    )
+    y = alt.Y(
+        "accuracy:Q",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(title=None, format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
+    )
+    fill = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[shades[arm] for arm in arms]), legend=None)
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=fill)
+    return alt.layer(
+        base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y="low:Q", y2="high:Q"),
+        base.mark_point(filled=True, size=80, opacity=1).encode(y=y),
+        alt.Chart(alt.Data(values=[{"chance": block.accuracy[arms[0], split]["chance"]}]))
+        .mark_rule(color=ink, strokeDash=[5, 4], strokeWidth=1.2)
+        .encode(y="chance:Q"),
+    ).properties(width=260, height=190, title=f"{split.replace('_', ' ')}")
+
+
+def curve_panel(
+    rows: Sequence[Mapping[str, Any]], arms: Sequence[str], name: str, *, accuracy: bool, ink: str = "currentColor"
+) -> Any:
+    """Return lines over gradient steps, one per training run.
+
+    Args:
+        rows: ``arm``, ``run``, ``step`` and ``value`` each.
+        arms: All arms of the study, for their colors.
+        name: Title of the panel.
+        accuracy: Whether values are accuracies, 0 to 1, or losses in nats.
+        ink: Unused by the lines; kept for the axes.
+    """
+    shades = colors(arms)
+    there = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    scale = alt.Scale(domain=[0, 1]) if accuracy else alt.Scale(zero=False)
+    axis = alt.Axis(title=None, labelColor=ink, format=".0%" if accuracy else ".1f")
+    return (
+        alt.Chart(alt.Data(values=list(rows)))
+        .mark_line(strokeWidth=1.5, opacity=0.85)
+        .encode(
+            x=alt.X("step:Q", axis=alt.Axis(title="gradient steps")),
+            y=alt.Y("value:Q", scale=scale, axis=axis),
+            color=alt.Color("arm:N", scale=alt.Scale(domain=there, range=[shades[arm] for arm in there]), legend=None),
+            detail="run:N",
+        )
+        .properties(width=260, height=170, title=name)
+    )
+
+
+def _styled(chart: Any, ink: str) -> Any:
+    return (
+        chart.configure(background="transparent" if ink == "currentColor" else "white", font="sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=ink, titleColor=ink, domainColor=ink, tickColor=ink, gridColor=ink, gridOpacity=0.14,
+            domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontWeight="normal", labelLimit=110,
+        )
+        .configure_axisX(grid=False)
+        .configure_title(color=ink, fontSize=13, anchor="start", offset=16)
+    )  # fmt: skip
+
+
+def svg(chart: Any) -> str:
+    """Return a chart as SVG to stand in a page: it takes the width there is and the color of the text around it."""
+    text = io.StringIO()
+    _styled(chart, "currentColor").save(text, format="svg")
+    # Sizes in pixels would keep it from shrinking on a phone; viewBox stays.
+    opening, end, rest = text.getvalue().partition(">")
+    width = re.search(r'\bwidth="([\d.]+)"', opening)
+    sized = re.sub(r'\s(?:width|height)="[^"]*"', "", opening)
+    return f'{sized} style="width:100%;max-width:{float(width[1]) if width else 300:.0f}px"{end}{rest}'
+
+
+def save(chart: Any, folder: Path, name: str) -> list[Path]:
+    """Write a chart as ``name.svg`` and ``name.png``, black on white."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    styled = _styled(chart, "#222222")
+    styled.save(str(files[0]))
+    styled.save(str(files[1]), scale_factor=2)
+    return files

@@ -1,0 +1,146 @@
+"""What a study found, in sentences; the report begins with them.
+
+For example "In context, nano answers 100% of the reversal questions; finetuned on the same documents, 48% (chance 50%).
+The difference of 52 points (95% interval 31 to 72) is no accident (p = 0.008 after Holm's correction)."
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from icl_ft_plugin.report.orderings import LEVEL, is_augmented
+from icl_ft_plugin.report.summary import Block
+
+TITLES = {
+    "reversal": "Simple reversals",
+    "celebrity": "Reversal curse",
+    "syllogism": "Simple syllogisms",
+    "semantic": "Semantic structure",
+    "process": "Process knowledge",
+}
+# The split that a family is about, and the one that tells whether the facts were learned at all.
+MAIN = {
+    "reversal": "reversal",
+    "celebrity": "reversal_trained",
+    "syllogism": "inference",
+    "semantic": "reversal",
+    "process": "holdout",
+}
+LEARNED = {"process": "trained"}
+
+
+def title(block: Block) -> str:
+    """Return a heading for a block, e.g. ``"Simple reversals, nano"``."""
+    name = TITLES.get(block.family, block.family)
+    return f"{name}{'' if block.worlds == block.family else f' ({block.worlds})'}, {block.model}"
+
+
+def main_split(block: Block) -> str:
+    """Return the split that the block's first sentence is about."""
+    wanted = MAIN.get(block.family, "")
+    return wanted if wanted in block.splits else block.splits[0]
+
+
+def findings(block: Block) -> list[str]:
+    """Return what was found about one model on one entry of worlds, most important first."""
+    split = main_split(block)
+    return [
+        *_ways(block, split),
+        *_learned(block),
+        *_augmented(block, split),
+        *_untouched(block),
+        *_orderings(block),
+    ]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def p_text(p: float | None) -> str:
+    """Return a p-value for a sentence, e.g. ``"p = 0.008"`` or ``"p < 0.001"``."""
+    if p is None:
+        return "p not known"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def _ways(block: Block, split: str) -> list[str]:
+    icl, ft = block.accuracy.get(("icl", split)), block.accuracy.get(("ft", split))
+    said = f"of the {split} questions"
+    if icl is None or ft is None:
+        return [
+            f"{record['arm']}: {_percent(record['accuracy'])} {said} right (chance {_percent(record['chance'])}"
+            f"{_below(record)})."
+            for (_, of), record in block.accuracy.items()
+            if of == split
+        ]
+    first = (
+        f"In context, {block.model} answers {_percent(icl['accuracy'])} {said}{_below(icl, ' (below chance)')}; finetuned "
+        f"on the same documents, {_percent(ft['accuracy'])} (chance {_percent(ft['chance'])}{_below(ft)})."
+    )
+    return [first, *_difference(block, split)]
+
+
+def _below(record: dict[str, Any], text: str = ": this is below chance") -> str:
+    return text if record["against_chance"] == "below" else ""
+
+
+def _difference(block: Block, split: str) -> list[str]:
+    for record in block.comparisons:
+        if (
+            record["split"] == split
+            and {record["arm"], record["than"]} == {"icl", "ft"}
+            and record["p_holm"] is not None
+        ):
+            sign = 1 if record["arm"] == "icl" else -1
+            low, high = sorted((sign * record["low"], sign * record["high"]))
+            judged = "no accident" if record["p_holm"] < LEVEL else "not beyond accident"
+            text = (
+                f"The difference of {100 * sign * record['difference']:.0f} points (95% interval {100 * low:.0f} to "
+                f"{100 * high:.0f}) is {judged} ({p_text(record['p_holm'])} after Holm's correction)."
+            )
+            if record["p_holm"] >= LEVEL and record["detectable"]:
+                text += f" A study of this size finds a true difference of {100 * record['detectable']:.0f} points four times in five."
+            return [text]
+    return []
+
+
+def _learned(block: Block) -> list[str]:
+    split = LEARNED.get(block.family, "rephrase")
+    record = block.accuracy.get(("ft", split))
+    if record is None or split == main_split(block):
+        return []
+    known = "learned the facts" if record["against_chance"] == "above" else "is not shown to have learned the facts"
+    return [
+        f"Finetuning {known}: {_percent(record['accuracy'])} of the {split} questions, chance {_percent(record['chance'])}."
+    ]
+
+
+def _augmented(block: Block, split: str) -> list[str]:
+    said = []
+    for record in block.gaps:
+        if record["split"] == split and is_augmented(record["arm"]):
+            if record["closed"] is None:
+                said.append(f"{record['arm']}: no gap to close, since {record['reason']}.")
+                continue
+            low, high = (record[key] for key in ("low", "high"))
+            ends = "" if low is None or high is None else f" (95% interval {_percent(low)} to {_percent(high)})"
+            said.append(f"{record['arm']} closes {_percent(record['closed'])} of the gap between the two{ends}.")
+    return said
+
+
+def _untouched(block: Block) -> list[str]:
+    records = [record for (arm, _), record in block.accuracy.items() if arm == "pretrained"]
+    above = [record["split"] for record in records if record["against_chance"] == "above"]
+    if above:
+        return [f"Beware: untouched and with a bare question, the model is above chance on {', '.join(above)}."]
+    return ["Untouched and with a bare question, the model is nowhere above chance."] if records else []
+
+
+def _orderings(block: Block) -> list[str]:
+    counts = Counter(record["verdict"] for record in block.orderings if record["verdict"] != "not run")
+    if not counts:
+        return []
+    parts = [f"{counts[v]} {v}" for v in ("reproduced", "not reproduced", "cannot be told") if counts[v]]
+    return [f"Of {counts.total()} orderings of the paper: {', '.join(parts)}."]

@@ -1,0 +1,139 @@
+r"""The report as one HTML file that needs no network: figures inline, data as JSON, a small script of our own.
+
+What comes from models and worlds is text and stays text: jinja2 escapes it, the data's ``<`` is written ``\u003c``, the
+script only ever sets ``textContent``, and the page's own policy forbids every script but the one it was written with.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from icl_ft_plugin.report import evidence, figures, tables
+from icl_ft_plugin.report.findings import findings, main_split, title
+from icl_ft_plugin.report.items import Study
+from icl_ft_plugin.report.questions import browsable
+from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.table import missing_note
+
+ASSETS = files("icl_ft_plugin.report") / "assets"
+SCALE = (-0.25, 1.25)  # what the meters of the gap show
+
+
+def render(study: Study, blocks: Sequence[Block]) -> str:
+    """Return the page of a study."""
+    return fill(
+        "page.html.j2",
+        data={"blocks": browsable(study, blocks)},
+        name=study.name,
+        version=study.version,
+        cells=f"{len(study.cells)} of {study.planned}",
+        missing=missing_note(study),
+        models=list(dict.fromkeys(block.model for block in blocks)),
+        blocks=[_block(study, block, f"b{i}") for i, block in enumerate(blocks)],
+        orderings=[(title(block), block.orderings) for block in blocks if block.orderings],
+        audit=evidence.audit_table(study),
+    )
+
+
+def fill(template: str, data: Any, **values: Any) -> str:
+    """Fill one of our templates; everything is escaped unless the template marks it as markup of ours.
+
+    Args:
+        template: File under ``assets``.
+        data: What the script reads, as JSON.
+        **values: What the template reads.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    def load(name: str) -> str:
+        return (ASSETS / name).read_text(encoding="utf-8")
+
+    script = load("page.js")
+    environment = Environment(
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    environment.filters["p"] = tables.p_value
+    return environment.get_template(template).render(
+        **values,
+        style=load("page.css"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=embedded(data),
+    )
+
+
+def embedded(data: Any) -> str:
+    """Return JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
+    shades = figures.colors(block.arms)
+    cells = [c for c in study.cells if (c.labels["model"], c.labels["worlds"]) == (block.model, block.worlds)]
+    costs = {"training_tokens": "training tokens per run", "prompt_tokens": "prompt tokens per question"}
+    return {
+        "anchor": anchor,
+        "title": title(block),
+        "findings": findings(block),
+        "main": main_split(block),
+        "legend": [(arm, shades[arm]) for arm in block.arms],
+        "panels": [figures.svg(figures.panel(block, split)) for split in _asked(block)],
+        "accuracy": tables.accuracy_rows(block),
+        "labels": tables.label_rows(block),
+        "meters": _meters(block, shades),
+        "gaps": tables.gap_rows(block),
+        "reasons": tables.gap_reasons(block),
+        "comparisons": tables.comparison_rows(block),
+        "variance": tables.variance_rows(block),
+        "compute": tables.compute_rows(block),
+        "ledger": [figures.svg(figures.compute_panel(block, key, name)) for key, name in costs.items()],
+        **_curves(block, evidence.loss_rows(cells), evidence.curve_rows(cells)),
+    }
+
+
+def _asked(block: Block) -> list[str]:
+    return [split for split in block.splits if any(of == split for _, of in block.accuracy)]
+
+
+def _curves(block: Block, losses: list[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    drawn = [
+        figures.curve_panel(rows, block.arms, f"accuracy: {split}", accuracy=True) for split, rows in curves.items()
+    ]
+    if losses:
+        drawn.append(figures.curve_panel(losses, block.arms, "training loss (nats per token)", accuracy=False))
+    return {"curves": [figures.svg(chart) for chart in drawn], "has_accuracy_curves": bool(curves)}
+
+
+def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
+    """Return where each arm stands between ft and icl on the main split, in percent of the meter's width."""
+    meters = []
+    for record in block.gaps:
+        if record["split"] != main_split(block) or record["closed"] is None:
+            continue
+        ends = [record[key] if record[key] is not None else SCALE[i] for i, key in enumerate(("low", "high"))]
+        low, at, high = (100 * _place(value) for value in (ends[0], record["closed"], ends[1]))
+        meters.append({"arm": record["arm"], "low": low, "at": at, "width": high - low, "color": shades[record["arm"]],
+                       "text": f"{100 * record['closed']:.0f}%"})  # fmt: skip
+    return meters
+
+
+def _place(value: float) -> float:
+    return (min(max(value, SCALE[0]), SCALE[1]) - SCALE[0]) / (SCALE[1] - SCALE[0])
+
+
+def write_page(text: str, file: Path) -> Path:
+    """Write a page whole or not at all."""
+    draft = file.with_name(f".{file.name}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
+    return file
