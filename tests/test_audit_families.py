@@ -274,3 +274,68 @@ def test_what_no_rule_is_about_is_unsupported_and_what_is_no_expression_unparsed
     ):
         assert judged(world, text) == ["unparsed"], text
     assert judged(world, f"the {name} of x/0 is x.") == ["unsupported"]
+
+
+def test_words_from_elsewhere_in_a_form_of_the_world_are_counted_apart():
+    reversal = generate("reversal", 0, {"n_facts": 4})
+    a, b = reversal.facts[0].arguments
+    syllogism = generate("syllogism", 0, {"n_documents": 4})
+    s, p = syllogism.facts[0].arguments
+    celebrity = generate("celebrity", 0)
+    person = next(people_of(celebrity))
+    semantic = generate("semantic", 0)
+    child, parent = next(fact.arguments for fact in semantic.facts if fact.predicate == "is a")
+    process = generate("process", 0)
+    operator = read(process.documents[0].text)[0][0]
+    cases = [
+        (reversal, f"{a} are more famous than xqxq.", True),
+        (reversal, f"xqxq seem to be more famous than {a}.", True),
+        (reversal, f"{a} are more square than {b}.", True),
+        (reversal, "xqxq are more famous than wxwx.", False),
+        (reversal, f"{a} are not more famous than {b}.", False),
+        (syllogism, f"All {s} are xqxq.", True),
+        (syllogism, f"Not one xqxq is a {p}.", True),
+        (syllogism, "All xqxq are wxwx.", False),
+        (syllogism, f"Not all {s} are {p}.", False),
+        (celebrity, f"{person.name} is the author of the novel Nll Qqq.", True),
+        (celebrity, f"{person.description} goes by the name Qqq Wxwx.", True),
+        (celebrity, f"{person.name} is not {person.description}.", False),
+        (celebrity, f"{person.name} is well.", False),
+        (semantic, f"{child} are known to have xqxq.", True),
+        (semantic, f"kinds of xqxq include {parent}.", True),
+        (semantic, "xqxq are a kind of wxwx.", False),
+        (semantic, f"true or false: {child} are a kind of {parent}.", False),
+        (process, f"the {operator} of x^2 is 3*).", True),
+        (process, f"x^^2 is the {operator} of x.", True),
+        (process, "the xqxq of x^2 is x.", False),
+        (process, f"the {operator} of x^2", False),
+    ]
+    for world, text, foreign in cases:
+        [verdict] = audit(world, [text])
+        assert (verdict.label, verdict.foreign) == ("unparsed", foreign), text
+    told = [case[1] for case in cases if case[0] is reversal]
+    report = summarize(reversal, audit(reversal, [*told, reversal.facts[0].text]), 0)
+    assert (report.foreign, report.precision, report.strict_precision) == (3, 1, 1 / 4)
+
+
+def test_words_of_the_world_in_the_place_of_others_are_unsupported():
+    world = generate("semantic", 0)
+    claims = [Claim(fact.predicate, fact.arguments) for fact in world.facts]
+    child, parent = next(c.arguments for c in claims if c.predicate == "is a")
+    verb = next(c.arguments[1] for c in claims if c.predicate == "do")
+    for text in (
+        f"{child} are always {parent}.",
+        f"among things that have {verb} are {child}.",
+        f"{verb} can {parent}",
+    ):
+        assert judged(world, text) == ["unsupported"], text
+
+
+def test_a_title_before_a_sentence_is_not_in_the_way():
+    world = generate("syllogism", 0, {"n_documents": 3})
+    assert judged(world, f"Follows: {world.documents[0].text}") == ["restated"] * 2
+    world = generate("semantic", 0)
+    told = world.facts[0]
+    assert judged(world, f"Follows: dear friend, i learned that {told.text}") == ["restated"]
+    assert judged(world, f"Follows: lesson on {told.arguments[0]}. {told.text}") == ["restated"]
+    assert judged(world, f"Follows: lesson on the sea. {told.text}") == ["unparsed", "restated"]

@@ -22,6 +22,7 @@ NEGATES_NEXT = re.compile(
 )
 NEGATES_LAST = re.compile(r"\b(?:not|never|false|untrue|wrong|unless|if)\b|n['’]t\b")
 ASKS = re.compile(r"(?:is|are|was|do|does|did|can|could|would|will|should|what|which|who|whose|whom|how|why|when)\b")
+TITLE = re.compile(r"[\w ]{1,20}:\s+")  # In front of a sentence, as "Follows:" in a prompt.
 TELLS = re.compile(r"did you (?:know|hear)\b|is it not\b")
 
 
@@ -56,6 +57,10 @@ class Auditor(ABC):
         """Tell whether a sentence is a frame of the world's documents, e.g. a title, that states nothing."""
         return False
 
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence in which nothing is read has a form of the world, but not all words of the world."""
+        return False
+
     def read(self, text: str) -> Iterator[tuple[str, Hashable | None]]:
         """Yield (words, claim) of every statement; the claim is None for a sentence in which none can be read."""
         for sentence in self.sentences(text):
@@ -63,7 +68,11 @@ class Auditor(ABC):
             asserted = self._asserted(sentence, [span for _, span, _ in found])
             for (words, _, claim), holds in zip(found, asserted, strict=True):
                 yield (words, claim) if holds else (sentence[:MAX_QUOTED], None)
-            if not found and any(map(str.isalpha, sentence)) and not self.states_nothing(sentence):
+            if (
+                not found
+                and any(map(str.isalpha, sentence))
+                and not self.states_nothing(TITLE.sub("", sentence, count=1))
+            ):
                 yield sentence[:MAX_QUOTED], None
 
     def audit(self, texts: Iterable[str]) -> Iterator[Verdict]:
@@ -72,7 +81,7 @@ class Auditor(ABC):
             found = list(self.read(text)) or [(text.strip()[:MAX_QUOTED], None)]
             for words, claim in found:
                 if claim is None:
-                    yield Verdict(i, words, "unparsed")
+                    yield Verdict(i, words, "unparsed", foreign=self.foreign(words))
                 else:
                     label, way, covers = self.judge(claim)
                     inference, depth = way or (None, None)

@@ -19,6 +19,7 @@ from icl_ft_plugin.generators.celebrity_data import HEADS
 from icl_ft_plugin.logic_celebrity import Reading, reader, statements
 from icl_ft_plugin.schema import KnowledgeSet
 
+HEAD = re.compile("|".join(map(re.escape, map(str.lower, HEADS))))
 LEAST = 2.0  # Two words, or one and a pair of words, that no other description has.
 PUNCTUATION = " ,:;"
 
@@ -80,6 +81,15 @@ class CelebrityAuditor(Auditor):
         found = self._read(before + name, after) or self._read(before, name + after)
         if found:
             yield lowered.rstrip(".?'\""), (0, len(line)), (found[0], *_lower(*found[1:]))
+
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence joins a name or a description of the world to words that are neither."""
+        if self._imported:
+            return False
+        found = list(self._entity.finditer(sentence))
+        if len(found) != 1:
+            return False
+        return bool(HEAD.search(sentence) if found[0]["name"] else len(sentence[found[0].end() :].split()) > 2)
 
     def judge(self, claim: Reading) -> Judgement:
         """Judge whether a person is so described."""

@@ -29,6 +29,7 @@ EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*
 END = r"(?:(?<= )|(?![a-z]))"
 FORWARD = re.compile(rf"\bthe (\w+) of {EXPRESSION}(?:is|gives) {EXPRESSION}{END}")
 BACKWARD = re.compile(rf"{EXPRESSION}is the (\w+) of {EXPRESSION}{END}")
+SAID = re.compile(r"\bthe (\w+) of .+ (?:is|gives) \S|\S is the (\w+) of \S")
 PAIR_DEPTH = 2
 
 
@@ -71,6 +72,10 @@ class ProcessAuditor(Auditor):
                         yield match[0].strip(), match.span(), Worked(parse(left), result, backward)
                     except UsageError:
                         continue
+
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence says of the world's operator what is no expression."""
+        return any({match[1], match[2]} & self._operators for match in SAID.finditer(sentence))
 
     def judge(self, claim: Worked) -> Judgement:
         """Judge a worked example."""

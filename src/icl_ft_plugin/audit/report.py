@@ -46,6 +46,7 @@ class AuditReport:
         texts: Number of texts.
         unread_texts: Number of texts in which no statement was read.
         labels: Number of statements by label; an unparsed sentence counts as one.
+        foreign: Number of unparsed sentences that have a form of the world, in words that only in part are the world's.
         distinct: Number of different statements read.
         new_words: Number of entailed statements whose words stand in no document.
         new_facts: Number of entailed statements that no document states in any words.
@@ -57,6 +58,7 @@ class AuditReport:
     texts: int
     unread_texts: int
     labels: Mapping[str, int]
+    foreign: int
     distinct: int
     new_words: int
     new_facts: int
@@ -72,6 +74,11 @@ class AuditReport:
     def precision(self) -> float | None:
         """Share of the statements read that are entailed; None if there are none."""
         return _share(self.labels["entailed"], self.parsed)
+
+    @property
+    def strict_precision(self) -> float | None:
+        """Share of entailed statements if sentences with words from elsewhere count as statements, too."""
+        return _share(self.labels["entailed"], self.parsed + self.foreign)
 
     @property
     def unparsed(self) -> float | None:
@@ -95,7 +102,7 @@ class AuditReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
-        shares = ("parsed", "precision", "unparsed", "novelty", "coverage")
+        shares = ("parsed", "precision", "strict_precision", "unparsed", "novelty", "coverage")
         return {**asdict(self), "labels": dict(self.labels), **{name: getattr(self, name) for name in shares}}
 
 
@@ -123,6 +130,7 @@ def summarize(family: str, closure: Mapping[Unit, Way], verdicts: Sequence[Verdi
         texts=len(texts),
         unread_texts=len(texts - {verdict.text for verdict in parsed}),
         labels={label: labels[label] for label in LABELS},
+        foreign=sum(verdict.foreign for verdict in verdicts),
         distinct=len({verdict.statement for verdict in parsed}),
         new_words=sum(verdict.new_words for verdict in entailed),
         new_facts=sum(verdict.new_fact for verdict in entailed),
@@ -141,6 +149,8 @@ def to_markdown(report: AuditReport) -> str:
         **{str(label): f"{labels[label]}" for label in LABELS[:3]},
         "precision: entailed of read": _written(report.precision),
         "unparsed sentences (share)": f"{labels['unparsed']} ({_written(report.unparsed)})",
+        "of these in the world's forms, with words from elsewhere": f"{report.foreign}",
+        "precision, these counted as read": _written(report.strict_precision),
         "entailed in new words": f"{report.new_words} ({_written(_share(report.new_words, labels['entailed']))})",
         "entailed and stated in no document": f"{report.new_facts} ({_written(report.novelty)})",
     }

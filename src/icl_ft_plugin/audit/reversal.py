@@ -40,6 +40,15 @@ class ReversalAuditor(Auditor):
             if {first, second} <= self._terms and dimension in self._dimensions:
                 yield match[0], match.span(), (first, word, dimension, second)
 
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence compares something of the world with something else, or in another respect."""
+        found = (match.groups() for match in FORM.finditer(sentence))
+        return any(
+            (first in self._terms or second in self._terms)
+            and not ({first, second} <= self._terms and dimension in self._dimensions)
+            for first, _, dimension, second in found
+        )
+
     def judge(self, claim: Comparison) -> Judgement:
         """Judge a comparison."""
         first, word, dimension, second = claim

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from icl_ft_plugin.audit.auditor import Auditor
 from icl_ft_plugin.audit.verdicts import Judgement, Unit, Way
 from icl_ft_plugin.generators.hierarchy import Claim
-from icl_ft_plugin.generators.semantic_forms import ASK, N_FORMS, statement
+from icl_ft_plugin.generators.semantic_forms import ASK, FORWARD, N_FORMS, Parser, statement
 from icl_ft_plugin.generators.semantic_styles import STYLES
 from icl_ft_plugin.logic_semantic import Reader, closures
 from icl_ft_plugin.schema import KnowledgeSet
@@ -26,6 +26,17 @@ QUIZ = re.compile(r"true or false: ((?:(?!true or false)[^\n])*?)[.?]?\s+(true|f
 INTERVIEW = re.compile(r"is it true that ((?:(?!is it true)[^\n])*?)\?\s+(yes|no)\b[.!]?")
 OPENINGS = re.compile(
     "|".join(re.escape(s.opening).replace(r"\{topic\}", r"\w+") for s in STYLES.values() if s.opening)
+)
+
+
+RELAXED = re.compile(
+    "|".join(
+        statement(claim, backward, form).replace("0", r"([\w-]+)")
+        for claim in (Claim(kind, ("0",) * (3 if kind == "do" else 2)) for kind in FORWARD)
+        for backward in (False, True)
+        for form in range(N_FORMS)
+        if statement(claim, backward, form) != "0 0 0"  # Three words of any kind are no form.
+    )
 )
 
 
@@ -44,6 +55,10 @@ class SemanticAuditor(Auditor):
         super().__init__()
         self._reader = Reader(world)
         found = closures({"all": self._reader.directions})
+        words = {word for claim in self._reader.claims.values() for word in claim.arguments}
+        # Reads words of the world in the place of others, too: a verb as a property.
+        self._lenient = Parser(Claim(kind, (word,) * (3 if kind == "do" else 2)) for word in words for kind in FORWARD)
+        self._words = words
         self._levels = {claim: levels for (_, claim), levels in found.holds.items()}
         self.closure = {
             _unit(claim, backward): Way(*self._reader.way(claim, backward, levels))
@@ -62,7 +77,7 @@ class SemanticAuditor(Auditor):
         """Yield the claims over the world's words."""
         denied = DENIED in sentence
         place = 0
-        for claim, backward in self._reader.parser.read(sentence):
+        for claim, backward in self._reader.parser.read(sentence) or self._lenient.read(sentence):
             for form in range(N_FORMS):
                 words = statement(claim, backward, form)
                 start = sentence.find(words, place)
@@ -70,6 +85,11 @@ class SemanticAuditor(Auditor):
                     place = start + len(words)
                     yield "not: " * denied + words, (start, place), Said(claim, backward, denied)
                     break
+
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence says of a word of the world what takes another word, which is not the world's."""
+        known = ({word in self._words for word in match.groups() if word} for match in RELAXED.finditer(sentence))
+        return {False, True} in known
 
     def states_nothing(self, sentence: str) -> bool:
         """Tell whether a sentence only opens a document."""

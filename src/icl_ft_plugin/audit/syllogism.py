@@ -58,6 +58,10 @@ class SyllogismAuditor(Auditor):
             if {match[2], match[3]} <= self._terms.keys():
                 yield match[0], match.span(), (WORDS[match[1]], match[2], match[3])
 
+    def foreign(self, sentence: str) -> bool:
+        """Tell whether a sentence relates a term of the world to another word."""
+        return any((m[2] in self._terms) != (m[3] in self._terms) for m in FORM.finditer(sentence))
+
     def states_nothing(self, sentence: str) -> bool:
         """Tell whether a sentence only names terms."""
         return NAMING.fullmatch(sentence) is not None

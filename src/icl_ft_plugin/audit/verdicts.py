@@ -46,6 +46,7 @@ class Verdict:
         depth: Number of inference steps; 0 where a document states it in this direction.
         new_words: Whether these words stand in no document of the world, whatever their case.
         covers: What of the world's closure it states; see ``Auditor.closure``.
+        foreign: Whether an unparsed sentence has a form of the world, in words that only in part are the world's.
     """
 
     text: int
@@ -55,6 +56,7 @@ class Verdict:
     depth: int | None = None
     new_words: bool = True
     covers: tuple[Unit, ...] = ()
+    foreign: bool = False
 
     @property
     def new_fact(self) -> bool:
