@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.cli_augment import augment
+from icl_ft_plugin.cli_report import report
 from icl_ft_plugin.errors import UsageError, suggest
 
 
@@ -238,24 +238,10 @@ def study(
 
     with _progress() as announce:
         run(config, out, announce)
-    report(out)
+    report([out])
 
 
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.")]) -> None:
-    """Write and print the comparison table of a study."""
-    from rich.console import Console
-
-    from icl_ft_plugin.report.table import NOTE, missing_note, to_rich, write_table
-
-    found, blocks, files = write_table(folder)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    for table in (table for block in blocks for table in to_rich(block)):
-        console.print(table)
-    console.print(NOTE, highlight=False, markup=False)
-    if note := missing_note(found):
-        console.print(note, style="bold red")
-    typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))
+app.command()(report)
 
 
 @app.command("fetch-model")

@@ -21,6 +21,8 @@ from icl_ft_plugin.report.findings import main_split, title
 from icl_ft_plugin.report.summary import Block
 
 COLORS = {"pretrained": "#8b95a7", "icl": "#3f83cf", "ft": "#df7b3c", "ft+rephrase": "#bfa043", "ft+oracle": "#2a9d8a"}
+# Vega picks one prefix for a whole axis: "0.1k" beside "100k".
+SHORT = "datum.value < 1000 ? datum.value : format(datum.value, '~s')"
 MORE = ("#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7")
 
 
@@ -101,7 +103,7 @@ def compute_panel(block: Block, key: str, name: str, *, ink: str = "currentColor
     x = alt.X(
         "cost:Q",
         scale=alt.Scale(type="symlog", constant=10, nice=False, padding=14),
-        axis=alt.Axis(title=name, format="~s", values=ticks),
+        axis=alt.Axis(title=name, values=ticks, labelExpr=SHORT),
     )
     y = alt.Y(
         "accuracy:Q",

@@ -1,12 +1,13 @@
 """What a study found, in sentences; the report begins with them.
 
 For example "In context, nano answers 100% of the reversal questions; finetuned on the same documents, 48% (chance 50%).
-The difference of 52 points (95% interval 31 to 72) is no accident (p = 0.008 after Holm's correction)."
+The difference of 52 points (95% interval 31 to 72) is significant (p = 0.008 after Holm's correction)."
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from icl_ft_plugin.report.orderings import LEVEL, is_augmented
@@ -27,7 +28,7 @@ MAIN = {
     "semantic": "reversal",
     "process": "holdout",
 }
-LEARNED = {"process": "trained"}
+LEARNED = {"process": "trained", "reversal": "rephrase_entity"}
 
 
 def title(block: Block) -> str:
@@ -54,6 +55,11 @@ def findings(block: Block) -> list[str]:
     ]
 
 
+def spaced(name: str) -> str:
+    """Return the name of a split as words."""
+    return name.replace("_", " ")
+
+
 def _percent(value: float) -> str:
     return f"{100 * value:.0f}%"
 
@@ -62,12 +68,13 @@ def p_text(p: float | None) -> str:
     """Return a p-value for a sentence, e.g. ``"p = 0.008"`` or ``"p < 0.001"``."""
     if p is None:
         return "p not known"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    return text.replace(" ", "\u00a0")
 
 
 def _ways(block: Block, split: str) -> list[str]:
     icl, ft = block.accuracy.get(("icl", split)), block.accuracy.get(("ft", split))
-    said = f"of the {split} questions"
+    said = f"of the {spaced(split)} questions"
     if icl is None or ft is None:
         return [
             f"{record['arm']}: {_percent(record['accuracy'])} {said} right (chance {_percent(record['chance'])}"
@@ -95,7 +102,7 @@ def _difference(block: Block, split: str) -> list[str]:
         ):
             sign = 1 if record["arm"] == "icl" else -1
             low, high = sorted((sign * record["low"], sign * record["high"]))
-            judged = "no accident" if record["p_holm"] < LEVEL else "not beyond accident"
+            judged = "significant" if record["p_holm"] < LEVEL else "not significant"
             text = (
                 f"The difference of {100 * sign * record['difference']:.0f} points (95% interval {100 * low:.0f} to "
                 f"{100 * high:.0f}) is {judged} ({p_text(record['p_holm'])} after Holm's correction)."
@@ -113,7 +120,7 @@ def _learned(block: Block) -> list[str]:
         return []
     known = "learned the facts" if record["against_chance"] == "above" else "is not shown to have learned the facts"
     return [
-        f"Finetuning {known}: {_percent(record['accuracy'])} of the {split} questions, chance {_percent(record['chance'])}."
+        f"Finetuning {known}: {_percent(record['accuracy'])} of the {spaced(split)} questions, chance {_percent(record['chance'])}."
     ]
 
 
@@ -134,7 +141,7 @@ def _untouched(block: Block) -> list[str]:
     records = [record for (arm, _), record in block.accuracy.items() if arm == "pretrained"]
     above = [record["split"] for record in records if record["against_chance"] == "above"]
     if above:
-        return [f"Beware: untouched and with a bare question, the model is above chance on {', '.join(above)}."]
+        return [f"Beware: untouched and with a bare question, the model is above chance on {spaced(', '.join(above))}."]
     return ["Untouched and with a bare question, the model is nowhere above chance."] if records else []
 
 
@@ -144,3 +151,16 @@ def _orderings(block: Block) -> list[str]:
         return []
     parts = [f"{counts[v]} {v}" for v in ("reproduced", "not reproduced", "cannot be told") if counts[v]]
     return [f"Of {counts.total()} orderings of the paper: {', '.join(parts)}."]
+
+
+def at_a_glance(blocks: Sequence[Block]) -> list[list[str]]:
+    """Return one row per block with all arms' accuracies on its main split, in %."""
+    arms = list(dict.fromkeys(arm for block in blocks for arm in block.arms))
+    rows = []
+    for block in blocks:
+        split = main_split(block)
+        records = [block.accuracy.get((arm, split)) for arm in arms]
+        chance = next((100 * record["chance"] for record in records if record), 0.0)
+        cells = [f"{100 * record['accuracy']:.0f}{_below(record, ' ↓')}" if record else "" for record in records]
+        rows.append([title(block), spaced(split), f"{chance:.0f}", *cells])
+    return [["", "asked", "chance", *arms], *rows]

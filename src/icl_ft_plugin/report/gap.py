@@ -71,6 +71,10 @@ def gap_closed(arm: Mapping[int, Grid], ft: Mapping[int, Grid], icl: Mapping[int
     ratios = np.where(room > 1e-12, gain / np.where(room > 1e-12, room, 1.0), np.copysign(np.inf, gain))
     tail = float(ndtr(stdtrit(needed.degrees, 0.025)))
     low, high = np.quantile(ratios, [tail, 1 - tail], method="inverted_cdf")
+    if high - low < 1e-12:
+        # The arm and icl answer alike on every fact; up to 3 in G might differ otherwise (the rule of three).
+        half = 3 / needed.clusters / needed.difference
+        low, high = low - half, high + half
     return Gap(float((means[0] - means[1]) / (means[2] - means[1])), float(low), float(high))
 
 

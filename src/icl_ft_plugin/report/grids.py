@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -35,8 +35,27 @@ def grids_of(cells: Iterable[ScoredCell], split: str) -> Arms:
         ids = sorted(set(first).intersection(*others))
         if not ids:
             continue
-        codes = np.unique([first[i].fact for i in ids], return_inverse=True)[1]
         for arm, several in arms.items():
-            values = np.array([[run[i].correct for run in several] for i in ids])
-            found.setdefault(arm, {})[world] = Grid(codes, values)
+            found.setdefault(arm, {})[world] = grid_of(ids, several)
     return found
+
+
+def grid_of(ids: Sequence[str], runs: Sequence[Mapping[str, Item]]) -> Grid:
+    """Return the grid of some questions of one world.
+
+    Args:
+        ids: The questions, in the order wanted.
+        runs: Items by id, once per training run; each has all of ``ids``.
+    """
+    facts = np.unique([runs[0][i].fact for i in ids], return_inverse=True)[1]
+    return Grid(facts, np.array([[run[i].correct for run in runs] for i in ids]))
+
+
+def stacked(first: Mapping[int, Iterable[Item]], second: Mapping[int, Iterable[Item]]) -> dict[int, tuple[Grid, Grid]]:
+    """Return two models' grids, world by world, of the questions that both were asked."""
+    pairs = {}
+    for world in first.keys() & second.keys():
+        ours, theirs = ({item.id: item for item in items} for items in (first[world], second[world]))
+        if ids := sorted(ours.keys() & theirs.keys()):
+            pairs[world] = (grid_of(ids, [ours]), grid_of(ids, [theirs]))
+    return dict(sorted(pairs.items()))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.report import evidence, figures, tables
-from icl_ft_plugin.report.findings import findings, main_split, title
+from icl_ft_plugin.report.findings import at_a_glance, findings, main_split, title
 from icl_ft_plugin.report.items import Study
 from icl_ft_plugin.report.questions import browsable
 from icl_ft_plugin.report.summary import Block
@@ -29,6 +29,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
     """Return the page of a study."""
     return fill(
         "page.html.j2",
+        script="page.js",
         data={"blocks": browsable(study, blocks)},
         name=study.name,
         version=study.version,
@@ -36,16 +37,18 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         missing=missing_note(study),
         models=list(dict.fromkeys(block.model for block in blocks)),
         blocks=[_block(study, block, f"b{i}") for i, block in enumerate(blocks)],
+        glance=at_a_glance(blocks) if len(blocks) > 1 else [],
         orderings=[(title(block), block.orderings) for block in blocks if block.orderings],
         audit=evidence.audit_table(study),
     )
 
 
-def fill(template: str, data: Any, **values: Any) -> str:
+def fill(template: str, *, script: str = "", data: Any = None, **values: Any) -> str:
     """Fill one of our templates; everything is escaped unless the template marks it as markup of ours.
 
     Args:
         template: File under ``assets``.
+        script: File under ``assets``; without one the page runs none at all.
         data: What the script reads, as JSON.
         **values: What the template reads.
     """
@@ -54,7 +57,8 @@ def fill(template: str, data: Any, **values: Any) -> str:
     def load(name: str) -> str:
         return (ASSETS / name).read_text(encoding="utf-8")
 
-    script = load("page.js")
+    text = load(script) if script else ""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     environment = Environment(
         loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -63,8 +67,8 @@ def fill(template: str, data: Any, **values: Any) -> str:
     return environment.get_template(template).render(
         **values,
         style=load("page.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script=text,
+        allowed=f"'sha256-{digest}'" if script else "'none'",
         data=embedded(data),
     )
 
@@ -86,6 +90,7 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "title": title(block),
         "findings": findings(block),
         "main": main_split(block),
+        "main_panel": figures.svg(figures.panel(block, main_split(block))),
         "legend": [(arm, shades[arm]) for arm in block.arms],
         "panels": [figures.svg(figures.panel(block, split)) for split in _asked(block)],
         "accuracy": tables.accuracy_rows(block),

@@ -17,8 +17,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.report.items import Study, read_study
 from icl_ft_plugin.report.summary import Block, build_blocks
@@ -65,13 +66,18 @@ def to_markdown(study: Study, blocks: list[Block]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_csv(blocks: list[Block]) -> str:
-    """Return one line per arm and split, with the arm's cost."""
-    records = [
+def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """Return one flat record per arm and split, with the arm's cost."""
+    return [
         {key: value for key, value in {**block.compute[arm], **record}.items() if not isinstance(value, dict)}
         for block in blocks
         for (arm, _), record in block.accuracy.items()
     ]
+
+
+def to_csv(blocks: Sequence[Block]) -> str:
+    """Return one line per arm and split, with the arm's cost."""
+    records = csv_records(blocks)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()

@@ -65,7 +65,7 @@
     const table = add(item, "div", undefined, "choices");
     table.style.setProperty("--arms", arms.length);
     add(table, "div", "log-likelihood", "corner choice");
-    for (const arm of arms) add(table, "div", arm, "head");
+    for (const arm of arms) add(table, "div", arm.replaceAll("+", "+\u200b"), "head");
     question.choices.forEach((text, choice) => {
       add(table, "div", text, "choice" + (question.gold.includes(choice) ? " gold" : ""));
       arms.forEach((_, arm) => scoreCell(table, question, question.runs.filter((run) => run[0] === arm), choice));

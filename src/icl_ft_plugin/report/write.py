@@ -1,0 +1,72 @@
+"""Writes everything a report consists of beside the tables.
+
+For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
+and in the study's folder ``table.parquet`` (as ``table.csv``) and ``items.parquet`` (every scored question).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.report.items import Study
+from icl_ft_plugin.report.summary import Block
+
+NEEDED = ("altair", "vl_convert", "jinja2", "pyarrow")
+
+
+def missing_packages() -> list[str]:
+    """Return which of the packages that the page is made with are not installed."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def require_packages() -> None:
+    """Stop where the page cannot be made.
+
+    Raises:
+        UsageError: A package is missing.
+    """
+    if missing := missing_packages():
+        raise UsageError(f"the page needs {', '.join(missing)}: pip install 'icl-ft-plugin[report]'")
+
+
+def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]:
+    """Write the page, the figures and the Parquet tables.
+
+    Args:
+        study: What was scored.
+        blocks: Its numbers.
+        out: The HTML file.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: A package is missing, or the file cannot be written.
+    """
+    require_packages()
+    from icl_ft_plugin.report import figures, page
+    from icl_ft_plugin.report.questions import write_items
+
+    try:
+        files = [page.write_page(page.render(study, blocks), out)]
+        for block in blocks:
+            name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
+            files += figures.save(figures.family_figure(block), out.parent / "figures", name)
+        write_items(study, study.folder / "items.parquet")
+        _write_table(blocks, study.folder / "table.parquet")
+    except OSError as error:
+        raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
+    return [*files, study.folder / "items.parquet", study.folder / "table.parquet"]
+
+
+def _write_table(blocks: Sequence[Block], file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from icl_ft_plugin.report.table import csv_records
+
+    pq.write_table(pa.Table.from_pylist(csv_records(blocks)), file)
