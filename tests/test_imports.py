@@ -20,7 +20,7 @@ LAYERS = (
     ("audit",),
     ("corpus", "baselines", "episodes"),
     (
-        "harness",
+        *("harness", "in_context"),
         *("rows", "ledger", "run_folder", "checkpoints", "fetch"),
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),

@@ -13,7 +13,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -99,7 +99,49 @@ def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
 
 def context_text(world: KnowledgeSet, copies: int = 1) -> str:
     """Return the in-context part of a prompt: the chosen documents, one after the other, each on its own line."""
-    return "\n".join(document.text for document in context_documents(world, copies))
+    return join_documents(context_documents(world, copies))
+
+
+def join_documents(documents: Iterable[Document]) -> str:
+    """Return documents as they stand in a prompt, each on its own line."""
+    return "\n".join(document.text for document in documents)
+
+
+def documents_within(world: KnowledgeSet, budget: int, count: Callable[[str], int]) -> list[Document]:
+    """Choose as many documents for the prompt as a budget allows; every fact that a question needs is kept.
+
+    First come those that state the most needed facts per token, until all are stated, then others in the order of
+    ``context_documents``, which is also the order of the result.
+
+    Args:
+        world: The world.
+        budget: Most tokens of the documents together.
+        count: Returns the number of tokens of a text.
+
+    Raises:
+        UsageError: The needed facts alone take more; the message tells how many tokens.
+    """
+    documents = context_documents(world, 0)
+    sizes = {document.id: count(f"{document.text}\n") for document in documents}
+    missing = {fact for question in world.questions for fact in question.proof}
+    chosen: set[str] = set()
+    while missing:
+        best = max(documents, key=lambda d: len(missing.intersection(d.facts)) / sizes[d.id])
+        if missing.isdisjoint(best.facts):
+            break  # what no document states is for the proof layer to report
+        chosen.add(best.id)
+        missing -= set(best.facts)
+    spent = sum(sizes[id_] for id_ in chosen)
+    if spent > budget:
+        raise UsageError(
+            f"context_tokens={budget}: the documents that state what the questions need take {spent} tokens; raise it or "
+            "make the world smaller"
+        )
+    for document in documents:
+        if document.id not in chosen and spent + sizes[document.id] <= budget:
+            chosen.add(document.id)
+            spent += sizes[document.id]
+    return [document for document in documents if document.id in chosen]
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:

@@ -13,39 +13,41 @@ The in-context condition puts the world's documents in front of ``question`` (ar
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.task import ConfigurableTask
-
-from icl_ft_plugin import corpus
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.generators import family_of, generate, make_config
+from icl_ft_plugin.generators import family_of, make_config
 from icl_ft_plugin.generators.process_algebra import matches
 from icl_ft_plugin.generators.syllogism import FORMS
-from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+from icl_ft_plugin.in_context import InContextTask, in_context_prompt, world_of
+from icl_ft_plugin.schema import KnowledgeSet, canonical_json
 
-logger = logging.getLogger(__name__)
-SEPARATOR = "\n\n"  # between the documents and the question
+__all__ = [
+    "InContextTask",
+    "build",
+    "by_form",
+    "by_gold_word",
+    "evaluate",
+    "in_context_prompt",
+    "mean_of_subset",
+    "process_results",
+    "question_rows",
+    "same_expression",
+]
 
 
-@lru_cache(maxsize=8)
-def _world(key: str) -> KnowledgeSet:
-    spec = json.loads(key)
-    return generate(spec["family"], spec["seed"], spec["config"])
-
-
-@lru_cache(maxsize=8)
-def _context(key: str) -> str:
-    return corpus.context_text(_world(key), json.loads(key)["context_copies"])
-
-
-def build(family: str, split: str, seed: int = 0, context_copies: int = 1, **metadata: Any) -> dict[str, Any]:
+def build(
+    family: str,
+    split: str,
+    seed: int = 0,
+    context_copies: int = 1,
+    context_tokens: int | None = None,
+    **metadata: Any,
+) -> dict[str, Any]:
     """Build the documents of one task; lm-eval calls it with the task's ``metadata``.
 
     Args:
@@ -53,6 +55,7 @@ def build(family: str, split: str, seed: int = 0, context_copies: int = 1, **met
         split: Question split.
         seed: World seed.
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
+        context_tokens: In its place, a budget in tokens of the model's tokenizer (``in_context.InContextTask``).
         **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
             arguments) is left alone, except a name that looks like a misspelt knob.
 
@@ -70,10 +73,12 @@ def build(family: str, split: str, seed: int = 0, context_copies: int = 1, **met
             raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
     if type(context_copies) is not int or context_copies < 0:
         raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
+    if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
+        raise UsageError(f"metadata of {family}: context_tokens={context_tokens!r} must be a whole number above 0")
     knobs = {name: metadata[name] for name in sorted(names & metadata.keys())}
     make_config(family, knobs)  # the check, before the key is made
     key = canonical_json({"family": family, "seed": seed, "config": knobs, "context_copies": context_copies})
-    world = _world(key)
+    world = world_of(key)
     rows = [row for row in question_rows(world, key) if row["split"] == split]
     if not rows:
         raise UsageError(
@@ -107,11 +112,6 @@ def question_rows(world: KnowledgeSet, key: str) -> list[dict[str, Any]]:
         }
         for q in world.questions
     ]
-
-
-def in_context_prompt(doc: Mapping[str, Any]) -> str:
-    """Return the in-context prompt of a task document: the world's documents, a blank line, the bare question."""
-    return f"{_context(doc['world'])}{SEPARATOR}{doc['question']}"
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
@@ -164,92 +164,6 @@ def mean_of_subset(values: Sequence[float]) -> float:
 def same_expression(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Score a written answer: ``exact_match`` is 1 if its canonical form is that of the correct choice."""
     return {"exact_match": float(matches(results[0], doc["choices"][doc["label"]]))}
-
-
-class InContextTask(ConfigurableTask):  # type: ignore[misc]
-    """A task whose prompt begins with a long shared context.
-
-    It refuses a context that the model's window cannot hold, where lm-eval would cut it with a warning, and keeps
-    the context out of the logged samples, where lm-eval would repeat it once per choice.
-    """
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        """Read the YAML as upstream's own task class does, which does not know the key that names a class."""
-        super().__init__(config={key: value for key, value in config.items() if key != "class"})
-
-    def build_all_requests(self, **kwargs: Any) -> None:
-        """Build the requests as upstream does, after the check of the window.
-
-        Raises:
-            UsageError: The longest prompt does not fit; the message tells the tokens needed and the knob.
-        """
-        written = (self.config.generation_kwargs or {}).get("max_gen_toks", 0)
-        _check_window(self.config.task, self.config.metadata or {}, list(self.test_docs()), written)
-        super().build_all_requests(**kwargs)
-
-    def apply_filters(self) -> Any:
-        """Filter as upstream does; then shorten the prompts, which were scored by now, for the log."""
-        filtered = super().apply_filters()
-        for instance in self._instances:
-            context = _context(instance.doc["world"])
-            prompt, *rest = instance.arguments
-            note = f"[context: {len(context)} characters, sha256 {content_hash(context)[:16]}]"
-            instance.arguments = (prompt.replace(context, note, 1), *rest)
-        return filtered
-
-
-def _check_window(task: str, metadata: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], written: int) -> None:
-    """Compare the longest in-context prompt, and the tokens written after it, with the model's window."""
-    window_and_tokenizer = _window_and_tokenizer(metadata)
-    if window_and_tokenizer is None:
-        logger.warning("%s: the model is not named in the metadata, so its window is not checked", task)
-        return
-    window, tokenizer = window_and_tokenizer
-    longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
-    text = in_context_prompt(longest) + " " + max(longest["choices"], key=len)
-    needed = len(tokenizer(text)["input_ids"]) + written
-    if needed > window:
-        knobs = "n_facts and the like, or context_copies"
-        raise UsageError(
-            f"{task}: the context and question need {needed} tokens, the window of "
-            f"{metadata.get('pretrained') or metadata.get('model')} is {window}; make the world smaller ({knobs} under "
-            "--metadata) or take a model with a longer window"
-        )
-
-
-def _window_and_tokenizer(metadata: Mapping[str, Any]) -> tuple[int, Any] | None:
-    """Return the window in tokens and the tokenizer of the model named in lm-eval's metadata, or None."""
-    name = metadata.get("pretrained") or metadata.get("model")
-    if not isinstance(name, str):
-        return None
-    return _load_window(
-        name,
-        str(metadata.get("tokenizer") or name),
-        metadata.get("max_length"),
-        metadata.get("gguf_file"),
-        bool(metadata.get("trust_remote_code", False)),
-    )
-
-
-@lru_cache(maxsize=2)
-def _load_window(
-    name: str, tokenizer_name: str, max_length: int | None, gguf_file: str | None, trust_remote_code: bool
-) -> tuple[int, Any] | None:
-    from transformers import AutoConfig, AutoTokenizer
-
-    extra = {"trust_remote_code": trust_remote_code, **({"gguf_file": gguf_file} if gguf_file else {})}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_name, **extra)
-        if max_length:
-            return int(max_length), tokenizer
-        config = AutoConfig.from_pretrained(name, **extra).get_text_config()
-    except (OSError, ValueError) as error:
-        logger.warning("%s: window not checked: %s", name, error)
-        return None
-    for attribute in ("n_positions", "max_position_embeddings", "n_ctx"):  # the order of lm-eval's hf model
-        if window := getattr(config, attribute, None):
-            return int(window), tokenizer
-    return 2048, tokenizer  # what lm-eval falls back to
 
 
 def evaluate(
