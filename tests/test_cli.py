@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 from tiny import PAIRS, RECIPE, save_tiny
 from typer.testing import CliRunner
@@ -80,6 +81,16 @@ def test_data_build_writes_the_world_and_the_rows_of_arms(tmp_path: Path) -> Non
     rows = [json.loads(line) for line in (out / "train-ft+oracle.jsonl").read_text().splitlines()]
     assert len(rows) == 150 and rows[0] == {"text": load_world(out).documents[0].text}
     assert icl_ft("data", "verify", out).exit_code == 0
+
+
+def test_data_build_writes_many_worlds_that_datasets_reads_as_one(tmp_path: Path) -> None:
+    out = tmp_path / "worlds"
+    result = icl_ft("data", "build", "reversal", "--out", out, "--seed", 2, "--worlds", 3, "--set", "n_facts=4")
+    assert result.exit_code == 0, result.output
+    assert {folder.name for folder in out.iterdir()} == {"seed-2", "seed-3", "seed-4", "README.md"}
+    assert load_world(out / "seed-3") == generate("reversal", 3, {"n_facts": 4})
+    rows = datasets.load_dataset(str(out), "documents", split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 3 * 4 * 10
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.cli_augment import augment
+from icl_ft_plugin.cli_data import data_app
 from icl_ft_plugin.cli_report import report
 from icl_ft_plugin.errors import UsageError, suggest
 
@@ -43,7 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
 app.add_typer(data_app, name="data")
 app.command("augment")(augment)
 
@@ -63,93 +63,6 @@ def _main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     pass
-
-
-@data_app.command("build")
-def data_build(
-    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.")],
-    out: Out,
-    seed: WorldSeed = 0,
-    settings: Settings = None,
-    arms: Annotated[
-        list[str] | None,
-        typer.Option("--arm", help="Also write train-ARM.jsonl, the rows of this arm; may be repeated."),
-    ] = None,
-) -> None:
-    """Generate a world: world.json, facts, documents and questions as JSON lines."""
-    from icl_ft_plugin.augment.training import training_rows
-    from icl_ft_plugin.corpus import atomic_folder, save_world, write_jsonl
-    from icl_ft_plugin.generators import generate
-    from icl_ft_plugin.recipe import overrides_from
-    from icl_ft_plugin.study_config import named_arm
-    from icl_ft_plugin.study_plan import corpus_parts
-
-    world = generate(family, seed, overrides_from(settings or []))
-    rows = {}
-    for name in arms or []:
-        arm = named_arm(name)
-        if not arm.corpus:
-            raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
-        rows[name] = training_rows(
-            world,
-            corpus_parts(world, arm),
-            {},
-            loss=arm.loss,
-            splitting=arm.splitting,
-            split_loss=arm.split_loss,
-            rival=arm.transform,
-        )
-    with atomic_folder(out) as folder:
-        save_world(world, folder / "world")
-        for file in (folder / "world").iterdir():
-            file.rename(folder / file.name)
-        (folder / "world").rmdir()
-        for name, lines in rows.items():
-            write_jsonl(folder / f"train-{name}.jsonl", lines)
-    counts = f"{len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions"
-    typer.echo(f"{out}: {counts}" + "".join(f", {len(lines)} rows of {name}" for name, lines in rows.items()))
-
-
-@data_app.command("verify")
-def data_verify(
-    world: Annotated[str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, or a family.")],
-    seed: WorldSeed = 0,
-    settings: Settings = None,
-) -> None:
-    """Prove every answer of a world and refute every distractor; exit code 1 on a violation."""
-    from icl_ft_plugin.corpus import context_documents, load_world
-    from icl_ft_plugin.generators import generate
-    from icl_ft_plugin.logic import verify
-    from icl_ft_plugin.recipe import overrides_from
-
-    if Path(world).is_dir():
-        if settings or seed:
-            raise UsageError(f"--seed and --set say how to generate a family; {world} is generated already")
-        loaded = load_world(Path(world))
-    else:
-        loaded = generate(world, seed, overrides_from(settings or []))
-    violations = verify(loaded, [context_documents(loaded)])
-    for violation in violations:
-        typer.echo(f"{violation.rule}: {violation.message}")
-    splits = ", ".join(f"{sum(q.split == split for q in loaded.questions)} {split}" for split in loaded.splits)
-    typer.echo(f"{loaded.family}, seed {loaded.seed}: {splits}: {len(violations) or 'no'} violations")
-    if violations:
-        raise typer.Exit(1)
-
-
-@data_app.command("import-reversal-curse")
-def data_import_reversal_curse(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original *_prompts_*.jsonl files.")],
-    out: Out,
-    seed: Annotated[int, typer.Option(help="Draws the distractors, nothing else.")] = 0,
-) -> None:
-    """Read the data of the reversal curse (arXiv 2309.12288) into a world."""
-    from icl_ft_plugin.corpus import save_world
-    from icl_ft_plugin.generators.reversal_curse import load
-
-    world = load(folder, seed)
-    save_world(world, out)
-    typer.echo(f"{out}: {len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions")
 
 
 @app.command()
@@ -283,11 +196,21 @@ def pretrain(
     out: Annotated[Path, typer.Option("--out", help="The model's folder; made, or gone on with.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes that write text beside the training.")] = 0,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a checkpoint.")] = None,
+    initial: Annotated[
+        str | None, typer.Option(help="Begin with this model's weights and tokenizer: a folder or an embedded model.")
+    ] = None,
 ) -> None:
     """Pretrain the embedded model; started again, it goes on from its last checkpoint."""
     from icl_ft_plugin.pretrain import pretrain as run
+    from icl_ft_plugin.study_find import find_model
 
-    line = run(recipe, out, workers=workers, stop_after=None if minutes is None else 60 * minutes)
+    line = run(
+        recipe,
+        out,
+        workers=workers,
+        stop_after=None if minutes is None else 60 * minutes,
+        initial=None if initial is None else find_model(initial),
+    )
     typer.echo(json.dumps(line))
 
 
