@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
@@ -28,7 +29,7 @@ def audit_table(study: Study) -> Rows:
     audits: dict[str, dict[str, str]] = {}
     for file in sorted(study.folder.glob("augmentations/*/audit.json")):
         try:
-            audits[file.parent.name] = dict(_flat(json.loads(file.read_text(encoding="utf-8"))))
+            audits[_augmentation(file.parent)] = dict(_flat(json.loads(file.read_text(encoding="utf-8"))))
         except (OSError, ValueError, AttributeError) as error:
             raise UsageError(f"{file}: not an audit: {error}") from error
     columns = list(dict.fromkeys(key for audit in audits.values() for key in audit))
@@ -40,13 +41,20 @@ def audit_table(study: Study) -> Rows:
     ]
 
 
+def _augmentation(folder: Path) -> str:
+    """Return what to call an augmentation: its strategies, where its folder says them, and the folder's name."""
+    file = folder / "augmentation.json"
+    strategies = json.loads(file.read_text(encoding="utf-8")).get("strategies") if file.is_file() else None
+    return f"{'+'.join(strategies)} ({folder.name})" if strategies else folder.name
+
+
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, entry in value.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
         if isinstance(entry, Mapping):
             yield from _flat(entry, f"{name}, ")
         elif isinstance(entry, float):
-            yield name, f"{entry:.4g}"
+            yield name, f"{entry:.3g}"
         elif isinstance(entry, str | int) or entry is None:
             yield name, str(entry)
         # Lists are examples and journals, which do not fit a table.

@@ -162,5 +162,5 @@ def at_a_glance(blocks: Sequence[Block]) -> list[list[str]]:
         records = [block.accuracy.get((arm, split)) for arm in arms]
         chance = next((100 * record["chance"] for record in records if record), 0.0)
         cells = [f"{100 * record['accuracy']:.0f}{_below(record, ' ↓')}" if record else "" for record in records]
-        rows.append([title(block), spaced(split), f"{chance:.0f}", *cells])
-    return [["", "asked", "chance", *arms], *rows]
+        rows.append([f"{title(block)}: {spaced(split)}", f"{chance:.0f}", *cells])
+    return [["", "chance", *arms], *rows]

@@ -62,7 +62,7 @@ def render(results: Sequence[Scored], records: Sequence[dict[str, Any]]) -> str:
             "config": _knobs(config) if several else "",
             "lists": [
                 {"title": f"{spaced(split)}, {condition}", "rows": rows}
-                for (split, condition), rows in _grouped(of, "split", "condition").items()
+                for (split, condition), rows in _main_first(family, _grouped(of, "split", "condition"))
             ],
         }
         for i, ((family, config), of) in enumerate(datasets.items())
@@ -75,6 +75,13 @@ def render(results: Sequence[Scored], records: Sequence[dict[str, Any]]) -> str:
         questions=f"{sum(len(scored.items) for scored in results):,}",
         found=sentences(records),
         families=families,
+    )
+
+
+def _main_first(family: str, lists: dict[Any, list[dict[str, Any]]]) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """Put the split that the family is about, in context, first."""
+    return sorted(
+        lists.items(), key=lambda entry: (entry[0][0] != MAIN.get(family), entry[0][0], entry[0][1] == "closed")
     )
 
 

@@ -21,7 +21,7 @@ from icl_ft_plugin.report.compare import Comparison, holm
 from icl_ft_plugin.report.statistics import Estimate
 
 LEVEL = 0.05
-CONTROLS = ("ft+rephrase",)
+AUGMENTATIONS = frozenset({"local", "global", "oracle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ CLAIMS: Mapping[tuple[str, str], tuple[Claim, ...]] = {
 
 
 def is_augmented(arm: str) -> bool:
-    """Say whether an arm's documents are augmented with what follows from them."""
-    return arm.startswith("ft+") and arm not in CONTROLS
+    """Say whether an arm is finetuned on what follows from the documents, too; other additions are controls or rivals."""
+    return not AUGMENTATIONS.isdisjoint(arm.split("+"))
 
 
 def judge(

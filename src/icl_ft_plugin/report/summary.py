@@ -7,7 +7,7 @@ For example ``{"model": "nano", "worlds": "reversal", "arm": "ft", "split": "rev
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from math import isfinite
@@ -169,9 +169,15 @@ def _compute(cells: list[ScoredCell]) -> dict[str, Any]:
     return {
         "training_runs": len(training),
         "training_tokens": round(_mean(run["tokens"] for run in training)) if training else 0,
+        "augmentation_tokens": round(_mean(_augmentation_tokens(cell.ledger) for cell in cells)),
         "steps": round(_mean(run["steps"] for run in training)) if training else 0,
         "prompt_tokens": round(sum(cell.ledger["evaluation"]["prompt_tokens"] for cell in cells) / questions),
     }
+
+
+def _augmentation_tokens(ledger: Mapping[str, Any]) -> int:
+    """Return the tokens a model read and wrote to augment a cell's documents."""
+    return sum(cost["prompt_tokens"] + cost["generated_tokens"] for cost in (ledger.get("augmentation") or {}).values())
 
 
 def _group(values: Iterable[Value], key: Callable[[Value], Any]) -> dict[Any, list[Value]]:

@@ -28,9 +28,19 @@ def accuracy_rows(block: Block) -> list[list[str]]:
 
 def compute_rows(block: Block) -> list[list[str]]:
     """Return as text what each arm cost."""
-    header = ["arm", "training runs", "gradient steps", "training tokens", "prompt tokens per question"]
-    keys = ("training_runs", "steps", "training_tokens", "prompt_tokens")
-    return [header, *([arm, *(f"{block.compute[arm][key]:,}" for key in keys)] for arm in block.arms)]
+    columns = {
+        "training runs": "training_runs",
+        "gradient steps": "steps",
+        "training tokens": "training_tokens",
+        "augmentation tokens": "augmentation_tokens",
+        "prompt tokens per question": "prompt_tokens",
+    }
+    if not any(cost["augmentation_tokens"] for cost in block.compute.values()):
+        del columns["augmentation tokens"]
+    return [
+        ["arm", *columns],
+        *([arm, *(f"{block.compute[arm][key]:,}" for key in columns.values())] for arm in block.arms),
+    ]
 
 
 def label_rows(block: Block) -> dict[str, list[list[str]]]:
