@@ -84,7 +84,13 @@ def paper_like(arm: str, world: int, number: int, seed: int | None) -> bool:
 
 
 def write_results(
-    folder: Path, model: str, right: Callable[[int], bool], *, condition: str = "icl", questions: int = 20, seed: int = 0
+    folder: Path,
+    model: str,
+    right: Callable[[int], bool],
+    *,
+    condition: str = "icl",
+    questions: int = 20,
+    seed: int = 0,
 ) -> Path:
     """What ``lm_eval --output_path --log_samples`` leaves of one task."""
     spec = {"family": "reversal", "seed": seed, "config": {"n_facts": questions}, "context_copies": 1}

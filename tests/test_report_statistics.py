@@ -58,7 +58,7 @@ def accuracy(grids: dict[int, Grid], *, wide: bool) -> tuple[float, float]:
     return estimate.low, estimate.high
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(binary)
 def test_a_paired_comparison_agrees_with_errorbars(rows: list[tuple[int, bool, bool]]) -> None:
     reference = pytest.importorskip("errorbars.compare")
@@ -76,7 +76,7 @@ def test_a_paired_comparison_agrees_with_errorbars(rows: list[tuple[int, bool, b
     assert found.p == pytest.approx(max(theirs.p_value_clustered, floor), abs=1e-6)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(binary)
 def test_a_clustered_error_agrees_with_errorbars(rows: list[tuple[int, bool, bool]]) -> None:
     reference = pytest.importorskip("errorbars")
@@ -86,6 +86,7 @@ def test_a_clustered_error_agrees_with_errorbars(rows: list[tuple[int, bool, boo
         assert ours == pytest.approx(reference.cluster_robust_se(correct, facts), abs=1e-9)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_agrees_with_errorbars_and_statsmodels(p_values: list[float]) -> None:
     theirs = pytest.importorskip("errorbars.leaderboard").holm_correction(p_values)

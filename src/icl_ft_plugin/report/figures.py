@@ -9,6 +9,7 @@ dots are single training runs.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -171,6 +172,9 @@ def svg(chart: Any) -> str:
     opening, end, rest = text.getvalue().partition(">")
     width = re.search(r'\bwidth="([\d.]+)"', opening)
     sized = re.sub(r'\s(?:width|height)="[^"]*"', "", opening)
+    # Every drawing counts its ids from 0; in one page they must differ.
+    own = hashlib.sha256(rest.encode()).hexdigest()[:10]
+    rest = re.sub(r'(\bid="|url\(#)', rf"\g<1>s{own}-", rest)
     return f'{sized} style="width:100%;max-width:{float(width[1]) if width else 300:.0f}px"{end}{rest}'
 
 
