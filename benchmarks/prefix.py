@@ -72,6 +72,22 @@ def requests_for(tokenizer: Any, context_tokens: int, questions: int, choices: i
     return [Instance("loglikelihood", {}, pair, index) for index, pair in enumerate(made)]
 
 
+def task_requests(tasks: list[str], metadata: dict[str, Any], name: str) -> list[Instance]:
+    """Return the likelihood requests of lm-eval tasks, such as those of a study's in-context arm."""
+    from lm_eval.tasks import TaskManager
+
+    from icl_ft_plugin.paths import tasks_dir
+
+    manager = TaskManager(
+        include_path=str(tasks_dir()), include_defaults=False, metadata={"pretrained": name, **metadata}
+    )
+    made: list[Instance] = []
+    for task in manager.load(tasks)["tasks"].values():
+        task.build_all_requests(rank=0, world_size=1)
+        made += task.instances
+    return made
+
+
 def random_llama(spec: str, folder: Path) -> Path:
     """Save a randomly initialized Llama and a tokenizer trained on the invented sentences.
 
@@ -249,6 +265,8 @@ def main() -> None:
     parser.add_argument("--closed", type=int, default=40, help="closed-book questions (4 choices each); 0 for none")
     parser.add_argument("--stock-batch", type=int, nargs="*", default=[8], help="stock sizes beside 1, with contexts")
     parser.add_argument("--stock-requests", type=int, default=None, help="measure so many of stock's, and scale")
+    parser.add_argument("--task", action="append", default=[], help="also the requests of an lm-eval task; repeatable")
+    parser.add_argument("--metadata", type=json.loads, default={}, help="of the tasks, JSON")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--closed-rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -272,10 +290,16 @@ def main() -> None:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name)
             with torch.no_grad():  # reads the mapped weights, which the first measure would otherwise be charged for
                 model(torch.ones(1, 64, dtype=torch.long, device=args.device))
-            for context in [*([0] if args.closed else []), *args.context, *args.ours_only]:
-                size = args.closed if context == 0 else args.questions
-                requests = requests_for(tokenizer, context, size, 4 if context == 0 else args.choices, seed=context)
-                window = max(context + 200, 2048)
+            cases: list[int | str] = [*([0] if args.closed else []), *args.context, *args.ours_only]
+            for context in [*cases, *(["tasks"] if args.task else [])]:
+                if context == "tasks":
+                    requests = task_requests(args.task, args.metadata, name)
+                    window = model.config.max_position_embeddings
+                else:
+                    size = args.closed if context == 0 else args.questions
+                    choices = 4 if context == 0 else args.choices
+                    requests = requests_for(tokenizer, context, size, choices, seed=context)
+                    window = max(context + 200, 2048)
                 batches = [4, 8, 16, 32] if context == 0 else fitting(args.stock_batch, window, model, args.device)
                 lms = {"ours": PrefixLM(pretrained=model, tokenizer=tokenizer, max_length=window)}
                 if context not in args.ours_only:
@@ -283,7 +307,8 @@ def main() -> None:
                         lms[f"stock b{batch}"] = HFLM(
                             pretrained=model, tokenizer=tokenizer, batch_size=batch, max_length=window
                         )
-                label = f"{Path(name).name}, " + (f"{context} tokens" if context else "closed book")
+                named = {0: "closed book", "tasks": ", ".join(args.task)}
+                label = f"{Path(name).name}, {named.get(context, f'{context} tokens')}"
                 result = measure(
                     lms,
                     requests,
