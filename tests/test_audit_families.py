@@ -12,11 +12,11 @@ from icl_ft_plugin.generators import FAMILIES, generate
 from icl_ft_plugin.generators.celebrity import HELD_OUT, ORDERS, PHRASINGS, fill, people_of
 from icl_ft_plugin.generators.hierarchy import Claim
 from icl_ft_plugin.generators.process import steps
-from icl_ft_plugin.generators.process_algebra import read
+from icl_ft_plugin.generators.process_algebra import parse, read
 from icl_ft_plugin.generators.process_expressions import Shape, draw_expression, universe
 from icl_ft_plugin.generators.process_facts import rules_of, rules_used
 from icl_ft_plugin.generators.process_identify import identify
-from icl_ft_plugin.generators.process_rules import apply, show
+from icl_ft_plugin.generators.process_rules import FUNCTIONS, apply, show
 from icl_ft_plugin.generators.reversal import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.generators.reversal_curse import load
 from icl_ft_plugin.generators.semantic_closure import Closure
@@ -221,6 +221,7 @@ def test_the_answers_of_quiz_and_interview_decide_what_is_stated():
         f"is it true that {a}?": ["unparsed"],
         f"true or false: {a}. true.\ntrue or false: {b}. false.": ["restated", "contradicted"],
         f"true or false: {a}.\ntrue or false: {b}. true.": ["unparsed", "restated"],
+        f"true or false: {a}. true or false: {b}. true.": ["unparsed", "restated"],
         f"is it true that {a}? is it true that {b}? no.": ["unparsed", "contradicted"],
     }.items():
         assert judged(world, told) == expected, told
@@ -256,6 +257,27 @@ def test_worked_examples(seed):
             if follows:
                 assert judged(world, f"{right} is the {name} of {left}.") == ["reversed" if known else "applied"]
                 assert judged(world, f"the {name} of {left} is x+{right}-x") != ["contradicted"]
+
+
+def test_a_result_among_several_that_the_documents_allow_is_unsupported_and_no_other_is():
+    world = generate("process", 0, {"n_documents": 4})
+    [(name, *_), *_] = [found for document in world.documents for found in read(document.text)]
+    options = identify((n, text) for document in world.documents for _, n, text in read(document.text))
+    open_function = next(f for f in FUNCTIONS if len(options[f]) > 1)
+    for image in options[open_function]:
+        result = {"-sin": "-sin(x)", "inverse": "x^-1"}.get(image, f"{image}(x)")
+        assert judged(world, f"the {name} of {open_function}(x) is {result}.") == ["unsupported"]
+    assert judged(world, f"the {name} of {open_function}(x) is 7*x.") == ["contradicted"]
+
+
+def test_pairs_beyond_the_closure_are_not_counted():
+    world = generate("process", 0)
+    name = read(world.documents[0].text)[0][0]
+    node = parse("x^2+sin(x)+exp(x)")
+    verdicts = audit(world, [f"the {name} of x^2+sin(x)+exp(x) is {show(apply(rules_of(world.facts), node))}."])
+    assert [(v.label, ("pair", "sum", "sum") in v.covers) for v in verdicts] == [("entailed", True)]
+    lines = [line for line in summarize(world, verdicts, 0).lines if line.inference == "applied"]
+    assert sum(line.covered for line in lines) == 3  # a sum with a power, a sine and an exponential in it
 
 
 def test_what_no_rule_is_about_is_unsupported_and_what_is_no_expression_unparsed():
