@@ -57,7 +57,7 @@ def summarize(world: KnowledgeSet, verdicts: Iterable[Verdict], tokens: int) -> 
 
     Args:
         world: The world that was audited.
-        verdicts: What ``audit`` returned, of one or more calls.
+        verdicts: What one call of ``audit`` returned.
         tokens: Tokens spent on the texts.
 
     Raises:
