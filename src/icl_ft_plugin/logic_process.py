@@ -29,10 +29,10 @@ def asked(question: Question) -> Node:
 
 def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
-    options = _options(world)
+    options = options_left(world)
     found = {}
     for q in world.questions:
-        results = _results(asked(q), options)
+        results = possible_results(asked(q), options)
         right = {i for i, choice in enumerate(q.choices) if canonical_node(parse(choice.rstrip("."))) in results}
         found[q.id] = frozenset(right if len(results) == 1 else ())
     return found
@@ -56,11 +56,12 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def _options(world: KnowledgeSet) -> Options:
+def options_left(world: KnowledgeSet) -> Options:
+    """Return the options of each rule that the world's worked examples leave."""
     return identify((node, result) for document in world.documents for _, node, result in read(document.text))
 
 
-def _results(node: Node, options: Options) -> set[str]:
+def possible_results(node: Node, options: Options) -> set[str]:
     """Return the canonical forms of all results that the options allow, or none if they are too many to try."""
     readings = list(islice(assignments(rules_used(node), options), MAX_READINGS + 1))
     return {canonical_node(apply(build(r), node)) for r in readings} if len(readings) <= MAX_READINGS else set()

@@ -22,7 +22,7 @@ from icl_ft_plugin.generators.process_algebra import canonical, parse, read
 from icl_ft_plugin.generators.process_expressions import Pair, Shape, nested, universe
 from icl_ft_plugin.generators.process_facts import rules_used
 from icl_ft_plugin.generators.process_rules import FUNCTIONS, Node, show
-from icl_ft_plugin.logic_process import _options, _results
+from icl_ft_plugin.logic_process import options_left, possible_results
 from icl_ft_plugin.schema import KnowledgeSet
 
 EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*/^() ])++)"
@@ -49,7 +49,7 @@ class ProcessAuditor(Auditor):
         examples = [found for document in world.documents for found in read(document.text)]
         self._operators = {name for name, _, _ in examples}
         self._stated = {node: canonical(result) for _, node, result in examples}
-        self._options = _options(world)
+        self._options = options_left(world)
         self._found: dict[Node, set[str]] = {}
         self._forms: dict[str, str | None] = {}
         determined = {rule for rule, left in self._options.items() if len(left) == 1}
@@ -94,7 +94,7 @@ class ProcessAuditor(Auditor):
         """Return the canonical forms of all results that the documents allow; none if they do not say."""
         if node not in self._found:
             try:
-                self._found[node] = _results(node, self._options) if _within(node) else set()
+                self._found[node] = possible_results(node, self._options) if _within(node) else set()
             except UsageError:
                 self._found[node] = set()
         return self._found[node]
