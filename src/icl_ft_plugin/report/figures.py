@@ -1,6 +1,6 @@
 """The figures, as altair charts: bars by arm with the chance line and error bars, and accuracy against compute.
 
-``svg(panel(block, "reversal"))`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
+``svg(panel(block, "reversal"), "b0-bars-0")`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
 that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG and PNG.
 
 A thick error bar is the 95% interval clustered by fact; the thin one also allows for other training runs and worlds;
@@ -9,7 +9,6 @@ dots are single training runs.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -164,17 +163,23 @@ def _styled(chart: Any, ink: str) -> Any:
     )  # fmt: skip
 
 
-def svg(chart: Any) -> str:
-    """Return a chart as SVG to stand in a page: it takes the width there is and the color of the text around it."""
+def svg(chart: Any, name: str) -> str:
+    """Return a chart as SVG to stand in a page: it takes the width there is and the color of the text around it.
+
+    Args:
+        chart: Any of the above.
+        name: Unique in the page; begins all ids.
+    """
     text = io.StringIO()
     _styled(chart, "currentColor").save(text, format="svg")
+    # Ids are counted over all drawings of the process; the page must be the same each time it is made.
+    found = dict.fromkeys(re.findall(r'\bid="([^"]*)"', text.getvalue()))
+    numbers = {old: f"{name}-{number}" for number, old in enumerate(found)}
+    own = re.sub(r'(\bid="|url\(#)([^")]*)', lambda use: use[1] + numbers.get(use[2], use[2]), text.getvalue())
     # Sizes in pixels would keep it from shrinking on a phone; viewBox stays.
-    opening, end, rest = text.getvalue().partition(">")
+    opening, end, rest = own.partition(">")
     width = re.search(r'\bwidth="([\d.]+)"', opening)
     sized = re.sub(r'\s(?:width|height)="[^"]*"', "", opening)
-    # Every drawing counts its ids from 0; in one page they must differ.
-    own = hashlib.sha256(rest.encode()).hexdigest()[:10]
-    rest = re.sub(r'(\bid="|url\(#)', rf"\g<1>s{own}-", rest)
     return f'{sized} style="width:100%;max-width:{float(width[1]) if width else 300:.0f}px"{end}{rest}'
 
 

@@ -90,9 +90,9 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "title": title(block),
         "findings": findings(block),
         "main": main_split(block),
-        "main_panel": figures.svg(figures.panel(block, main_split(block))),
+        "main_panel": figures.svg(figures.panel(block, main_split(block)), f"{anchor}-main"),
         "legend": [(arm, shades[arm]) for arm in block.arms],
-        "panels": [figures.svg(figures.panel(block, split)) for split in _asked(block)],
+        "panels": _drawn([figures.panel(block, split) for split in _asked(block)], f"{anchor}-bars"),
         "accuracy": tables.accuracy_rows(block),
         "labels": tables.label_rows(block),
         "meters": _meters(block, shades),
@@ -101,8 +101,8 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "comparisons": tables.comparison_rows(block),
         "variance": tables.variance_rows(block),
         "compute": tables.compute_rows(block),
-        "ledger": [figures.svg(figures.compute_panel(block, key, name)) for key, name in costs.items()],
-        **_curves(block, evidence.loss_rows(cells), evidence.curve_rows(cells)),
+        "ledger": _drawn([figures.compute_panel(block, key, name) for key, name in costs.items()], f"{anchor}-costs"),
+        **_curves(block, anchor, evidence.loss_rows(cells), evidence.curve_rows(cells)),
     }
 
 
@@ -110,13 +110,19 @@ def _asked(block: Block) -> list[str]:
     return [split for split in block.splits if any(of == split for _, of in block.accuracy)]
 
 
-def _curves(block: Block, losses: list[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _drawn(charts: Sequence[Any], name: str) -> list[str]:
+    return [figures.svg(chart, f"{name}-{i}") for i, chart in enumerate(charts)]
+
+
+def _curves(
+    block: Block, anchor: str, losses: list[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     drawn = [
         figures.curve_panel(rows, block.arms, f"accuracy: {split}", accuracy=True) for split, rows in curves.items()
     ]
     if losses:
         drawn.append(figures.curve_panel(losses, block.arms, "training loss (nats per token)", accuracy=False))
-    return {"curves": [figures.svg(chart) for chart in drawn], "has_accuracy_curves": bool(curves)}
+    return {"curves": _drawn(drawn, f"{anchor}-curves"), "has_accuracy_curves": bool(curves)}
 
 
 def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
