@@ -44,7 +44,9 @@ def augment(
     splitting: Annotated[str, typer.Option(help="Of train.jsonl: none, independent or cumulative.")] = "none",
     split_loss: Annotated[str, typer.Option(help="Of cumulative rows: on the target sentence, or all.")] = "target",
     attempts: Annotated[int, typer.Option(min=1, help="How often a failing model is asked.")] = 5,
-    batch_size: Annotated[int, typer.Option(min=1, help="Prompts generated together.")] = 8,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Prompts generated together; 8, and 1 a request to a server.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="World seed.")] = 0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Knob of the world; may be repeated.")
@@ -126,7 +128,7 @@ def _augmentation(
     keep: str,
     journal: Journal,
     attempts: int,
-    batch_size: int,
+    batch_size: int | None,
 ) -> Augmentation:
     """Run the strategies one after the other; all share the journal."""
     from lm_eval.utils import simple_parse_args_string
@@ -147,7 +149,8 @@ def _augmentation(
     identity = _identity(model, arguments)
     if asked:
         register_model()
-        lm = load_lm(model, arguments, batch_size)
+        # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
+        lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
     rows: list[Row] = []
     info = {}
     seen: set[str] = set()

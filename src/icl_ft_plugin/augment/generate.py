@@ -140,8 +140,9 @@ def _attempt(
             time.sleep(min(60.0, first_wait * 2 ** (attempt - 1)))
     missing = [request for request in requests if request.key not in journal.answers]
     sources = list(dict.fromkeys(request.source for request in missing))
+    said = getattr(getattr(failure, "response", None), "text", "")  # why a server refused, from requests' errors
     raise UsageError(
-        f"the model did not answer in {attempts} attempts ({failure!r}); {len(missing)} of {len(requests)} {prompt.strategy} "
+        f"the model did not answer in {attempts} attempts ({failure!r}{said and f': {said[:200]}'}); {len(missing)} of {len(requests)} {prompt.strategy} "
         f"generations are missing, about {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}; the others are kept "
         f"in {journal.path}: run the same command again to go on"
     )
