@@ -155,14 +155,14 @@ def test_no_variance_between_runs_is_found_where_runs_agree() -> None:
 
 def test_a_detectable_effect_is_found_four_times_in_five() -> None:
     random = np.random.default_rng(3)
-    effect, found, told = 0.2, 0, []
+    effect, found, told = 0.25, 0, []
     for _ in range(400):
         a, b = simulate(random, (0.5 + effect, 0.5), runs=1, facts=60)
         one = compare(a, b)
         found += one.p < 0.05
         told.append(one.detectable)
-    power = found / 400
-    assert (np.median(told) < effect) == (power > 0.8) and abs(power - 0.8) < 0.2
+    assert float(np.median(told)) == pytest.approx(effect, abs=0.02)
+    assert 0.74 < found / 400 < 0.88
     assert minimal_detectable_effect(0.1, 1e9) == pytest.approx(0.1 * (1.959964 + 0.841621), abs=1e-5)
 
 
