@@ -139,8 +139,14 @@ def test_the_texts_kept_are_those_in_which_all_that_was_read_is_entailed():
     stated = [fact.text for fact in world.facts]
     word, other = ("more", "less") if " more " in stated[0] else ("less", "more")
     refuted = stated[0].replace(f" {word} ", f" {other} ")
+    invented = f"zzyzx are {word} {stated[0].split()[3]} than qwqw."
     texts = [stated[0], refuted, f"{stated[1]} {refuted}", f"{stated[1]} Well.", "Well.", f"{stated[2]} {stated[3]}"]
     assert keep(texts, audit(world, texts)) == [texts[0], texts[3], texts[5]]
+    glon = stated[0].split()[0]
+    half = (
+        f"{stated[1]} {invented.replace('zzyzx', glon)}"  # a form of the world, in words that only in part are its own
+    )
+    assert keep([half], audit(world, [half])) == []
 
 
 def test_a_report_counts_by_hand():

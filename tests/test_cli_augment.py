@@ -44,6 +44,10 @@ def test_a_corpus_of_several_strategies(tmp_path: Path) -> None:
     assert texts[:3] == [document.text for document in WORLD.documents]
     assert texts[3:] == [row["text"] for row in rows]
     assert not list(tmp_path.glob(".*"))
+    audit = json.loads((out / "audit.json").read_text())
+    assert set(audit) == set(counts) and audit["oracle"]["precision"] == 1.0
+    assert audit["oracle"]["labels"]["entailed"] >= counts["oracle"] and audit["oracle"]["coverage"]["chained"] > 0
+    assert "oracle: 100.0% of" in result.output
 
 
 def test_a_built_world_split_without_any_model(tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ def test_the_model_is_asked_once(augmented: tuple[StudyConfig, Store], monkeypat
     made = sorted(path.name for path in (store.folder / "augmentations").iterdir())
     cells = by_arm(study)
     assert made == sorted(cells["ft+local+global"].augmentations.values())
+    audits = [json.loads((store.folder / "augmentations" / key / "audit.json").read_text()) for key in made]
+    assert all(set(audit["labels"]) == {"entailed", "contradicted", "unsupported", "unparsed"} for audit in audits)
     monkeypatch.setattr("icl_ft_plugin.study_augment.load_lm", None)  # a call would fail
     counts = {name: len(arm_rows(cell, study, store)) for name, cell in cells.items()}
     assert counts["ft"] == 6 < counts["ft+local"] <= counts["ft+local+global"]

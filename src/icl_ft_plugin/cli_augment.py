@@ -11,6 +11,7 @@ import typer
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
+    from icl_ft_plugin.audit import AuditReport
     from icl_ft_plugin.augment.journal import Journal
     from icl_ft_plugin.augment.settings import Settings
     from icl_ft_plugin.augment.statements import Augmentation, Row
@@ -81,15 +82,25 @@ def augment(
             loaded, strategies, model, model_args, prompts or [], knobs, keep, journal, attempts, batch_size
         )
 
-    def training(augmentation: Augmentation) -> dict[str, list[Any]]:
+    reports: dict[str, AuditReport] = {}
+
+    def files(augmentation: Augmentation) -> dict[str, Any]:
+        from icl_ft_plugin.augment.audited import audits
         from icl_ft_plugin.augment.splitting import split_documents
         from icl_ft_plugin.augment.training import statements_as_documents
 
         texts = [row["text"] for row in augmentation.rows if row["strategy"] != "none"]
         documents = [*loaded.documents, *statements_as_documents("augmented", texts)]
-        return {"train.jsonl": split_documents(documents, splitting, split_loss)}  # type: ignore[arg-type]
+        tokens = {s: i["tokens"]["generated"] for s, i in augmentation.info["strategies"].items()}
+        reports.update(audits(loaded, augmentation.rows, tokens))
+        return {
+            "train.jsonl": split_documents(documents, splitting, split_loss),  # type: ignore[arg-type]
+            "audit.json": {strategy: report.to_dict() for strategy, report in reports.items()},
+        }
 
-    augmentation = make_folder(out, make, training)
+    augmentation = make_folder(out, make, files)
+    for strategy, report in reports.items():
+        typer.echo(f"{strategy}: {report.summary}")
     tokens = [f"{s}: {i['tokens']['generated']} tokens" for s, i in augmentation.info["strategies"].items()]
     typer.echo(", ".join([f"{out}: {len(augmentation.rows)} statements", *tokens]))
 
@@ -133,11 +144,11 @@ def _augmentation(
     """Run the strategies one after the other; all share the journal."""
     from lm_eval.utils import simple_parse_args_string
 
+    from icl_ft_plugin.augment.audited import entailed
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
     from icl_ft_plugin.augment.settings import GENERATED
     from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
-    from icl_ft_plugin.study_augment import entailed
     from icl_ft_plugin.study_find import register_model
 
     arguments = simple_parse_args_string(model_args)

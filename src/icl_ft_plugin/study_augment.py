@@ -6,16 +6,15 @@ For example the arms ``ft+local`` and ``ft+local+global`` under three training s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from icl_ft_plugin.augment.audited import audits, entailed
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.output import make_folder, read_folder
 from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.statements import Augmentation, augment
 from icl_ft_plugin.augment.training import training_rows
-from icl_ft_plugin.schema import KnowledgeSet
 from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_find import register_model
 from icl_ft_plugin.study_plan import Cell, prompt_of
@@ -58,16 +57,13 @@ def _statements(cell: Cell, strategy: Strategy, study: StudyConfig, store: Store
             lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
             return augment(cell.world, prompt, study.augmentation, lm, cell.model.hash, journal)
 
-        make_folder(folder, make)
+        def audited(made: Augmentation) -> dict[str, Any]:
+            reports = audits(cell.world, made.rows, {str(strategy): made.info["tokens"]["generated"]})
+            return {"audit.json": reports[strategy].to_dict()} if reports else {}
+
+        make_folder(folder, make, audited)
     rows, _ = read_folder(folder)
     return [row["text"] for row in rows]
-
-
-def entailed(world: KnowledgeSet, texts: Sequence[str]) -> list[str]:
-    """Return the statements that follow from the world's documents; this uses the truth, which no learner has."""
-    from icl_ft_plugin.audit import audit, keep
-
-    return keep(texts, audit(world, texts))
 
 
 def augmentation_cost(cell: Cell, store: Store) -> dict[str, Any] | None:

@@ -67,7 +67,7 @@ def summarize(world: KnowledgeSet, verdicts: Iterable[Verdict], tokens: int) -> 
 
 
 def keep(texts: Iterable[str], verdicts: Iterable[Verdict]) -> list[str]:
-    """Return the texts in which a statement was read and all statements that were read are entailed.
+    """Return the texts in which a statement was read, all that were read are entailed, and none is of invented words.
 
     Args:
         texts: The texts that were audited.
@@ -78,6 +78,8 @@ def keep(texts: Iterable[str], verdicts: Iterable[Verdict]) -> list[str]:
     for verdict in verdicts:
         if verdict.label != "unparsed":
             (read if verdict.label == "entailed" else wrong).add(verdict.text)
+        elif verdict.foreign:
+            wrong.add(verdict.text)
     return [text for i, text in enumerate(texts) if i in read - wrong]
 
 

@@ -100,6 +100,17 @@ class AuditReport:
             covered[line.inference] += line.covered
         return {inference: covered[inference] / n for inference, n in follows.items() if n}
 
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        covered = ", ".join(f"{share:.0%} {inference}" for inference, share in self.coverage.items())
+        if self.precision is None or self.strict_precision is None:
+            return f"no statement of the world's forms among {self.texts} texts"
+        return (
+            f"{self.precision:.1%} of {self.parsed} statements follow ({self.strict_precision:.1%} with invented words "
+            f"counted); of what follows they state {covered}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         shares = ("parsed", "precision", "strict_precision", "unparsed", "novelty", "coverage")

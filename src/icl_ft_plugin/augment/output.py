@@ -17,7 +17,7 @@ from icl_ft_plugin.augment.statements import Augmentation, Row
 from icl_ft_plugin.corpus import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.errors import UsageError
 
-Extra = Mapping[str, list[Any]]
+Extra = Mapping[str, list[Any] | dict[str, Any]]
 
 
 def make_folder(
@@ -30,7 +30,7 @@ def make_folder(
     Args:
         folder: What appears.
         make: Makes the augmentation with the journal.
-        extra: Further JSON-lines files, rows by file name.
+        extra: Further files by name: rows of JSON lines, or one JSON object.
 
     Raises:
         UsageError: The folder exists or cannot be written, or ``make`` says so; the journal is kept.
@@ -42,10 +42,12 @@ def make_folder(
     augmentation = make(journal)
     with atomic_folder(folder) as temporary:
         write_jsonl(temporary / "corpus.jsonl", augmentation.rows)
-        for name, rows in extra(augmentation).items():
-            write_jsonl(temporary / name, rows)
-        text = json.dumps(augmentation.info, indent=2, ensure_ascii=False)
-        (temporary / "augmentation.json").write_text(text + "\n", encoding="utf-8")
+        for name, content in {**extra(augmentation), "augmentation.json": augmentation.info}.items():
+            if isinstance(content, list):
+                write_jsonl(temporary / name, content)
+            else:
+                text = json.dumps(content, indent=2, ensure_ascii=False)
+                (temporary / name).write_text(text + "\n", encoding="utf-8")
         if journal.path.exists():
             shutil.copy(journal.path, temporary / "journal.jsonl")
     shutil.rmtree(work, ignore_errors=True)
