@@ -58,7 +58,11 @@ def test_generated_statements_stand_behind_the_documents_and_are_split_like_them
     world = generate("syllogism", 0, {"n_documents": 2})
     written = {"local": ["femp are glon. glon are zost."], "global": ["zost are brib."]}
     rows = training_rows(world, ["documents", "global", "local"], written)
-    assert [row["text"] for row in rows] == [*(d.text for d in world.documents), "zost are brib.", "femp are glon. glon are zost."]
+    assert [row["text"] for row in rows] == [
+        *(d.text for d in world.documents),
+        "zost are brib.",
+        "femp are glon. glon are zost.",
+    ]
     split = training_rows(world, ["documents", "local"], written, splitting="independent")
     assert [row["text"] for row in split[-2:]] == ["femp are glon.", "glon are zost."] and len(split) == 2 * 3 + 2
     completions = training_rows(world, ["documents", "local"], written, loss="completion")
