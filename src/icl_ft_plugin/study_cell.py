@@ -36,6 +36,8 @@ def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     if cell.trained:
         checkpoint = _train(cell, study, store)
         training = json.loads((checkpoint / "ledger.json").read_text(encoding="utf-8"))
+        if cell.arm.method == "sdft":
+            training["sdft"] = json.loads((checkpoint / "sdft.json").read_text(encoding="utf-8"))
         if (checkpoint / "adapter_config.json").is_file():
             model_args["peft"] = str(checkpoint)
         else:
@@ -74,6 +76,19 @@ def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
         from icl_ft_plugin import finetune, recipe
 
         loaded = recipe.load(find_recipe(str(study.recipe)), {**study.recipe_overrides, "disable_tqdm": True})
+        if cell.arm.method == "sdft":
+            from icl_ft_plugin import finetune_sdft
+
+            finetune_sdft.distill(
+                model=str(cell.model.path),
+                world=cell.world,
+                recipe=loaded,
+                output=checkpoint,
+                copies=cell.arm.context_copies,
+                seed=cell.training_seed,
+                max_steps=_steps(cell, len(finetune_sdft.prompts_of(cell.world)), loaded.values.get("max_steps")),
+            )
+            return checkpoint
         rows = arm_rows(cell, study, store)
         finetune.train(
             model=str(cell.model.path),

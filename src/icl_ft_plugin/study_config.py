@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.augment.settings import GENERATED, Settings
 from icl_ft_plugin.augment.training import check_form
+from icl_ft_plugin.corpus import world_of
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import make_config
 from icl_ft_plugin.paths import recipes_dir
@@ -53,8 +54,10 @@ class Arm(_Strict):
         split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
         keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
         transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
+        method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
+            model, and the student learns what that says about the world's names (see ``finetune_sdft``).
         condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
-        context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
+        context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
     """
 
     name: str = Field(min_length=1)
@@ -64,8 +67,12 @@ class Arm(_Strict):
     split_loss: Literal["target", "all"] = "target"
     keep: Literal["all", "entailed"] = "all"
     transform: Literal["reverse", "masked"] | None = None
+    method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
+
+
+_SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
 
 
 class Worlds(_Strict):
@@ -73,7 +80,7 @@ class Worlds(_Strict):
 
     Attributes:
         family: The dataset, e.g. ``"reversal"``.
-        config: Knobs of its generator; the rest keep their defaults.
+        config: Knobs of its generator; the rest keep their defaults. Or ``{path: DIR}``, the folder of a world.
         seeds: World seeds; results are pooled over them.
         name: Label in tables; needed where two entries have the same family.
         splits: Question splits to score; all of the family by default.
@@ -214,7 +221,10 @@ def _check(study: StudyConfig, place: str) -> None:
     """Check what no single value shows."""
     for worlds in study.worlds:
         try:
-            make_config(worlds.family, worlds.config)
+            if "path" in worlds.config:
+                world_of(worlds.family, 0, worlds.config)
+            else:
+                make_config(worlds.family, worlds.config)
         except UsageError as error:
             raise UsageError(f"{place}: worlds: {error}") from error
     lists: dict[str, list[Any]] = {
@@ -236,6 +246,12 @@ def _check(study: StudyConfig, place: str) -> None:
             check_form(arm.loss, arm.splitting, arm.transform)
         except UsageError as error:
             raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+        plain = {**arm.model_dump(), **_SDFT_ARM}
+        if arm.method == "sdft" and plain != arm.model_dump():
+            raise UsageError(
+                f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
+                "write corpus: [documents] and no loss, splitting, keep or transform"
+            )
         if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
             raise UsageError(
                 f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"

@@ -19,7 +19,7 @@ from icl_ft_plugin import __version__, generators
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
 from icl_ft_plugin.augment.statements import identity_of
-from icl_ft_plugin.corpus import training_documents
+from icl_ft_plugin.corpus import training_documents, world_of
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study_config import Arm, StudyConfig, Worlds
@@ -113,6 +113,8 @@ class Cell:
             "recipe": dict(self.recipe),
             "steps": self.steps,
             "match": self.match,
+            # Not named where it is "finetune": cells that were run before there was a choice keep their keys.
+            **({"method": "sdft", "teacher_copies": self.arm.context_copies} if self.arm.method == "sdft" else {}),
         }
 
     @property
@@ -153,7 +155,7 @@ class Cell:
 
 @lru_cache(maxsize=32)
 def _world(family: str, seed: int, config: str) -> KnowledgeSet:
-    return generators.generate(family, seed, yaml.safe_load(config))
+    return world_of(family, seed, yaml.safe_load(config))
 
 
 @lru_cache(maxsize=1024)
@@ -191,9 +193,10 @@ def plan(study: StudyConfig) -> list[Cell]:
 def _cell(
     study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, training_seed: int | None, recipe: Any
 ) -> Cell:
-    world = _world(worlds.family, seed, canonical_json(worlds.config))
+    key = canonical_json(worlds.config)
+    world, world_hash = _world(worlds.family, seed, key), _world_hash(worlds.family, seed, key)
     augmentations: dict[str, str] = {
-        strategy: content_hash(augmentation_identity(world, model, study.augmentation, strategy))[:16]
+        strategy: content_hash(augmentation_identity(world_hash, model, study.augmentation, strategy))[:16]
         for strategy in GENERATED
         if strategy in arm.corpus
     }
@@ -201,7 +204,7 @@ def _cell(
         model=model,
         worlds=worlds.label,
         family=worlds.family,
-        config=world.config,
+        config=worlds.config if "path" in worlds.config else world.config,
         world_seed=seed,
         tasks=find_tasks(world, worlds.splits, arm.condition),
         arm=arm.model_copy(update={"corpus": corpus_parts(world, arm)}),
@@ -219,10 +222,9 @@ def prompt_of(model: Model, settings: Settings, strategy: Strategy) -> Prompt:
     return load_prompt(name, strategy)
 
 
-def augmentation_identity(world: KnowledgeSet, model: Model, settings: Settings, strategy: Strategy) -> dict[str, Any]:
+def augmentation_identity(world_hash: str, model: Model, settings: Settings, strategy: Strategy) -> dict[str, Any]:
     """Return everything that a model's augmentation of a world depends on."""
-    key = _world_hash(world.family, world.seed, canonical_json(dict(world.config)))
-    return identity_of(key, prompt_of(model, settings, strategy), settings, model.hash)
+    return identity_of(world_hash, prompt_of(model, settings, strategy), settings, model.hash)
 
 
 def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
