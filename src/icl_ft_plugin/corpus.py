@@ -13,7 +13,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.generators import family_of
+from icl_ft_plugin.generators import family_of, generate
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question, canonical_json
 
 Loss = Literal["full", "completion"]
@@ -268,6 +268,28 @@ def load_world(folder: Path) -> KnowledgeSet:
     )
     if world.hash != header["hash"]:
         raise UsageError(f"{folder}: the files do not match the hash in world.json; build the world again")
+    return world
+
+
+def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:
+    """Return a generated world, or the one in a folder that ``save_world`` wrote if the only knob is its ``path``.
+
+    Args:
+        family: The world's family.
+        seed: The world seed; a loaded world has its own.
+        knobs: Config fields that differ from the defaults, or ``{"path": "DIR"}``.
+
+    Raises:
+        UsageError: What ``generate`` or ``load_world`` refuses, further knobs beside ``path``, or another family there.
+    """
+    if "path" not in knobs:
+        return generate(family, seed, knobs)
+    path = knobs["path"]
+    if len(knobs) > 1 or not isinstance(path, str):
+        raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
+    world = load_world(Path(path))
+    if world.family != family:
+        raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
     return world
 
 

@@ -46,6 +46,7 @@ def build(
     seed: int = 0,
     context_copies: int = 1,
     context_tokens: int | None = None,
+    path: str | None = None,
     **metadata: Any,
 ) -> dict[str, Any]:
     """Build the documents of one task; lm-eval calls it with the task's ``metadata``.
@@ -56,6 +57,7 @@ def build(
         seed: World seed.
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
         context_tokens: In its place, a budget in tokens of the model's tokenizer (``in_context.InContextTask``).
+        path: Folder of a world to load (``icl-ft data build``, ``data import-reversal-curse``) instead of generating one.
         **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
             arguments) is left alone, except a name that looks like a misspelt knob.
 
@@ -76,7 +78,10 @@ def build(
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
         raise UsageError(f"metadata of {family}: context_tokens={context_tokens!r} must be a whole number above 0")
     knobs = {name: metadata[name] for name in sorted(names & metadata.keys())}
-    make_config(family, knobs)  # the check, before the key is made
+    if path is None:
+        make_config(family, knobs)  # the check, before the key is made
+    else:
+        knobs = {**knobs, "path": path}
     key = canonical_json({"family": family, "seed": seed, "config": knobs, "context_copies": context_copies})
     world = world_of(key)
     rows = [row for row in question_rows(world, key) if row["split"] == split]

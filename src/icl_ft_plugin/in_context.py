@@ -22,7 +22,6 @@ from lm_eval.api.task import ConfigurableTask
 
 from icl_ft_plugin import corpus
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.generators import generate
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
 
 logger = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ SEPARATOR = "\n\n"  # between the documents and the question
 def world_of(key: str) -> KnowledgeSet:
     """Return the world of a task document from its ``world`` field."""
     spec = json.loads(key)
-    return generate(spec["family"], spec["seed"], spec["config"])
+    return corpus.world_of(spec["family"], spec["seed"], spec["config"])
 
 
 @lru_cache(maxsize=8)
