@@ -202,16 +202,16 @@ def _check_student(prompts: list[str], tokenizer: PreTrainedTokenizerBase, compl
 
 def _check_window(trainer: Any, world: KnowledgeSet, prompts: list[str], context: str) -> None:
     """Refuse documents that do not fit the teacher's window, and a tokenizer of another model."""
-    texts = [TEMPLATE.format(privileged_context=context, prompt=max(prompts, key=len)), *prompts]
-    head, *names = trainer.processing_class(texts)["input_ids"]
+    texts = [TEMPLATE.format(privileged_context=context, prompt=prompt) for prompt in prompts]
+    rows = trainer.processing_class(texts)["input_ids"]
     embeddings = trainer.model.get_input_embeddings().num_embeddings
-    largest = max(max(ids) for ids in (head, *names))
+    largest = max(map(max, rows))
     if largest >= embeddings:
         raise UsageError(
             f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
         )
     window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
-    longest = len(head) + trainer.args.max_completion_length
+    longest = max(map(len, rows)) + trainer.args.max_completion_length
     if window is not None and longest > window:
         raise UsageError(
             f"method: sdft: the documents of {world.family}, a name and its continuation take {longest} tokens, the "
