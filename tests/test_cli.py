@@ -105,6 +105,7 @@ def test_data_build_writes_many_worlds_that_datasets_reads_as_one(tmp_path: Path
         (["reversal", "--set", "n_facts"], ["'n_facts'", "key=value"]),
         (["reversal", "--arm", "ft+oracel"], ["'ft+oracel'", "did you mean 'ft+oracle'", "arms.yaml"]),
         (["reversal", "--arm", "icl"], ["'icl'", "not trained"]),
+        (["reversal", "--arm", "sdft"], ["'sdft'", "teacher"]),
     ],
 )
 def test_bad_data_build_writes_nothing(tmp_path: Path, arguments: list[str], words: list[str]) -> None:

@@ -61,6 +61,8 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
         arm = named_arm(name)
         if not arm.corpus:
             raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
+        if arm.method != "finetune":
+            raise UsageError(f"--arm {name!r}: this arm learns from a teacher in a study, not from rows")
         rows = training_rows(
             world,
             corpus_parts(world, arm),
