@@ -6,10 +6,8 @@ quick. An error of use, wherever it is found, becomes one message and exit code 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +18,7 @@ from icl_ft_plugin import __version__
 from icl_ft_plugin.cli_augment import augment
 from icl_ft_plugin.cli_data import data_app
 from icl_ft_plugin.cli_report import report
+from icl_ft_plugin.cli_study import study_app
 from icl_ft_plugin.errors import UsageError, suggest
 
 
@@ -45,6 +44,7 @@ app = typer.Typer(
     help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
 )
 app.add_typer(data_app, name="data")
+app.add_typer(study_app, name="study")
 app.command("augment")(augment)
 
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
@@ -128,32 +128,6 @@ def evaluate(
     typer.echo(f"{out}")
 
 
-@app.command()
-def study(
-    file: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file, or the name of one that ships (demo).")],
-    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the study and list its cells.")] = False,
-    settings: Settings = None,
-) -> None:
-    """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
-    from icl_ft_plugin.study_config import load_study
-    from icl_ft_plugin.study_plan import plan
-
-    config = load_study(file, settings)
-    if dry_run:
-        for cell in plan(config):
-            done = out is not None and (out / "cells" / cell.key).is_dir()
-            typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
-        return
-    if out is None:
-        raise UsageError("--out is missing: name the study's folder")
-    from icl_ft_plugin.study import run
-
-    with _progress() as announce:
-        run(config, out, announce)
-    report([out])
-
-
 app.command()(report)
 
 
@@ -212,33 +186,6 @@ def pretrain(
         initial=None if initial is None else find_model(initial),
     )
     typer.echo(json.dumps(line))
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar over the cells."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    # A copy of standard error, which the runner sends to the log.
-    console = Console(file=os.fdopen(os.dup(2), "w"))
-    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
-        task = bar.add_task("planning", total=None)
-        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
 
 
 def main() -> None:

@@ -1,0 +1,89 @@
+"""The commands on studies: ``icl-ft study demo --out runs/demo`` runs a whole comparison and prints its table.
+
+``icl-ft study STUDY`` is short for ``icl-ft study run STUDY``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from icl_ft_plugin.cli_report import report
+from icl_ft_plugin.errors import UsageError
+
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
+
+
+class _RunByDefault(TyperGroup):
+    """Takes what is no command of the group for the study to run."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+study_app = typer.Typer(
+    cls=_RunByDefault,
+    no_args_is_help=True,
+    help="Grids of worlds, models, arms and seeds. `icl-ft study STUDY` is short for `icl-ft study run STUDY`.",
+)
+
+
+@study_app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file, or the name of one that ships (demo).")],
+    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the study and list its cells.")] = False,
+    settings: Settings = None,
+) -> None:
+    """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
+    from icl_ft_plugin.study_config import load_study
+    from icl_ft_plugin.study_plan import plan
+
+    config = load_study(file, settings)
+    if dry_run:
+        for cell in plan(config):
+            done = out is not None and (out / "cells" / cell.key).is_dir()
+            typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+        return
+    if out is None:
+        raise UsageError("--out is missing: name the study's folder")
+    from icl_ft_plugin.study import run
+
+    with _progress() as announce:
+        run(config, out, announce)
+    report([out])
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar over the cells."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    # A copy of standard error, which the runner sends to the log.
+    console = Console(file=os.fdopen(os.dup(2), "w"))
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("planning", total=None)
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
