@@ -64,6 +64,20 @@ def test_long_shared_context_is_computed_once():
     assert stats["stock_tokens"] > 10 * stats["tree_tokens"]
 
 
+def test_a_prompt_is_encoded_once_for_all_its_choices(monkeypatch):
+    plain, ours = pair("llama")
+    pairs = [(f"{'more ' * 30}{stem}", f" {choice}") for stem in "ab" for choice in ("ice", "oil", "tar")]
+    wanted = plain.loglikelihood(instances("loglikelihood", pairs), disable_tqdm=True)
+    encoded = []
+    encode = HFLM.tok_encode
+    monkeypatch.setattr(
+        HFLM, "tok_encode", lambda self, text, *a, **k: encoded.append(text) or encode(self, text, *a, **k)
+    )
+    found = ours.loglikelihood(instances("loglikelihood", pairs), disable_tqdm=True)
+    assert sorted(encoded) == sorted({prompt for prompt, _ in pairs} | {prompt + choice for prompt, choice in pairs})
+    assert [score for score, _ in found] == pytest.approx([score for score, _ in wanted], abs=1e-4)
+
+
 def test_requests_that_share_nothing_take_the_plain_path():
     plain, ours = pair("llama")
     requests = [(("a", "b"), [first, *range(20)], [3, 4]) for first in range(50, 60)]

@@ -16,6 +16,7 @@ one line in the log. See docs/prefix-sharing.md.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -73,6 +74,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
             raise UsageError(
                 f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
             )
+        self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
         super().__init__(pretrained, **kwargs)
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
@@ -84,6 +86,16 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         self._detected: int | None = None
 
     # ------------------------------------------------------------------ scoring
+
+    def tok_encode(self, string: str, *args: Any, **kwargs: Any) -> list[int]:
+        """Encode as HFLM; the prompt that lm-eval encodes anew for each of a question's choices is encoded once."""
+        key = (string, args, tuple(sorted(kwargs.items())))
+        if key not in self._encoded:
+            self._encoded[key] = super().tok_encode(string, *args, **kwargs)
+        self._encoded.move_to_end(key)
+        while len(self._encoded) > 2:  # the prompt, and the prompt with a choice
+            self._encoded.popitem(last=False)
+        return list(self._encoded[key])
 
     def _loglikelihood_tokens(
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
