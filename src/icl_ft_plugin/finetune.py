@@ -11,14 +11,9 @@ writes ``runs/ft/{config.json, model.safetensors, tokenizer.json, ledger.json, .
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib.metadata
 import os
-import platform
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +22,19 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import datasets
 import torch
-import transformers
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from trl import SFTTrainer, get_peft_config
 
-from icl_ft_plugin import __version__, checkpoints, run_folder
+from icl_ft_plugin import checkpoints, run_folder
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.finetune_checks import check_finite, check_lengths, check_model, load_tokenizer
+from icl_ft_plugin.finetune_common import environment, quiet, save, weights_digest
 from icl_ft_plugin.ledger import Ledger
 from icl_ft_plugin.recipe import Recipe, parse
 from icl_ft_plugin.recipe_keys import checked, known_keys
 from icl_ft_plugin.rows import check_rows
 from icl_ft_plugin.schema import content_hash
-
-LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 
 
 def train(
@@ -76,7 +69,7 @@ def train(
     """
     mask = check_rows(rows)
     output = Path(output)
-    with _quiet():
+    with quiet():
         args, peft_config = _arguments(recipe, mask, run_folder.checkpoints_of(output), seed, max_steps)
         # TRL's own script passes the model's options this way; they are for a model that is loaded here.
         args.model_init_kwargs = args.model_init_kwargs if isinstance(model, str) else None
@@ -90,7 +83,7 @@ def train(
             meter = _run(trainer, run_folder.checkpoints_of(output))
             check_finite(trainer.model, recipe)
             ledger = _ledger(trainer, meter.progress, identity, recipe, len(rows))
-            run_folder.publish(output, lambda final: _save(trainer, ledger, final))
+            run_folder.publish(output, lambda final: save(trainer, ledger, final))
     return ledger
 
 
@@ -147,15 +140,11 @@ def _identity(
 ) -> dict[str, Any]:
     """Return everything that decides the final weights, as plain JSON values."""
     args = trainer.args
-    digests = sorted(
-        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
-        for name, parameter in trainer.model.named_parameters()
-        if "lora_" not in name  # initialized by the seed
-    )
-    device = args.device.type
+    # An adapter's weights are initialized by the seed.
+    base = [parameter for name, parameter in trainer.model.named_parameters() if "lora_" not in name]
     return {
         "model": model if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
-        "model_sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "model_sha256": weights_digest(base),
         "corpus_sha256": content_hash([dict(row) for row in rows]),
         "recipe": recipe.path.name,
         "recipe_sha256": recipe.sha256,
@@ -163,13 +152,7 @@ def _identity(
         "loss_mask": "full" if args.completion_only_loss is False else mask,
         "max_steps": args.max_steps,
         "seeds": {"seed": args.seed, "data_seed": args.seed if args.data_seed is None else args.data_seed},
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "icl-ft-plugin": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in LIBRARIES},
-        },
+        **environment(args),
     }
 
 
@@ -241,27 +224,3 @@ def _ledger(
         losses=tuple(losses),
         resumed_at=progress.resumed_at,
     )
-
-
-def _save(trainer: Any, ledger: Ledger, folder: Path) -> None:
-    trainer.save_model(str(folder))
-    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
-    ledger.write(folder)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the libraries' bars for loading, mapping and saving, and two warnings that do not apply."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled(), not datasets.are_progress_bars_disabled()
-    logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*deprecated")
-            yield
-    finally:
-        if shown[0]:
-            logging.enable_progress_bar()
-        if shown[1]:
-            datasets.enable_progress_bars()

@@ -14,12 +14,9 @@ as ``finetune.train`` writes it, and ``sdft.json``: the settings, and how many t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import re
 import time
 from pathlib import Path
@@ -33,11 +30,11 @@ import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, PrinterCallback
 
-from icl_ft_plugin import __version__, run_folder
+from icl_ft_plugin import run_folder
 from icl_ft_plugin.corpus import context_text
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.finetune import LIBRARIES, _quiet, _save
 from icl_ft_plugin.finetune_checks import check_finite, load_tokenizer
+from icl_ft_plugin.finetune_common import environment, quiet, save, weights_digest
 from icl_ft_plugin.ledger import Ledger
 from icl_ft_plugin.recipe import Recipe, parse
 from icl_ft_plugin.recipe_keys import checked, known_keys
@@ -82,7 +79,7 @@ def distill(
     output = Path(output)
     prompts = prompts_of(world)
     context = context_text(world, copies)
-    with _quiet():
+    with quiet():
         tokenizer = load_tokenizer(model)
         length = max(len(ids) for ids in tokenizer([fact.text for fact in world.facts])["input_ids"])
         args = _arguments(recipe, run_folder.checkpoints_of(output), len(prompts), length, seed, max_steps)
@@ -90,7 +87,7 @@ def distill(
         with run_folder.writing(output):
             trainer = _make_trainer(model, tokenizer, prompts, context, args, recipe)
             _check_window(trainer, world, prompts, context)
-            base = _digest(trainer.model)
+            base = weights_digest(trainer.model.parameters())
             start = time.perf_counter()
             trainer.train()
             seconds = time.perf_counter() - start
@@ -99,7 +96,7 @@ def distill(
             info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": trainer.counts}
 
             def write(final: Path) -> None:
-                _save(trainer, ledger, final)
+                save(trainer, ledger, final)
                 (final / SDFT_NAME).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
 
             run_folder.publish(output, write)
@@ -255,19 +252,10 @@ def _make_trainer(
     return trainer
 
 
-def _digest(model: Any) -> str:
-    """Return the hash of the weights as ``Ledger.model_sha256`` has it."""
-    digests = sorted(
-        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
-        for parameter in model.parameters()
-    )
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
 def _ledger(
     trainer: Any, recipe: Recipe, model: str, base: str, prompts: list[str], context: str, seconds: float
 ) -> Ledger:
-    args, device = trainer.args, trainer.args.device.type
+    args = trainer.args
     batch = args.generation_batch_size
     tokens = sum(trainer.counts.values())
     return Ledger(
@@ -290,11 +278,5 @@ def _ledger(
         losses=tuple((entry["step"], float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry),
         resumed_at=(),
         seeds={"seed": args.seed, "data_seed": args.seed},
-        device=torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
-        threads=torch.get_num_threads(),
-        versions={
-            "icl-ft-plugin": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in LIBRARIES},
-        },
+        **environment(args),
     )

@@ -1,0 +1,69 @@
+"""What every way of training with TRL shares: quiet libraries, hashed weights, what the run was made on, the folder it saves."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import platform
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+
+from icl_ft_plugin import __version__
+from icl_ft_plugin.ledger import Ledger
+
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+
+
+def weights_digest(parameters: Iterable[Any]) -> str:
+    """Return the SHA-256 of weights, independent of their names and order."""
+    digests = sorted(
+        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
+        for parameter in parameters
+    )
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def environment(args: Any) -> dict[str, Any]:
+    """Return what a run with these training arguments was made on: device, CPU threads and library versions."""
+    device = args.device.type
+    return {
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "icl-ft-plugin": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        },
+    }
+
+
+def save(trainer: Any, ledger: Ledger, folder: Path) -> None:
+    """Write the trained model, its tokenizer and the ledger into a folder."""
+    trainer.save_model(str(folder))
+    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
+    ledger.write(folder)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the libraries' bars for loading, mapping and saving, and two warnings that do not apply."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled(), not datasets.are_progress_bars_disabled()
+    logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*deprecated")
+            yield
+    finally:
+        if shown[0]:
+            logging.enable_progress_bar()
+        if shown[1]:
+            datasets.enable_progress_bars()
