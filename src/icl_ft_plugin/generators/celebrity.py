@@ -22,6 +22,7 @@ from importlib.resources import files
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import celebrity_data as data
+from icl_ft_plugin.generators.ranges import check_ranges
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
 from icl_ft_plugin.words import share_of
 
@@ -77,9 +78,7 @@ class CelebrityConfig:
             "n_questions": (1, 10),
             "n_choices": (2, 26),
         }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"celebrity: {name}={getattr(self, name)!r} is not between {low} and {high}")
+        check_ranges("celebrity", self, ranges)
         if not self.n_name_first + self.n_description_first + self.n_both:
             raise UsageError("celebrity: n_name_first, n_description_first and n_both are all 0: the world is empty")
 

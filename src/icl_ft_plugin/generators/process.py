@@ -26,6 +26,7 @@ from icl_ft_plugin.generators.process_facts import facts_of, rule_facts
 from icl_ft_plugin.generators.process_identify import identify
 from icl_ft_plugin.generators.process_questions import ask
 from icl_ft_plugin.generators.process_rules import Node, Rules, X, apply, draw_rules, show
+from icl_ft_plugin.generators.ranges import check_ranges
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet
 from icl_ft_plugin.words import Lexicon
 
@@ -68,9 +69,7 @@ class ProcessConfig:
             "max_exponent": (3, 20),
             "holdout": (0, 0.5),
         }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"process: {name}={getattr(self, name)!r} is not between {low} and {high}")
+        check_ranges("process", self, ranges)
 
 
 def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.generators.ranges import check_ranges
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
 from icl_ft_plugin.words import Lexicon
 
@@ -77,9 +77,7 @@ class ReversalConfig:
             "documents_per_fact": (1, len(PREAMBLES)),
             "n_choices": (2, 26),
         }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"reversal: {name}={getattr(self, name)!r} is not between {low} and {high}")
+        check_ranges("reversal", self, ranges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, replace
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import hierarchy
 from icl_ft_plugin.generators.hierarchy import Claim
+from icl_ft_plugin.generators.ranges import check_ranges
 from icl_ft_plugin.generators.semantic_documents import Plan, write_documents
 from icl_ft_plugin.generators.semantic_forms import N_FORMS, statement
 from icl_ft_plugin.generators.semantic_questions import ask
@@ -83,9 +84,7 @@ class SemanticConfig:
             "forward_only": (0, 1),
             "backward_only": (0, 1),
         }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"semantic: {name}={getattr(self, name)!r} is not between {low} and {high}")
+        check_ranges("semantic", self, ranges)
         if round(self.forward_only + self.backward_only, 9) > 1:
             shares = f"forward_only={self.forward_only!r} and backward_only={self.backward_only!r}"
             raise UsageError(f"semantic: {shares} add up to more than 1")

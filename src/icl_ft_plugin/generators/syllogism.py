@@ -23,7 +23,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.generators.ranges import check_ranges
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
 from icl_ft_plugin.words import Lexicon
 
@@ -62,8 +62,7 @@ class SyllogismConfig:
         Raises:
             UsageError: A knob is out of range.
         """
-        if not 1 <= self.n_documents <= 1900:
-            raise UsageError(f"syllogism: n_documents={self.n_documents!r} is not between 1 and 1900")
+        check_ranges("syllogism", self, {"n_documents": (1, 1900)})
 
 
 @dataclass(frozen=True, slots=True)
