@@ -10,7 +10,8 @@ cost is linear in its requests, so ``--stock-requests N`` measures N of them and
 
 Columns: wall and CPU time ratios stock / ours (each its best round; stock at batch 1, and the best of the sizes
 tried); the ratio of tokens, reached at equal speed per token; the share of ours that is needed at the least (the
-tree's tokens / computed); CPU time over a bare forward pass over as many tokens (without the tokenizer's time); peak memory beside the weights.
+tree's tokens / computed); CPU time over a bare forward pass over as many tokens (without the tokenizer's
+time); peak memory beside the weights.
 """
 
 from __future__ import annotations
