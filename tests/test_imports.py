@@ -15,12 +15,13 @@ PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # A module may import from its own layer and from those above it here; a new module takes its place in this list.
 LAYERS = (
     ("__init__", "words", "schema", "errors", "paths", "_autoload", "_lm_eval_steps"),
+    ("own", "own_check", "retrieval"),
     ("generators",),
     ("logic", "logic_*"),
     ("audit",),
     ("corpus", "baselines", "episodes"),
     (
-        *("harness", "in_context"),
+        *("harness", "in_context", "own_tasks"),
         *("rows", "ledger", "run_folder", "checkpoints", "fetch"),
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),

@@ -23,7 +23,12 @@ from icl_ft_plugin.paths import models_dir, tasks_dir
 from icl_ft_plugin.schema import KnowledgeSet
 from icl_ft_plugin.study_find import find_tasks
 
-NAMES = sorted(path.stem for path in tasks_dir().glob("*/*.yaml") if path.stem != f"icl_ft_{path.parent.name}")
+# The tasks on own documents need a folder: tests/test_own_tasks.py
+NAMES = sorted(
+    path.stem
+    for path in tasks_dir().glob("*/*.yaml")
+    if path.stem != f"icl_ft_{path.parent.name}" and path.parent.name != "own"
+)
 CLOSED = [name for name in NAMES if name.endswith("_closed")]
 IN_CONTEXT = (
     "class: !function icl_ft_plugin.harness.InContextTask",

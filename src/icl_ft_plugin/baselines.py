@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
+from icl_ft_plugin import own
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.logic import ANSWERS
 from icl_ft_plugin.schema import KnowledgeSet, Question
@@ -57,6 +58,8 @@ def _hit(question: Question, scores: Sequence[float]) -> float:
 
 def oracle(world: KnowledgeSet) -> Scorer:
     """Answer with what follows from the documents."""
+    if world.family == own.FAMILY:
+        raise UsageError(own.no_rules("baseline 'oracle'"))
     answers = ANSWERS[world.family](world)
     return lambda q: [float(i in answers[q.id]) for i in range(len(q.choices))]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icl_ft_plugin import own
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ Prompts = dict[str, str]
 
 
 def augment(
-    world: Annotated[str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, or a family.")],
+    world: Annotated[
+        str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, own documents, or a family.")
+    ],
     out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write; started again, it goes on.")],
     strategies: Annotated[
         list[str], typer.Option("--strategy", help="local, global, oracle (by rule) or none; may be repeated.")
@@ -76,6 +79,8 @@ def augment(
         chunk=chunk,
     )
     loaded = _world(world, seed, settings)
+    if loaded.family == own.FAMILY and ("oracle" in strategies or keep == "entailed"):
+        raise UsageError(own.no_rules("--strategy oracle" if "oracle" in strategies else "--keep entailed"))
 
     def make(journal: Journal) -> Augmentation:
         return _augmentation(
@@ -118,14 +123,14 @@ def _settings(**knobs: Any) -> Settings:
 
 
 def _world(name: str, seed: int, settings: list[str] | None) -> KnowledgeSet:
-    from icl_ft_plugin.corpus import load_world
+    from icl_ft_plugin.corpus import read_world
     from icl_ft_plugin.generators import generate
     from icl_ft_plugin.recipe import overrides_from
 
     if Path(name).is_dir():
         if settings or seed:
             raise UsageError(f"--seed and --set say how to generate a family; {name} is generated already")
-        return load_world(Path(name))
+        return read_world(Path(name))
     return generate(name, seed, overrides_from(settings or []))
 
 

@@ -84,7 +84,7 @@ def data_verify(
     settings: Settings = None,
 ) -> None:
     """Prove every answer of a world and refute every distractor; exit code 1 on a violation."""
-    from icl_ft_plugin.corpus import context_documents, load_world
+    from icl_ft_plugin.corpus import context_documents, read_world
     from icl_ft_plugin.generators import generate
     from icl_ft_plugin.logic import verify
     from icl_ft_plugin.recipe import overrides_from
@@ -92,7 +92,7 @@ def data_verify(
     if Path(world).is_dir():
         if settings or seed:
             raise UsageError(f"--seed and --set say how to generate a family; {world} is generated already")
-        loaded = load_world(Path(world))
+        loaded = read_world(Path(world))
     else:
         loaded = generate(world, seed, overrides_from(settings or []))
     violations = verify(loaded, [context_documents(loaded)])

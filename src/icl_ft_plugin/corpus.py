@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from icl_ft_plugin import __version__
+from icl_ft_plugin import __version__, own
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import family_of, generate
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question, canonical_json
@@ -40,6 +40,8 @@ def training_documents(world: KnowledgeSet, parts: Sequence[str] = (DOCUMENTS,))
     Raises:
         UsageError: A part that the family does not have.
     """
+    if world.family == own.FAMILY and (rules := set(parts) - {DOCUMENTS}):
+        raise UsageError(own.no_rules(f"corpus part {min(rules)!r}"))
     inferred = family_of(world.family).oracle(world) if set(parts) - {DOCUMENTS} else ()
     known = {DOCUMENTS, *(document.style for document in inferred)}
     for part in parts:
@@ -47,8 +49,8 @@ def training_documents(world: KnowledgeSet, parts: Sequence[str] = (DOCUMENTS,))
             raise UsageError(
                 f"corpus part {part!r} does not exist in {world.family}; it has {', '.join(sorted(known))}"
             )
-    own = list(world.documents) if DOCUMENTS in parts else []
-    return own + [document for document in inferred if document.style in parts]
+    stated = list(world.documents) if DOCUMENTS in parts else []
+    return stated + [document for document in inferred if document.style in parts]
 
 
 def training_rows(
@@ -78,7 +80,7 @@ def training_rows(
 def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
     """Choose the documents that stand in the prompt; every stated fact is kept.
 
-    Documents are visited in an order drawn from the world's seed; one is kept while it states a fact that fewer
+    Documents are visited in an order drawn from the world's seed, own documents in that of their file; one is kept while it states a fact that fewer
     than ``copies`` kept documents state.
 
     Args:
@@ -86,7 +88,8 @@ def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
         copies: Documents per fact, as far as there are so many; 0 keeps all documents.
     """
     documents = list(world.documents)
-    random.Random(f"context-{world.seed}").shuffle(documents)
+    if world.family != own.FAMILY:  # their order is their author's
+        random.Random(f"context-{world.seed}").shuffle(documents)
     if copies == 0:
         return documents
     stated: Counter[str] = Counter()
@@ -271,8 +274,17 @@ def load_world(folder: Path) -> KnowledgeSet:
     return world
 
 
+def read_world(folder: Path) -> KnowledgeSet:
+    """Return the world of a folder: one that ``save_world`` wrote, or own documents.
+
+    Raises:
+        UsageError: Something in it cannot be used.
+    """
+    return own.load(folder) if own.is_own(folder) else load_world(folder)
+
+
 def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:
-    """Return a generated world, or the one in a folder that ``save_world`` wrote if the only knob is its ``path``.
+    """Return a generated world, or the one in a folder if the only knob is its ``path``.
 
     Args:
         family: The world's family.
@@ -280,14 +292,14 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:
         knobs: Config fields that differ from the defaults, or ``{"path": "DIR"}``.
 
     Raises:
-        UsageError: What ``generate`` or ``load_world`` refuses, further knobs beside ``path``, or another family there.
+        UsageError: What ``generate`` or ``read_world`` refuses, further knobs beside ``path``, or another family there.
     """
     if "path" not in knobs:
         return generate(family, seed, knobs)
     path = knobs["path"]
     if len(knobs) > 1 or not isinstance(path, str):
         raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
-    world = load_world(Path(path))
+    world = read_world(Path(path))
     if world.family != family:
         raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
     return world

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from icl_ft_plugin import logic_celebrity, logic_process, logic_reversal, logic_semantic, logic_syllogism
+from icl_ft_plugin import logic_celebrity, logic_process, logic_reversal, logic_semantic, logic_syllogism, own
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import Document, KnowledgeSet, Question
 
@@ -58,6 +58,8 @@ def verify(world: KnowledgeSet, contexts: Iterable[Sequence[Document]] = ()) -> 
     Raises:
         UsageError: The family has no checker.
     """
+    if world.family == own.FAMILY:
+        raise UsageError(own.no_rules("proof") + "; `icl-ft data check` finds what is wrong with their form")
     if world.family not in CHECKERS:
         raise UsageError(f"family: {world.family!r} has no proof; there is one for {', '.join(CHECKERS)}")
     found = [Violation(rule, message) for rule, check in RULES.items() for message in check(world)]

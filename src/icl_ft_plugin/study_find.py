@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from icl_ft_plugin import own
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
@@ -87,6 +88,8 @@ def find_tasks(world: KnowledgeSet, splits: list[str] | None, condition: str) ->
         UsageError: A split has no task, or none has.
     """
     names = {s: t for family, s, t in _all_tasks() if family == world.family and t.endswith(f"_{condition}")}
+    if world.family == own.FAMILY:  # whose splits no task file can know: one task asks them all
+        names = dict.fromkeys(world.splits, f"icl_ft_own_{condition}")
     wanted = splits or [split for split in world.splits if split in names]
     for split in wanted:
         if split not in names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from icl_ft_plugin import own
 from icl_ft_plugin.audit.auditor import Auditor
 from icl_ft_plugin.audit.celebrity import CelebrityAuditor
 from icl_ft_plugin.audit.process import ProcessAuditor
@@ -84,6 +85,8 @@ def keep(texts: Iterable[str], verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def _auditor(world: KnowledgeSet) -> Auditor:
+    if world.family == own.FAMILY:
+        raise UsageError(own.no_rules("audit"))
     if world.family not in AUDITORS:
         raise UsageError(f"family: {world.family!r} has no audit; there is one for {', '.join(AUDITORS)}")
     if not _latest or _latest[0][0] is not world:

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from icl_ft_plugin import __version__
+from icl_ft_plugin import __version__, own
 from icl_ft_plugin.augment.asking import Request, context_of, requests_of, sampling_of
 from icl_ft_plugin.augment.generate import Announce, ask, window_of
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.splitting import split_text
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import family_of
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
 
@@ -111,7 +112,12 @@ def rule_based(world: KnowledgeSet, strategy: str) -> Augmentation:
     Args:
         world: The world.
         strategy: ``"oracle"`` for all that rules infer, ``"none"`` for the documents themselves.
+
+    Raises:
+        UsageError: No rules are known of own documents.
     """
+    if strategy == "oracle" and world.family == own.FAMILY:
+        raise UsageError(own.no_rules(f"strategy {strategy!r}"))
     documents = family_of(world.family).oracle(world) if strategy == "oracle" else world.documents
     rows: list[Row] = [
         {

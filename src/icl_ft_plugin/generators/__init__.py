@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from icl_ft_plugin import own
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import celebrity, process, process_oracle, reversal, semantic, semantic_oracle, syllogism
 from icl_ft_plugin.schema import Document, KnowledgeSet
@@ -45,6 +46,10 @@ def family_of(name: str) -> Family:
     Raises:
         UsageError: No such family.
     """
+    if name == own.FAMILY:
+        raise UsageError(
+            f"family: {name!r} is a folder of your own documents and is not generated: name it by path=DIR"
+        )
     if name not in FAMILIES:
         raise UsageError(f"family: {name!r} is not one of {', '.join(FAMILIES)}{suggest(name, FAMILIES)}")
     return FAMILIES[name]

@@ -19,6 +19,7 @@ TITLES = {
     "syllogism": "Simple syllogisms",
     "semantic": "Semantic structure",
     "process": "Process knowledge",
+    "own": "Own documents",
 }
 # The split that a family is about, and the one that tells whether the facts were learned at all.
 MAIN = {
@@ -52,7 +53,25 @@ def findings(block: Block) -> list[str]:
         *_augmented(block, split),
         *_untouched(block),
         *_orderings(block),
+        *retrieval_notes(block),
     ]
+
+
+def retrieval_notes(block: Block) -> list[str]:
+    """Return for each arm whose prompt held documents chosen per question how many, and whether the evidence was there."""
+    notes = []
+    for arm, cost in block.compute.items():
+        if found := cost.get("retrieved"):
+            text = (
+                f"{arm}: not all documents stand in the prompt. {found['by']} chose {found['least']} to {found['most']} of "
+                f"{found['documents']} for each question (mean {found['mean']:.1f}), within {found['context_tokens']:,} tokens"
+            )
+            if found["with_evidence"]:
+                text += (
+                    f"; all evidence was among them for {found['evidence_whole']} of {found['with_evidence']} questions"
+                )
+            notes.append(f"{text}.")
+    return notes
 
 
 def spaced(name: str) -> str:

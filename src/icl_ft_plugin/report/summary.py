@@ -166,12 +166,14 @@ def _cluster(cell: ScoredCell, item: Item) -> Hashable:
 def _compute(cells: list[ScoredCell]) -> dict[str, Any]:
     training = [cell.ledger["training"] for cell in cells if cell.ledger["training"]]
     questions = sum(cell.ledger["evaluation"]["questions"] for cell in cells)
+    retrieved = [found for cell in cells if (found := cell.ledger["evaluation"].get("retrieved"))]
     return {
         "training_runs": len(training),
         "training_tokens": round(_mean(run["tokens"] for run in training)) if training else 0,
         "augmentation_tokens": round(_mean(_augmentation_tokens(cell.ledger) for cell in cells)),
         "steps": round(_mean(run["steps"] for run in training)) if training else 0,
         "prompt_tokens": round(sum(cell.ledger["evaluation"]["prompt_tokens"] for cell in cells) / questions),
+        **({"retrieved": retrieved[0]} if retrieved else {}),
     }
 
 

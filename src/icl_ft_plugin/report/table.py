@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.items import Study, read_study
 from icl_ft_plugin.report.summary import Block, build_blocks
 from icl_ft_plugin.report.tables import (
@@ -63,6 +64,7 @@ def to_markdown(study: Study, blocks: list[Block]) -> str:
                 "\n".join(f"| {' | '.join(line)} |" for line in lines),
             ]
         parts += [f"No gap to close: {reason}" for reason in gap_reasons(block)]
+        parts += retrieval_notes(block)
     return "\n\n".join(parts) + "\n"
 
 

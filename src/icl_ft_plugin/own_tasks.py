@@ -1,0 +1,177 @@
+r"""The tasks on own documents: ``lm_eval --tasks icl_ft_own_closed,icl_ft_own_icl --metadata '{"path": "DIR"}'``.
+
+Task documents are those of ``harness``. The splits are the user's, so a task asks all of them, or those that ``split``
+in the metadata names, and gets one metric more for each: ``acc_split_reversal`` where one is called ``reversal``. With
+``context_tokens`` the documents in the prompt are chosen per question (``retrieval``), which two further metrics say:
+``documents``, their mean number, and ``evidence``, the share of questions whose evidence is all there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from lm_eval.api.task import ConfigurableTask
+
+from icl_ft_plugin import corpus, own, retrieval
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.harness import mean_of_subset, question_rows
+from icl_ft_plugin.in_context import InContextTask, world_of
+from icl_ft_plugin.in_context import _load_window as load_window
+from icl_ft_plugin.in_context import _model_of as model_of
+from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
+
+KNOBS = ("path", "split", "context_tokens")
+
+
+def build(
+    path: str | None = None,
+    split: str | Sequence[str] | None = None,
+    context_tokens: int | None = None,
+    **metadata: Any,
+) -> dict[str, Any]:
+    """Build the documents of a task on own documents; lm-eval calls it with the task's ``metadata``.
+
+    Args:
+        path: Their folder.
+        split: The split to ask, or several; all by default.
+        context_tokens: Most tokens of the documents in front of a question; all documents by default.
+        **metadata: Left alone, except a name that looks like a misspelt one of ours.
+
+    Returns:
+        ``{"test": datasets.Dataset}``, one row per question.
+
+    Raises:
+        UsageError: No path, a folder that cannot be used, a split that does not exist, a misspelt name.
+    """
+    import datasets
+
+    for name in metadata.keys() - {"context_copies"}:  # of generated worlds; a study names it for all
+        if hint := suggest(name, KNOBS, cutoff=0.8):
+            raise UsageError(f"metadata of own: unknown key {name}={metadata[name]!r}{hint}")
+    if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
+        raise UsageError(f"metadata of own: context_tokens={context_tokens!r} must be a whole number above 0")
+    world = _world(path)
+    # The hash keeps a folder that was edited apart from what it was before, within one process too.
+    spec = {"family": own.FAMILY, "seed": world.seed, "config": {"path": path}, "context_copies": 0, "hash": world.hash}
+    wanted = splits_of(world, split)
+    rows = [row for row in question_rows(world, canonical_json(spec)) if row["split"] in wanted]
+    return {"test": datasets.Dataset.from_list(rows)}
+
+
+def splits_of(world: KnowledgeSet, split: str | Sequence[str] | None) -> list[str]:
+    """Return the splits that are asked.
+
+    Raises:
+        UsageError: One does not exist.
+    """
+    wanted = [split] if isinstance(split, str) else list(world.splits if split is None else split)
+    for name in wanted:
+        if name not in world.splits:
+            raise UsageError(
+                f"metadata of own: no split {name!r}{suggest(str(name), world.splits)}; there is {', '.join(world.splits)}"
+            )
+    if not wanted:
+        raise UsageError(f"metadata of own: split={split!r} names none; there is {', '.join(world.splits)}")
+    return wanted
+
+
+def _world(path: Any) -> KnowledgeSet:
+    if path is None:
+        raise UsageError(
+            'own documents: no path; say where they are: --metadata \'{"path": "DIR"}\' (docs/own-documents.md)'
+        )
+    return corpus.world_of(own.FAMILY, 0, {"path": path})
+
+
+class OwnTask(ConfigurableTask):  # type: ignore[misc]
+    """A task with a metric for each split of the user's; closed book."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Add the metrics to those of the YAML, before lm-eval reads them."""
+        config, self._splits = with_splits(config)
+        super().__init__(config=config)
+
+    def process_results(self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+        """Score as the YAML says, and under the name of the question's split; NaN under the others."""
+        return by_split(self._splits, doc, super().process_results(doc, results))
+
+
+class OwnInContextTask(InContextTask):
+    """The same with documents in the prompt: all of them, or those chosen within ``context_tokens``."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Add the metrics to those of the YAML, before lm-eval reads them."""
+        config, self._splits = with_splits(config)
+        if (config.get("metadata") or {}).get("context_tokens") is not None:
+            config["metric_list"] += [_metric("documents"), _metric("evidence")]
+        super().__init__(config)
+
+    def process_results(self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+        """Score as the closed-book task does, and say what the prompt held."""
+        scored = by_split(self._splits, doc, super().process_results(doc, results))
+        if (self.config.metadata or {}).get("context_tokens") is not None:
+            found = {document.id for document in self._chosen(doc)}
+            scored["documents"] = float(len(found))
+            scored["evidence"] = float(found.issuperset(doc["proof"])) if doc["proof"] else math.nan
+        return scored
+
+    def _context(self, doc: Mapping[str, Any]) -> str:
+        if (self.config.metadata or {}).get("context_tokens") is None:
+            return super()._context(doc)
+        return corpus.join_documents(self._chosen(doc))
+
+    def _chosen(self, doc: Mapping[str, Any]) -> tuple[Document, ...]:
+        metadata = self.config.metadata or {}
+        budget, model = metadata["context_tokens"], model_of(metadata)
+        if model is None:
+            raise UsageError(
+                f"{self.config.task}: context_tokens={budget!r} needs the model's tokenizer: name the model "
+                "(pretrained=...) among the model arguments or in the metadata"
+            )
+        loaded = load_window(model)
+        if loaded is None:
+            raise UsageError(f"context_tokens={budget}: the tokenizer of {model.name} cannot be loaded")
+        return _retrieved(doc["world"], doc["question"], budget, counter(loaded[1]))
+
+    def _check_window(self, docs: Sequence[Mapping[str, Any]], *args: Any) -> None:
+        if (self.config.metadata or {}).get("context_tokens") is not None:
+            docs = [max(docs, key=lambda doc: len(self._context(doc)) + len(doc["question"]))]
+        super()._check_window(docs, *args)
+
+
+@lru_cache(maxsize=8)
+def counter(tokenizer: Any) -> Callable[[str], int]:
+    """Return what counts a text's tokens; it remembers, for documents are counted once per question."""
+
+    @lru_cache(maxsize=100_000)
+    def count(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return count
+
+
+@lru_cache(maxsize=100_000)
+def _retrieved(key: str, question: str, budget: int, count: Callable[[str], int]) -> tuple[Document, ...]:
+    return tuple(retrieval.chosen(world_of(key).documents, own.stem_of(question), budget, count))
+
+
+def with_splits(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a task's config with one metric more for each split that is asked, and the splits; none if there is but one."""
+    metadata = config.get("metadata") or {}
+    splits = splits_of(_world(metadata.get("path")), metadata.get("split"))
+    splits = splits if len(splits) > 1 else []
+    added = [_metric(f"acc_split_{split}") for split in splits]
+    kept = {key: value for key, value in config.items() if key != "class"}  # which upstream's own class does not know
+    return {**kept, "metric_list": [*config["metric_list"], *added]}, splits
+
+
+def _metric(name: str) -> dict[str, Any]:
+    return {"metric": name, "aggregation": mean_of_subset, "higher_is_better": True}
+
+
+def by_split(splits: Sequence[str], doc: Mapping[str, Any], scored: dict[str, float]) -> dict[str, float]:
+    """Return the scores with the accuracy under the name of the question's split, NaN under the other splits."""
+    return {**scored, **{f"acc_split_{s}": scored["acc"] if s == doc["split"] else math.nan for s in splits}}
