@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from icl_ft_plugin import __version__
@@ -63,6 +64,44 @@ class Store:
         draft = self.folder / ".study.json"
         draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(self.folder / "study.json")
+
+    def unmade(self, cell: Cell) -> set[Path]:
+        """Return what the cell may share with others and what nobody has made yet: augmentations, trained weights."""
+        shared = {self.augmentation(key) for key in cell.augmentations.values()}
+        if cell.trained:
+            shared.add(self.checkpoint(cell))
+        return {folder for folder in shared if not folder.is_dir()}
+
+    @contextmanager
+    def making(self, folder: Path) -> Iterator[bool]:
+        """Wait until no other process makes this folder; yield whether it still has to be made.
+
+        Args:
+            folder: A checkpoint or an augmentation.
+        """
+        locks = self.folder / ".locks"
+        locks.mkdir(exist_ok=True)
+        with (locks / folder.name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # dropped by the system when the process dies, however it dies
+            yield not folder.is_dir()
+
+    def failure(self, cell: Cell) -> Path:
+        """Return the file that says why a cell has failed; there is none for any other cell."""
+        return self.folder / "failures" / f"{cell.key}.json"
+
+    def write_failure(self, cell: Cell, error: str, attempts: int) -> None:
+        """Note that a cell has failed, in this run and after so many attempts."""
+        file = self.failure(cell)
+        file.parent.mkdir(exist_ok=True)
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        note = {"key": cell.key, "labels": cell.labels, "error": error, "time": time, "attempts": attempts}
+        draft = file.with_name(f".{file.name}")
+        draft.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(file)
+
+    def clear_failures(self) -> None:
+        """Forget the failures of an earlier run: its cells are tried again."""
+        shutil.rmtree(self.folder / "failures", ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
