@@ -21,7 +21,7 @@ LAYERS = (
     ("audit",),
     ("corpus", "baselines", "episodes"),
     (
-        *("harness", "in_context", "own_tasks"),
+        *("harness", "in_context", "answers", "question_prompts", "own_tasks"),
         *("rows", "ledger", "run_folder", "checkpoints", "fetch"),
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,19 @@ from transformers import AutoTokenizer
 from icl_ft_plugin import baselines, harness
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.in_context import context_of
 from icl_ft_plugin.paths import models_dir, tasks_dir
 from icl_ft_plugin.schema import KnowledgeSet
 from icl_ft_plugin.study_find import find_tasks
 
 # The tasks on own documents need a folder: tests/test_own_tasks.py
-NAMES = sorted(
+CHOICES = sorted(
     path.stem
     for path in tasks_dir().glob("*/*.yaml")
     if path.stem != f"icl_ft_{path.parent.name}" and path.parent.name != "own"
 )
+WRITTEN = sorted(path.stem for path in tasks_dir().glob("*/gen/*.yaml") if path.stem.endswith(("_closed", "_icl")))
+NAMES = [*CHOICES, *WRITTEN]
 CLOSED = [name for name in NAMES if name.endswith("_closed")]
 IN_CONTEXT = (
     "class: !function icl_ft_plugin.harness.InContextTask",
@@ -45,7 +49,7 @@ def load(names: list[str], **metadata: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def loaded() -> dict[str, Any]:
-    return load(["icl_ft"])
+    return load(["icl_ft", "icl_ft_gen"])
 
 
 def task(name: str) -> Any:
@@ -76,10 +80,31 @@ def metrics(name: str) -> set[str]:
     return {entry["metric"] for entry in task(name).config.metric_list}
 
 
-def test_the_group_of_all_runs_every_task() -> None:
-    assert len(NAMES) == 44
-    assert sorted(loaded()["tasks"]) == NAMES
-    assert set(loaded()["groups"]) == {"icl_ft", *(f"icl_ft_{family}" for family in FAMILIES)}
+def test_the_groups_of_all_run_every_task() -> None:
+    assert (len(CHOICES), len(WRITTEN)) == (40, 80)
+    assert sorted(loaded()["tasks"]) == sorted(NAMES)
+    written = {f"icl_ft_{family}_{kind}" for family in FAMILIES for kind in ("gen", "gen_options")}
+    assert set(loaded()["groups"]) == {"icl_ft", "icl_ft_gen", *(f"icl_ft_{family}" for family in FAMILIES), *written}
+
+
+def test_a_familys_group_generates_nothing() -> None:
+    assert sorted(load(["icl_ft"])["tasks"]) == CHOICES
+    assert {task(name).OUTPUT_TYPE for name in CHOICES} == {"multiple_choice"}
+    assert {task(name).OUTPUT_TYPE for name in WRITTEN} == {"generate_until"}
+
+
+def choice_twin(name: str) -> str:
+    return name.replace("_gen_options_", "_").replace("_gen_", "_")
+
+
+def test_every_choice_task_has_a_written_twin_without_options_and_one_with_them() -> None:
+    assert Counter(map(choice_twin, WRITTEN)) == dict.fromkeys(CHOICES, 2)
+    for name in WRITTEN:
+        rows, twins = docs(name), docs(choice_twin(name))
+        assert [{**row, "options": None, "world": None} for row in rows] == [
+            {**row, "options": None, "world": None} for row in twins
+        ]
+        assert all(("options" in row) == ("_gen_options_" in name) for row in rows)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,10 +131,16 @@ def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     assert docs(name) == docs(twin)
     for row in docs(name):
         closed, in_context = task(name).doc_to_text(row), task(twin).doc_to_text(row)
-        context, separator, question = in_context.rpartition("\n\n")
-        assert (separator, question) == ("\n\n", closed)
+        context = context_of(row["world"])
         assert "\n\n" not in context
-        assert not any(choice in closed for choice in row["choices"])
+        if name in CHOICES:
+            assert (closed, in_context) == (row["question"], f"{context}\n\n{row['question']}")
+            assert not any(choice in closed for choice in row["choices"])
+        else:
+            assert row["question"] in closed and context not in closed
+            assert row["question"] in in_context and in_context.count(context) == 1
+            shown = [f"{option}\n" in closed and f"{option}\n" in in_context for option in row.get("options", ())]
+            assert all(shown) and bool(shown) == ("_gen_options_" in name)
     lines = [(file_of(n).read_text(encoding="utf-8").replace(n, "NAME")).splitlines() for n in (name, twin)]
     assert [line for line in lines[1] if line not in IN_CONTEXT] == lines[0]
     assert len(lines[1]) == len(lines[0]) + len(IN_CONTEXT)
@@ -120,11 +151,11 @@ def test_every_split_has_a_task_in_both_conditions(family: str) -> None:
     for condition in ("closed", "icl"):
         found = find_tasks(world(family), None, condition)
         assert list(found) == list(world(family).splits)
-        # Where a split also has a task of written answers, studies take the one with choices.
+        # A split also has tasks of written answers; studies take the one with choices.
         assert all(task(name).OUTPUT_TYPE == "multiple_choice" for name in found.values())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "_gen_" not in name])
+@pytest.mark.parametrize("name", CHOICES)
 def test_the_oracle_scores_one_and_its_opposite_zero(name: str) -> None:
     family = task(name).config.metadata["family"]
     for row in docs(name):
@@ -139,16 +170,22 @@ def test_the_oracle_scores_one_and_its_opposite_zero(name: str) -> None:
         assert set(right) == metrics(name)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "_gen_" in name])
-def test_a_written_answer_is_right_in_any_form_that_equals_the_gold_one(name: str) -> None:
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_written_gold_is_right_and_every_other_choice_wrong(name: str) -> None:
     for row in docs(name):
-        gold = row["choices"][row["label"]]
-        for text in (f" {gold}", f"0 + ({gold.rstrip('.')})", f"{gold}\nthe next line"):
-            assert task(name).process_results(row, [text]) == {"exact_match": 1.0}
-        others = [choice for choice in row["choices"] if choice != gold]
-        for text in [*others, "", "I do not know", f"{gold.rstrip('.')} + 1"]:
-            assert task(name).process_results(row, [text]) == {"exact_match": 0.0}
-    assert metrics(name) == {"exact_match"}
+        for i, choice in enumerate(row["choices"]):
+            scored = task(name).process_results(row, [f" {choice}"])
+            assert scored["exact_match"] == scored["exact_match_answered"] == (i in row["gold"]), (row, choice)
+            assert scored["refused"] == scored["unparsable"] == 0
+    assert set(scored) == metrics(name)
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if "_gen_options_" in name])
+def test_shown_options_give_nothing_away_by_their_place(name: str) -> None:
+    places = Counter(row["options"].index(row["choices"][row["label"]].removesuffix(".")) for row in docs(name))
+    assert len(places) == len(docs(name)[0]["choices"])
+    assert max(places.values()) - min(places.values()) <= 1
+    assert all(sorted(row["options"]) == sorted(c.removesuffix(".") for c in row["choices"]) for row in docs(name))
 
 
 def test_syllogisms_are_broken_down_by_form_and_association() -> None:
@@ -178,7 +215,8 @@ def test_knobs_come_by_metadata() -> None:
 def test_the_window_must_also_hold_what_is_written() -> None:
     needed = {}
     for name in ("icl_ft_process_trained_icl", "icl_ft_process_gen_trained_icl"):
-        found = load([name], pretrained=str(models_dir() / "nano"), max_length=100)["tasks"][name]
+        plain = {"prompt": "plain", "pretrained": str(models_dir() / "nano")}
+        found = load([name], **plain, max_length=100)["tasks"][name]
         with pytest.raises(UsageError, match=r"need \d+ tokens") as caught:
             found.build_all_requests(limit=1, rank=0, world_size=1)
         match = re.search(r"need (\d+) tokens", str(caught.value))
@@ -241,8 +279,8 @@ def test_a_task_file_is_a_few_lines(path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_line_runs_every_task(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lm_eval", "--tasks", "icl_ft", "--model", "dummy", "--output_path", str(tmp_path)]
-    command += ["--include_path", str(tasks_dir())]
+    command = [sys.executable, "-m", "lm_eval", "--model", "dummy", "--output_path", str(tmp_path)]
+    command += ["--tasks", "icl_ft,icl_ft_gen", "--include_path", str(tasks_dir())]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

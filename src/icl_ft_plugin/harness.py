@@ -19,11 +19,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.answers import with_options
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import family_of, make_config
-from icl_ft_plugin.generators.process_algebra import matches
 from icl_ft_plugin.generators.syllogism import FORMS
-from icl_ft_plugin.in_context import InContextTask, in_context_prompt, world_of
+from icl_ft_plugin.in_context import InContextTask, closed_prompt, in_context_prompt, world_of
+from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json
 
 __all__ = [
@@ -31,13 +32,16 @@ __all__ = [
     "build",
     "by_form",
     "by_gold_word",
+    "closed_prompt",
     "evaluate",
     "in_context_prompt",
     "mean_of_subset",
     "process_results",
     "question_rows",
-    "same_expression",
 ]
+
+
+HIDDEN, SHOWN = "hidden", "shown"
 
 
 def build(
@@ -47,6 +51,8 @@ def build(
     context_copies: int = 1,
     context_tokens: int | None = None,
     path: str | None = None,
+    prompt: str = PLAIN,
+    options: str = HIDDEN,
     **metadata: Any,
 ) -> dict[str, Any]:
     """Build the documents of one task; lm-eval calls it with the task's ``metadata``.
@@ -58,6 +64,8 @@ def build(
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
         context_tokens: In its place, a budget in tokens of the model's tokenizer (``in_context.InContextTask``).
         path: Folder of a world to load (``icl-ft data build``, ``data import-reversal-curse``) instead of generating one.
+        prompt: How the question is asked (``question_prompts``).
+        options: Of questions whose answer is written: ``"hidden"``, or ``"shown"`` in the prompt.
         **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
             arguments) is left alone, except a name that looks like a misspelt knob.
 
@@ -71,25 +79,29 @@ def build(
 
     names = {field.name for field in fields(family_of(family).config)}
     for name in metadata.keys() - names:
-        if hint := suggest(name, names, cutoff=0.8):
+        if hint := suggest(name, {*names, "prompt", "options"}, cutoff=0.8):
             raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
     if type(context_copies) is not int or context_copies < 0:
         raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
         raise UsageError(f"metadata of {family}: context_tokens={context_tokens!r} must be a whole number above 0")
+    load_question_prompt(prompt)
+    if options not in (HIDDEN, SHOWN):
+        raise UsageError(f"metadata of {family}: options={options!r} must be {HIDDEN} or {SHOWN}")
     knobs = {name: metadata[name] for name in sorted(names & metadata.keys())}
     if path is None:
         make_config(family, knobs)  # the check, before the key is made
     else:
         knobs = {**knobs, "path": path}
-    key = canonical_json({"family": family, "seed": seed, "config": knobs, "context_copies": context_copies})
+    asked = {} if prompt == PLAIN else {"prompt": prompt}  # not named where it is plain: documents keep their hash
+    key = canonical_json({"family": family, "seed": seed, "config": knobs, "context_copies": context_copies, **asked})
     world = world_of(key)
     rows = [row for row in question_rows(world, key) if row["split"] == split]
     if not rows:
         raise UsageError(
             f"{family}: no split {split!r}{suggest(split, world.splits)}; it has {', '.join(world.splits)}"
         )
-    return {"test": datasets.Dataset.from_list(rows)}
+    return {"test": datasets.Dataset.from_list(with_options(rows, world.seed) if options == SHOWN else rows)}
 
 
 def question_rows(world: KnowledgeSet, key: str) -> list[dict[str, Any]]:
@@ -166,11 +178,6 @@ def mean_of_subset(values: Sequence[float]) -> float:
     return sum(counted) / len(counted) if counted else math.nan
 
 
-def same_expression(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Score a written answer: ``exact_match`` is 1 if its canonical form is that of the correct choice."""
-    return {"exact_match": float(matches(results[0], doc["choices"][doc["label"]]))}
-
-
 def evaluate(
     tasks: Sequence[str],
     *,
@@ -180,6 +187,7 @@ def evaluate(
     output: Path | None = None,
     batch_size: int | str = 1,
     limit: int | None = None,
+    apply_chat_template: bool = False,
 ) -> dict[str, Any]:
     """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
 
@@ -191,6 +199,7 @@ def evaluate(
         output: Folder for lm-eval's ``results_*.json`` and ``samples_*.jsonl``; None writes nothing.
         batch_size: As in lm-eval.
         limit: Only the first questions of each task.
+        apply_chat_template: Whether the prompt is a turn of a chat, by the model's own template.
 
     Returns:
         What ``simple_evaluate`` returns, with ``samples``.
@@ -222,6 +231,7 @@ def evaluate(
         device="cuda" if torch.cuda.is_available() else "cpu",
         limit=limit,
         evaluation_tracker=tracker,
+        apply_chat_template=apply_chat_template,
         log_samples=True,
         bootstrap_iters=100,  # not 0, which drops the closed-form errors too; more only slows the NaN-aware means
     )

@@ -1,6 +1,7 @@
 r"""The in-context condition: what stands in front of a question, and whether the model's window holds it.
 
-A prompt is the chosen documents, one a line, a blank line, then the bare question (arXiv 2505.00661, section 3)::
+The plain prompt is the chosen documents, one a line, a blank line, then the bare question (arXiv 2505.00661, section 3);
+others are data (``question_prompts``)::
 
     Did you know that femp are more dangerous than glon?
     In general, bonx are less common than wild.
@@ -22,15 +23,24 @@ from lm_eval.api.task import ConfigurableTask
 
 from icl_ft_plugin import corpus
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.schema import KnowledgeSet, content_hash
+from icl_ft_plugin.question_prompts import PLAIN, form_of, load_question_prompt
+from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 
 logger = logging.getLogger(__name__)
-SEPARATOR = "\n\n"  # between the documents and the question
+
+
+def world_of(key: str) -> KnowledgeSet:
+    """Return the world of a task document from its ``world`` field."""
+    return _world(world_key(key))
+
+
+def world_key(key: str) -> str:
+    """Return what of a task document's ``world`` field the world itself depends on, and not its prompt."""
+    return canonical_json({k: v for k, v in json.loads(key).items() if k not in ("context_copies", "prompt")})
 
 
 @lru_cache(maxsize=8)
-def world_of(key: str) -> KnowledgeSet:
-    """Return the world of a task document from its ``world`` field."""
+def _world(key: str) -> KnowledgeSet:
     spec = json.loads(key)
     return corpus.world_of(spec["family"], spec["seed"], spec["config"])
 
@@ -41,9 +51,30 @@ def context_of(key: str) -> str:
     return corpus.context_text(world_of(key), json.loads(key)["context_copies"])
 
 
+def closed_prompt(doc: Mapping[str, Any]) -> str:
+    """Return the closed-book prompt of a task document: the bare question, unless its world names another prompt."""
+    return prompt_with("", doc)
+
+
 def in_context_prompt(doc: Mapping[str, Any]) -> str:
     """Return the in-context prompt of a task document: the world's documents, a blank line, the bare question."""
-    return f"{context_of(doc['world'])}{SEPARATOR}{doc['question']}"
+    return prompt_with(context_of(doc["world"]), doc)
+
+
+def prompt_with(documents: str, doc: Mapping[str, Any]) -> str:
+    """Return the prompt of a task document by the template that its ``world`` field names.
+
+    Args:
+        documents: What stands in the context; empty for a closed book.
+        doc: The task document; its ``options`` are shown if it has any.
+    """
+    spec = json.loads(doc["world"])
+    return load_question_prompt(spec.get("prompt", PLAIN)).render(
+        doc["question"],
+        documents=documents,
+        options=doc.get("options", ()),
+        form=form_of(spec["family"], doc["split"]),
+    )
 
 
 class InContextTask(ConfigurableTask):  # type: ignore[misc]
@@ -62,7 +93,7 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
         """Return the prompt as the YAML has it, or with as many documents as the budget allows."""
         if "context_tokens" not in (self.config.metadata or {}):
             return super().doc_to_text(doc, *args, **kwargs)
-        return f"{self._context(doc)}{SEPARATOR}{doc['question']}"
+        return prompt_with(self._context(doc), doc)
 
     def build_all_requests(self, **kwargs: Any) -> None:
         """Build the requests as upstream does, after the check of the window.
@@ -71,7 +102,7 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
             UsageError: The longest prompt does not fit; the message tells the tokens needed and the knob.
         """
         written = (self.config.generation_kwargs or {}).get("max_gen_toks", 0)
-        self._check_window(list(self.test_docs()), written)
+        self._check_window(list(self.test_docs()), written, bool(kwargs.get("apply_chat_template")))
         super().build_all_requests(**kwargs)
 
     def apply_filters(self) -> Any:
@@ -81,7 +112,7 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
             context = self._context(instance.doc)
             prompt, *rest = instance.arguments
             note = f"[context: {len(context)} characters, sha256 {content_hash(context)[:16]}]"
-            instance.arguments = (prompt.replace(context, note, 1), *rest)
+            instance.arguments = (_replaced(prompt, context, note), *rest)
         return filtered
 
     def _context(self, doc: Mapping[str, Any]) -> str:
@@ -102,7 +133,7 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
             )
         return _context_within(doc["world"], budget, model)
 
-    def _check_window(self, docs: Sequence[Mapping[str, Any]], written: int) -> None:
+    def _check_window(self, docs: Sequence[Mapping[str, Any]], written: int, chat: bool = False) -> None:
         """Compare the longest in-context prompt, and the tokens written after it, with the model's window."""
         metadata = self.config.metadata or {}
         model = _model_of(metadata)
@@ -112,7 +143,11 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
             return
         window, tokenizer = window_and_tokenizer
         longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
-        text = self.doc_to_text(longest) + " " + max(longest["choices"], key=len)
+        prompt = self.doc_to_text(longest)
+        if chat and tokenizer.chat_template:
+            turns = [{"role": "user", "content": prompt}]
+            prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text = prompt + " " + max(longest["choices"], key=len)
         needed = len(tokenizer(text)["input_ids"]) + written
         if needed > window:
             knobs = "n_facts and the like, context_copies or context_tokens"
@@ -121,6 +156,13 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
                 f"{metadata.get('pretrained') or metadata.get('model')} is {window}; make the world or the context smaller "
                 f"({knobs} under --metadata) or take a model with a longer window"
             )
+
+
+def _replaced(prompt: Any, context: str, note: str) -> Any:
+    """Return a prompt with a note in the place of the context; a chat server's prompt is JSON in a named tuple."""
+    if isinstance(prompt, str):
+        return prompt.replace(context, note, 1)
+    return type(prompt)(prompt.prompt.replace(json.dumps(context, ensure_ascii=False)[1:-1], note, 1))
 
 
 class _Model(NamedTuple):
