@@ -29,7 +29,7 @@ LAYERS = (
         "augment",
     ),
     ("study", "study_*"),
-    ("report",),
+    ("report", "export"),
     ("cli", "cli_*", "__main__"),
 )
 HEAVY = {"torch", "transformers", "datasets", "lm_eval", "trl", "peft", "accelerate"}
