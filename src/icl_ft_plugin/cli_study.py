@@ -8,14 +8,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from icl_ft_plugin.cli_report import report
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from icl_ft_plugin.study_executors import Executor
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 
@@ -42,6 +46,14 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the study and list its cells.")] = False,
     settings: Settings = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that share the cells; 0: this one alone.")] = 0,
+    executor: Annotated[str, typer.Option(help="Where cells run: local, or ray (a Ray cluster).")] = "local",
+    cpus: Annotated[
+        float | None, typer.Option("--cpus-per-cell", min=0, help="What a cell asks Ray for; 1 by default.")
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus-per-cell", min=0, help="What a cell asks Ray for; 0 by default.")
+    ] = None,
 ) -> None:
     """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
     from icl_ft_plugin.study_config import load_study
@@ -55,11 +67,40 @@ def run(
         return
     if out is None:
         raise UsageError("--out is missing: name the study's folder")
-    from icl_ft_plugin.study import run
+    from icl_ft_plugin.study import Incomplete, run
 
-    with _progress() as announce:
-        run(config, out, announce)
+    chosen = _executor(executor, workers, cpus, gpus)
+    try:
+        with _progress() as announce:
+            run(config, out, announce, chosen)
+    except Incomplete:
+        if any((out / "cells").glob("[!.]*")):
+            report([out])
+        raise
     report([out])
+
+
+def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -> Callable[..., Executor]:
+    """Return what runs the cells, by the options that choose it."""
+    if name not in ("local", "ray"):
+        raise UsageError(f"--executor {name!r}{suggest(name, ('local', 'ray'))}: local or ray")
+    if name == "ray":
+        from icl_ft_plugin.study_ray import Ray
+
+        if workers:
+            raise UsageError(
+                f"--workers {workers}: the cluster's size decides with --executor ray; leave one of them out"
+            )
+        return partial(Ray, cpus=1 if cpus is None else cpus, gpus=gpus or 0)
+    if cpus is not None or gpus is not None:
+        raise UsageError("--cpus-per-cell and --gpus-per-cell are what a cell asks Ray for: add --executor ray")
+    if workers:
+        from icl_ft_plugin.study_workers import Workers
+
+        return partial(Workers, count=workers)
+    from icl_ft_plugin.study_executors import InProcess
+
+    return InProcess
 
 
 @contextlib.contextmanager
