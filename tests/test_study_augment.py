@@ -12,7 +12,7 @@ from tiny import RECIPE
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.rows import check_rows
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
-from icl_ft_plugin.study_cell import _steps
+from icl_ft_plugin.study_cell import steps_of
 from icl_ft_plugin.study_config import StudyConfig, known_arms, load_study
 from icl_ft_plugin.study_plan import Cell, plan
 from icl_ft_plugin.study_store import Store
@@ -47,7 +47,7 @@ def by_arm(study: StudyConfig) -> dict[str, Cell]:
 def augmented(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, Store]:
     """A study whose model has been asked for the arm with both strategies."""
     study, store = load(study_file), Store(tmp_path_factory.mktemp("store") / "out")
-    arm_rows(by_arm(study)["ft+local+global"], study, store)
+    arm_rows(by_arm(study)["ft+local+global"], store)
     return study, store
 
 
@@ -91,11 +91,11 @@ def test_the_model_is_asked_once(augmented: tuple[StudyConfig, Store], monkeypat
     audits = [json.loads((store.folder / "augmentations" / key / "audit.json").read_text()) for key in made]
     assert all(set(audit["labels"]) == {"entailed", "contradicted", "unsupported", "unparsed"} for audit in audits)
     monkeypatch.setattr("icl_ft_plugin.study_augment.load_lm", None)  # a call would fail
-    counts = {name: len(arm_rows(cell, study, store)) for name, cell in cells.items()}
+    counts = {name: len(arm_rows(cell, store)) for name, cell in cells.items()}
     assert counts["ft"] == 6 < counts["ft+local"] <= counts["ft+local+global"]
-    texts = [row["text"] for row in arm_rows(cells["ft+local+global"], study, store)]
+    texts = [row["text"] for row in arm_rows(cells["ft+local+global"], store)]
     assert len(texts) == len(set(texts))  # what both strategies wrote is there once
-    assert check_rows(arm_rows(cells["ft+local"], study, store)) == "full"
+    assert check_rows(arm_rows(cells["ft+local"], store)) == "full"
 
 
 def test_a_generation_that_was_killed_goes_on(augmented: tuple[StudyConfig, Store], tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_generation_that_was_killed_goes_on(augmented: tuple[StudyConfig, Stor
     shutil.copy(store.augmentation(key) / "journal.jsonl", work)
     with (work / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"answers": {"cut')
-    assert arm_rows(cell, study, other) == arm_rows(cell, study, store)
+    assert arm_rows(cell, other) == arm_rows(cell, store)
     assert not work.exists()
 
 
@@ -125,8 +125,8 @@ def test_only_entailed_statements_are_kept_in_the_arm_that_uses_the_truth(
         fact = audited.world.facts[0]
         flipped = fact.text.replace("more", "MORE").replace("less", "more").replace("MORE", "less")
         (folder / "corpus.jsonl").write_text(rows + json.dumps({**lie, "text": flipped}) + "\n")
-        kept = [row["text"] for row in arm_rows(audited, study, store)]
-        everything = [row["text"] for row in arm_rows(by_arm(study)["ft+local"], study, store)]
+        kept = [row["text"] for row in arm_rows(audited, store)]
+        everything = [row["text"] for row in arm_rows(by_arm(study)["ft+local"], store)]
     finally:
         (folder / "corpus.jsonl").write_text(rows)
     assert flipped in everything and flipped not in kept and len(kept) > len(audited.world.documents)
@@ -145,12 +145,12 @@ def test_the_ledger_counts_the_tokens_of_each_strategy(augmented: tuple[StudyCon
 
 def test_steps_are_matched_in_steps_or_in_epochs(study_file: Path) -> None:
     cell = by_arm(load(study_file))["ft+local"]
-    assert _steps(cell, 30, None) == 12
+    assert steps_of(cell, 30, None) == 12
     cell = by_arm(load(study_file, match="epochs"))["ft+local"]
     assert len(cell.world.documents) == 6
-    assert [_steps(cell, rows, None) for rows in (6, 18, 30)] == [12, 36, 60]
+    assert [steps_of(cell, rows, None) for rows in (6, 18, 30)] == [12, 36, 60]
     by_recipe = load(study_file, match="epochs", steps=None)
-    assert _steps(by_arm(by_recipe)["ft+local"], 18, 6) == 18
+    assert steps_of(by_arm(by_recipe)["ft+local"], 18, 6) == 18
 
 
 @pytest.mark.parametrize(

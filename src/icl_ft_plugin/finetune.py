@@ -30,6 +30,7 @@ from icl_ft_plugin import checkpoints, run_folder
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.finetune_checks import check_finite, check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.finetune_common import environment, quiet, save, weights_digest
+from icl_ft_plugin.finetune_curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.ledger import Ledger
 from icl_ft_plugin.recipe import Recipe, parse
 from icl_ft_plugin.recipe_keys import checked, known_keys
@@ -46,6 +47,7 @@ def train(
     tokenizer: PreTrainedTokenizerBase | None = None,
     seed: int | None = None,
     max_steps: int | None = None,
+    curve: Curve | None = None,
 ) -> Ledger:
     """Finetune a model; ``output`` appears by a rename when all of it is written.
 
@@ -60,6 +62,7 @@ def train(
         tokenizer: The tokenizer; None loads that of ``model``.
         seed: Replaces the recipe's ``seed`` (initialization of adapters, dropout, order of rows).
         max_steps: Replaces the recipe's ``max_steps``, so that arms are matched in gradient steps.
+        curve: What the model is asked while it trains; the answers are counted in ``output / "curve.jsonl"``.
 
     Returns:
         The ledger, also written to ``output / "ledger.json"``.
@@ -80,10 +83,16 @@ def train(
             check_model(trainer, recipe)
             identity = _identity(model, trainer, rows, recipe, mask)
             run_folder.claim(output, identity)
-            meter = _run(trainer, run_folder.checkpoints_of(output))
+            meter, watch = _run(trainer, run_folder.checkpoints_of(output), curve)
             check_finite(trainer.model, recipe)
             ledger = _ledger(trainer, meter.progress, identity, recipe, len(rows))
-            run_folder.publish(output, lambda final: save(trainer, ledger, final))
+
+            def write(final: Path) -> None:
+                save(trainer, ledger, final)
+                if watch:
+                    watch.save(final)
+
+            run_folder.publish(output, write)
     return ledger
 
 
@@ -159,8 +168,9 @@ def _identity(
 class _Meter(TrainerCallback):  # type: ignore[misc]
     """Counts tokens and seconds, and marks each checkpoint complete with the counts up to it."""
 
-    def __init__(self, begun: checkpoints.Progress, folder: Path) -> None:
+    def __init__(self, begun: checkpoints.Progress, folder: Path, watch: Watch | None) -> None:
         self.progress = begun
+        self._watch = watch
         self._begun = begun
         self._folder = folder
         self._start = time.perf_counter()
@@ -177,7 +187,7 @@ class _Meter(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Bring the progress up to this step."""
-        seconds = self._begun.seconds + time.perf_counter() - self._start
+        seconds = self._begun.seconds + time.perf_counter() - self._start - (self._watch.seconds if self._watch else 0)
         self.progress = checkpoints.Progress(
             state.global_step, self._tokens, self._targets, seconds, self._begun.resumed_at
         )
@@ -187,21 +197,24 @@ class _Meter(TrainerCallback):  # type: ignore[misc]
         checkpoints.mark_complete(self._folder / f"checkpoint-{state.global_step}", self.progress)
 
 
-def _run(trainer: Any, folder: Path) -> _Meter:
+def _run(trainer: Any, folder: Path, curve: Curve | None) -> tuple[_Meter, Watch | None]:
     """Train, from the newest complete checkpoint if there is one."""
     checkpoint, begun = checkpoints.newest_complete(folder)
     if checkpoint is not None:
         begun = checkpoints.Progress(
             begun.step, begun.tokens, begun.target_tokens, begun.seconds, (*begun.resumed_at, begun.step)
         )
-    meter = _Meter(begun, folder)
+    watch = Watch(curve, trainer, folder.parent / CURVE_NAME, begun.step) if curve else None
+    if watch:
+        trainer.add_callback(watch)
+    meter = _Meter(begun, folder, watch)
     trainer.add_callback(meter)
     hook = trainer.model.register_forward_pre_hook(meter.count, with_kwargs=True)
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     finally:
         hook.remove()
-    return meter
+    return meter, watch
 
 
 def _ledger(

@@ -35,6 +35,7 @@ from icl_ft_plugin.corpus import context_text
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.finetune_checks import check_finite, load_tokenizer
 from icl_ft_plugin.finetune_common import environment, quiet, save, weights_digest
+from icl_ft_plugin.finetune_curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.ledger import Ledger
 from icl_ft_plugin.recipe import Recipe, parse
 from icl_ft_plugin.recipe_keys import checked, known_keys
@@ -55,6 +56,7 @@ def distill(
     copies: int = 1,
     seed: int | None = None,
     max_steps: int | None = None,
+    curve: Curve | None = None,
 ) -> Ledger:
     """Train a model on what it says itself with a world's documents in its prompt; ``output`` appears by a rename.
 
@@ -68,6 +70,7 @@ def distill(
         copies: Documents per fact in the teacher's prompt; 0 puts all of them there.
         seed: Replaces the recipe's ``seed``.
         max_steps: Replaces the recipe's ``max_steps``.
+        curve: What the student is asked while it trains; the answers are counted in ``output / "curve.jsonl"``.
 
     Returns:
         The ledger: ``rows`` are the prompts, ``tokens`` all that went through either model, the documents included,
@@ -88,15 +91,20 @@ def distill(
             trainer = _make_trainer(model, tokenizer, prompts, context, args, recipe)
             _check_window(trainer, world, prompts, context)
             base = weights_digest(trainer.model.parameters())
+            watch = Watch(curve, trainer, run_folder.checkpoints_of(output).parent / CURVE_NAME) if curve else None
+            if watch:
+                trainer.add_callback(watch)
             start = time.perf_counter()
             trainer.train()
-            seconds = time.perf_counter() - start
+            seconds = time.perf_counter() - start - (watch.seconds if watch else 0)
             check_finite(trainer.model, recipe)
             ledger = _ledger(trainer, recipe, model, base, prompts, context, seconds)
             info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": trainer.counts}
 
             def write(final: Path) -> None:
                 save(trainer, ledger, final)
+                if watch:
+                    watch.save(final)
                 (final / SDFT_NAME).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
 
             run_folder.publish(output, write)

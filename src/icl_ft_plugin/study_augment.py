@@ -6,6 +6,8 @@ For example the arms ``ft+local`` and ``ft+local+global`` under three training s
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.augment.audited import audits, entailed
@@ -15,13 +17,12 @@ from icl_ft_plugin.augment.output import make_folder, read_folder
 from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.statements import Augmentation, augment
 from icl_ft_plugin.augment.training import training_rows
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_find import register_model
 from icl_ft_plugin.study_plan import Cell, prompt_of
 from icl_ft_plugin.study_store import Store
 
 
-def arm_rows(cell: Cell, study: StudyConfig, store: Store) -> list[dict[str, str]]:
+def arm_rows(cell: Cell, store: Store) -> list[dict[str, str]]:
     """Return the rows that a cell trains on; what its model has to write for them is written now, if it was not before.
 
     Raises:
@@ -31,8 +32,8 @@ def arm_rows(cell: Cell, study: StudyConfig, store: Store) -> list[dict[str, str
     seen: set[str] = set()
     for strategy in GENERATED:
         if strategy in cell.augmentations:
-            texts = _statements(cell, strategy, study, store)
-            if study.augmentation.deduplicate:
+            texts = _statements(cell, strategy, store)
+            if cell.settings.deduplicate:
                 texts = [text for text in texts if text not in seen]
             seen.update(texts)
             generated[strategy] = entailed(cell.world, texts) if cell.arm.keep == "entailed" else texts
@@ -47,23 +48,35 @@ def arm_rows(cell: Cell, study: StudyConfig, store: Store) -> list[dict[str, str
     )
 
 
-def _statements(cell: Cell, strategy: Strategy, study: StudyConfig, store: Store) -> list[str]:
+def _statements(cell: Cell, strategy: Strategy, store: Store) -> list[str]:
     folder = store.augmentation(cell.augmentations[strategy])
-    if not folder.is_dir():
-        prompt = prompt_of(cell.model, study.augmentation, strategy)
-
-        def make(journal: Journal) -> Augmentation:
-            register_model()
-            lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
-            return augment(cell.world, prompt, study.augmentation, lm, cell.model.hash, journal)
-
-        def audited(made: Augmentation) -> dict[str, Any]:
-            reports = audits(cell.world, made.rows, {str(strategy): made.info["tokens"]["generated"]})
-            return {"audit.json": reports[strategy].to_dict()} if reports else {}
-
-        make_folder(folder, make, audited)
+    with store.making(folder) as needed:
+        if needed:
+            _generate(folder, cell, strategy)
     rows, _ = read_folder(folder)
     return [row["text"] for row in rows]
+
+
+def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
+    """Let the cell's model write, and audit what it wrote."""
+    prompt = prompt_of(cell.model, cell.settings, strategy)
+    timing: dict[str, float] = {}
+
+    def make(journal: Journal) -> Augmentation:
+        register_model()
+        begun, known = time.perf_counter(), set(journal.answers)
+        lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
+        made = augment(cell.world, prompt, cell.settings, lm, cell.model.hash, journal)
+        # Of this process alone: a run that was killed goes on with what its journal holds.
+        written = (answer.generated_tokens or 0 for key, answer in journal.answers.items() if key not in known)
+        timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))
+        return made
+
+    def audited(made: Augmentation) -> dict[str, Any]:
+        reports = audits(cell.world, made.rows, {str(strategy): made.info["tokens"]["generated"]})
+        return {"timing.json": timing, **({"audit.json": reports[strategy].to_dict()} if reports else {})}
+
+    make_folder(folder, make, audited)
 
 
 def augmentation_cost(cell: Cell, store: Store) -> dict[str, Any] | None:

@@ -4,17 +4,24 @@ A cell's ``ledger.json``, shortened::
 
     {"training": {"steps": 200, "tokens": 68436, ...},
      "augmentation": {"local": {"hash": "77b0c1...", "prompt_tokens": 4210, "generated_tokens": 5120, ...}},
-     "evaluation": {"questions": 80, "prompt_tokens": 410}}
+     "evaluation": {"questions": 80, "prompt_tokens": 410}, "seconds": 71.2}
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.corpus import atomic_folder, context_text
+from icl_ft_plugin import own, retrieval
+from icl_ft_plugin.corpus import atomic_folder, context_text, documents_within, join_documents
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
 from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_find import find_recipe, register_model
@@ -25,16 +32,50 @@ from icl_ft_plugin.study_store import Store
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     """Augment and train if the arm does, score, and put the results in place.
 
+    Meanwhile ``running/KEY.json`` in the study's folder says that the cell is being run, where and since when.
+
     Raises:
         UsageError: Something cannot be used, made or written; nothing is left in the cell's place.
     """
+    with _marked(cell, store):
+        _run_cell(cell, study, store)
+
+
+@contextlib.contextmanager
+def _marked(cell: Cell, store: Store) -> Iterator[None]:
+    marker = store.folder / "running" / f"{cell.key}.json"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    note = {
+        "key": cell.key,
+        "labels": cell.labels,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": time.time(),
+    }
+    draft = marker.with_name(f".{marker.name}")
+    draft.write_text(json.dumps(note) + "\n", encoding="utf-8")
+    draft.replace(marker)
+    try:
+        yield
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     from icl_ft_plugin.harness import evaluate
 
     register_model()
+    begun = time.perf_counter()
+    model: Any = "icl_ft_hf"
     model_args = {"pretrained": str(cell.model.path)}
     training = None
+    if cell.arm.baseline:
+        from icl_ft_plugin.study_baseline import BaselineLM
+
+        model = BaselineLM(cell.world, cell.arm.baseline)
     if cell.trained:
-        checkpoint = _train(cell, study, store)
+        with store.making(store.checkpoint(cell)):
+            checkpoint = _train(cell, study, store)
         training = json.loads((checkpoint / "ledger.json").read_text(encoding="utf-8"))
         if cell.arm.method == "sdft":
             training["sdft"] = json.loads((checkpoint / "sdft.json").read_text(encoding="utf-8"))
@@ -42,19 +83,20 @@ def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
             model_args["peft"] = str(checkpoint)
         else:
             model_args["pretrained"] = str(checkpoint)
-    metadata = {"seed": cell.world_seed, "context_copies": cell.arm.context_copies, **cell.config}
     with atomic_folder(store.cell(cell)) as temporary:
         evaluate(
-            list(cell.tasks.values()),
+            list(dict.fromkeys(cell.tasks.values())),
+            model=model,
             model_args=model_args,
-            metadata=metadata,
+            metadata=_metadata(cell),
             output=temporary,
             batch_size=study.batch_size,
         )
         ledger = {
             "training": training,
             "augmentation": augmentation_cost(cell, store),
-            "evaluation": _prompt_cost(cell),
+            "evaluation": prompt_cost(cell),
+            "seconds": round(time.perf_counter() - begun, 3),
         }
         config = {
             "key": cell.key,
@@ -67,6 +109,18 @@ def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
         }
         for name, data in (("ledger.json", ledger), ("config.json", config)):
             (temporary / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if cell.trained and (checkpoint / "curve.jsonl").is_file():
+            shutil.copy(checkpoint / "curve.jsonl", temporary)
+
+
+def _metadata(cell: Cell) -> dict[str, Any]:
+    """Return what the cell's tasks are built from."""
+    metadata = {"seed": cell.world_seed, "context_copies": cell.arm.context_copies, **cell.config}
+    if cell.arm.context_tokens:
+        metadata["context_tokens"] = cell.arm.context_tokens
+    if cell.family == own.FAMILY:
+        metadata["split"] = list(cell.tasks)
+    return metadata
 
 
 def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
@@ -75,7 +129,8 @@ def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
     if not checkpoint.is_dir():
         from icl_ft_plugin import finetune, recipe
 
-        loaded = recipe.load(find_recipe(str(study.recipe)), {**study.recipe_overrides, "disable_tqdm": True})
+        loaded = recipe.load(find_recipe(str(cell.source.recipe)), {**cell.source.overrides, "disable_tqdm": True})
+        curve = _curve(cell, study)
         if cell.arm.method == "sdft":
             from icl_ft_plugin import finetune_sdft
 
@@ -86,46 +141,76 @@ def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
                 output=checkpoint,
                 copies=cell.arm.context_copies,
                 seed=cell.training_seed,
-                max_steps=_steps(cell, len(finetune_sdft.prompts_of(cell.world)), loaded.values.get("max_steps")),
+                max_steps=steps_of(cell, len(finetune_sdft.prompts_of(cell.world)), loaded.values.get("max_steps")),
+                curve=curve,
             )
             return checkpoint
-        rows = arm_rows(cell, study, store)
+        rows = arm_rows(cell, store)
         finetune.train(
             model=str(cell.model.path),
             rows=rows,
             recipe=loaded,
             output=checkpoint,
             seed=cell.training_seed,
-            max_steps=_steps(cell, len(rows), loaded.values.get("max_steps")),
+            max_steps=steps_of(cell, len(rows), loaded.values.get("max_steps")),
+            curve=curve,
         )
     return checkpoint
 
 
-def _steps(cell: Cell, rows: int, recipe_steps: int | None) -> int | None:
+def _curve(cell: Cell, study: StudyConfig) -> Any:
+    """Return what the model is asked while it trains, None if nothing."""
+    if study.curve_every is None:
+        return None
+    from icl_ft_plugin.finetune_curve import Curve
+
+    tasks = list(dict.fromkeys(cell.tasks.values()))
+    return Curve(tasks, _metadata(cell), study.curve_every, study.curve_questions, study.batch_size)
+
+
+def steps_of(cell: Cell, rows: int, recipe_steps: int | None) -> int | None:
     """Return the gradient steps; an arm matched in epochs takes more, the more rows it has."""
     if cell.match == "steps":
         return cell.steps
     return max(1, round((cell.steps or recipe_steps or 0) * rows / len(cell.world.documents)))
 
 
-def _prompt_cost(cell: Cell) -> dict[str, int]:
-    """Count the prompt tokens of the cell's questions as if no prefix were shared; the choices are not counted."""
-    questions = [question.prompt for question in cell.world.questions if question.split in cell.tasks]
-    context = 0
-    if cell.arm.condition == "icl":
-        context = _count_tokens(cell.model.path, context_text(cell.world, cell.arm.context_copies))
-    return {
-        "questions": len(questions),
-        "prompt_tokens": context * len(questions) + _count_tokens(cell.model.path, *questions),
-    }
+def prompt_cost(cell: Cell) -> dict[str, Any]:
+    """Count the prompt tokens of the cell's questions as if no prefix were shared; the choices are not counted.
 
-
-def _count_tokens(model: Path, *texts: str) -> int:
-    return sum(map(len, _tokenizer(model)(list(texts), add_special_tokens=False)["input_ids"]))
+    Where documents were chosen per question, ``"retrieved"`` says how many, and for which share of the questions that
+    name their evidence all of it was there.
+    """
+    world, arm = cell.world, cell.arm
+    questions = [question for question in world.questions if question.split in cell.tasks]
+    cost: dict[str, Any] = {"questions": len(questions)}
+    contexts: list[str] = []
+    if arm.condition == "icl" and arm.context_tokens and cell.family == own.FAMILY:
+        found = [
+            retrieval.chosen(world.documents, own.stem_of(q.prompt), arm.context_tokens, _counter(cell.model.path))
+            for q in questions
+        ]
+        contexts = [join_documents(documents) for documents in found]
+        cost["retrieved"] = retrieval.summary(found, questions, len(world.documents), arm.context_tokens)
+    elif arm.condition == "icl" and arm.context_tokens:
+        documents = documents_within(world, arm.context_tokens, _counter(cell.model.path))
+        contexts = [join_documents(documents)] * len(questions)
+    elif arm.condition == "icl":
+        contexts = [context_text(world, arm.context_copies)] * len(questions)
+    count = _counter(cell.model.path)
+    cost["prompt_tokens"] = sum(map(count, contexts)) + sum(count(question.prompt) for question in questions)
+    return cost
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(model: Path) -> Any:
+def _counter(model: Path) -> Callable[[str], int]:
+    """Return what counts a text's tokens; it remembers, for a context stands before many questions."""
+    tokenizer = tokenizer_of(model)
+    return lru_cache(maxsize=100_000)(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+
+@lru_cache(maxsize=2)
+def tokenizer_of(model: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(model)

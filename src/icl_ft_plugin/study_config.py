@@ -18,6 +18,8 @@ the file is found here, before anything runs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -34,6 +36,7 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.recipe import read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
 Schema = TypeVar("Schema")
 
 
@@ -58,6 +61,10 @@ class Arm(_Strict):
             model, and the student learns what that says about the world's names (see ``finetune_sdft``).
         condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
         context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
+        context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
+            question (``retrieval``).
+        baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
+            sentences, answers (see ``baselines``).
     """
 
     name: str = Field(min_length=1)
@@ -70,6 +77,8 @@ class Arm(_Strict):
     method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
+    context_tokens: int | None = Field(default=None, ge=1)
+    baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
 
 
 _SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
@@ -84,6 +93,11 @@ class Worlds(_Strict):
         seeds: World seeds; results are pooled over them.
         name: Label in tables; needed where two entries have the same family.
         splits: Question splits to score; all of the family by default.
+        arms: In the place of the study's.
+        recipe: In the place of the study's.
+        recipe_overrides: On top of the study's.
+        steps: In the place of the study's.
+        augmentation: In the place of the study's.
     """
 
     family: str
@@ -91,11 +105,39 @@ class Worlds(_Strict):
     seeds: list[Seed] = Field(default=[0], min_length=1)
     name: str | None = None
     splits: list[str] | None = Field(default=None, min_length=1)
+    arms: list[Arm] | None = Field(default=None, min_length=1)
+    recipe: str | None = None
+    recipe_overrides: dict[str, Any] = {}
+    steps: Steps | None = None
+    augmentation: Settings | None = None
 
     @property
     def label(self) -> str:
         """What tables call these worlds."""
         return self.name or self.family
+
+
+class Hyperparameters(_Strict):
+    """One way to set what the arms are trained with.
+
+    Attributes:
+        name: Its label in tables; each has tables of its own.
+        recipe_overrides: On top of those of the worlds.
+        steps: In the place of those of the worlds.
+    """
+
+    name: str = Field(min_length=1)
+    recipe_overrides: dict[str, Any] = {}
+    steps: Steps | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the trained arms of some worlds are trained: recipe file, its overrides, gradient steps."""
+
+    recipe: str | None
+    overrides: Mapping[str, Any]
+    steps: int | None
 
 
 class StudyConfig(_Strict):
@@ -112,7 +154,11 @@ class StudyConfig(_Strict):
         steps: Gradient steps of every trained arm, so that arms are matched; the recipe's own by default.
         match: ``"steps"``: every trained arm takes ``steps``. ``"epochs"``: so does an arm of the world's documents alone,
             and every other arm passes as often over its own rows.
+        hyperparameters: Every trained arm is trained with each of them; by default once, with the recipe as it is.
         augmentation: How the models write the parts ``"local"`` and ``"global"``.
+        curve_every: Gradient steps between two scorings while an arm trains (``finetune_curve``); no part of a cell's
+            identity. None: none.
+        curve_questions: Questions per split that are asked each time, the first ones; None: all.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
     """
@@ -124,11 +170,24 @@ class StudyConfig(_Strict):
     training_seeds: list[Seed] = Field(default=[0], min_length=1)
     recipe: str | None = None
     recipe_overrides: dict[str, Any] = {}
-    steps: int | None = Field(default=None, ge=1, le=10**9)
+    steps: Steps | None = None
     match: Literal["steps", "epochs"] = "steps"
+    hyperparameters: list[Hyperparameters] = []
     augmentation: Settings = Settings()
+    curve_every: int | None = Field(default=None, ge=1)
+    curve_questions: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
+
+    def arms_of(self, worlds: Worlds) -> list[Arm]:
+        """Return the ways in which some worlds are learned."""
+        return self.arms if worlds.arms is None else worlds.arms
+
+    def training_of(self, worlds: Worlds, hyper: Hyperparameters | None = None) -> Training:
+        """Return how the trained arms of some worlds are trained."""
+        given = hyper or Hyperparameters(name="as it is")
+        overrides = {**self.recipe_overrides, **worlds.recipe_overrides, **given.recipe_overrides}
+        return Training(worlds.recipe or self.recipe, overrides, given.steps or worlds.steps or self.steps)
 
 
 def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
@@ -150,8 +209,10 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     for override in overrides or []:
         _override(data, override)
     place = f"{file}{' with --set' if overrides else ''}"
-    if isinstance(data.get("arms"), list):
-        data["arms"] = [_resolve_arm(arm, place) for arm in data["arms"]]
+    entries = data.get("worlds")
+    for holder in (data, *(entries if isinstance(entries, list) else ())):
+        if isinstance(holder, dict) and isinstance(holder.get("arms"), list):
+            holder["arms"] = [_resolve_arm(arm, place) for arm in holder["arms"]]
     study = _parse(StudyConfig, data, place)
     _check(study, place)
     return study
@@ -168,8 +229,14 @@ def _explain(error: Any) -> str:
     """Say in one line which key has which wrong value, and what would be right."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     if error["type"] == "extra_forbidden":
-        models: dict[str, type[BaseModel]] = {"worlds": Worlds, "arms": Arm, "augmentation": Settings}
-        known = list(models.get(str(error["loc"][0]), StudyConfig).model_fields)
+        models: dict[str, type[BaseModel]] = {
+            "worlds": Worlds,
+            "arms": Arm,
+            "augmentation": Settings,
+            "hyperparameters": Hyperparameters,
+        }
+        inner = next((models[part] for part in reversed(error["loc"][:-1]) if part in models), StudyConfig)
+        known = list(inner.model_fields)
         return f"unknown key {key!r} (value {error['input']!r}){suggest(error['loc'][-1], known)}"
     if error["type"] == "missing":
         return f"{key} is missing"
@@ -232,6 +299,8 @@ def _check(study: StudyConfig, place: str) -> None:
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],
         "training_seeds": study.training_seeds,
+        "hyperparameters": [hyper.name for hyper in study.hyperparameters],
+        **{f"worlds[{i}].arms": [arm.name for arm in worlds.arms or ()] for i, worlds in enumerate(study.worlds)},
         **{f"worlds[{i}].seeds": worlds.seeds for i, worlds in enumerate(study.worlds)},
     }
     for key, values in lists.items():
@@ -239,25 +308,37 @@ def _check(study: StudyConfig, place: str) -> None:
             if values.count(value) > 1:
                 fix = "give one of them a name" if key == "worlds" else "remove one"
                 raise UsageError(f"{place}: {key}: {value!r} stands there twice and would make duplicate cells: {fix}")
-    for arm in study.arms:
-        if arm.corpus and study.recipe is None:
-            raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")
-        try:
-            check_form(arm.loss, arm.splitting, arm.transform)
-        except UsageError as error:
-            raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
-        plain = {**arm.model_dump(), **_SDFT_ARM}
-        if arm.method == "sdft" and plain != arm.model_dump():
-            raise UsageError(
-                f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
-                "write corpus: [documents] and no loss, splitting, keep or transform"
-            )
-        if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
-            raise UsageError(
-                f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
-            )
-    for strategy, name in study.augmentation.prompts.items():
-        try:
-            load_prompt(name, strategy)
-        except UsageError as error:
-            raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
+    for worlds in study.worlds:
+        for arm in study.arms_of(worlds):
+            if arm.corpus and study.training_of(worlds).recipe is None:
+                raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")
+            _check_arm(arm, place)
+    for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
+        for strategy, name in settings.prompts.items():
+            try:
+                load_prompt(name, strategy)
+            except UsageError as error:
+                raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
+
+
+def _check_arm(arm: Arm, place: str) -> None:
+    try:
+        check_form(arm.loss, arm.splitting, arm.transform)
+    except UsageError as error:
+        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+    if arm.context_tokens and arm.condition != "icl":
+        raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
+    plain = {**arm.model_dump(), **_SDFT_ARM}
+    if arm.method == "sdft" and plain != arm.model_dump():
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
+            "write corpus: [documents] and no loss, splitting, keep or transform"
+        )
+    if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+        )
+    if arm.baseline and (arm.corpus or arm.condition != "closed"):
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: baseline: nothing is trained or prompted: write no corpus and condition"
+        )

@@ -15,14 +15,14 @@ from typing import Any
 
 import yaml
 
-from icl_ft_plugin import __version__, generators
+from icl_ft_plugin import __version__, generators, own
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
 from icl_ft_plugin.augment.statements import identity_of
 from icl_ft_plugin.corpus import training_documents, world_of
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
-from icl_ft_plugin.study_config import Arm, StudyConfig, Worlds
+from icl_ft_plugin.study_config import Arm, Hyperparameters, StudyConfig, Training, Worlds
 from icl_ft_plugin.study_find import find_model, find_recipe, find_tasks, folder_hash
 
 # Keys of a recipe that a study decides itself.
@@ -36,6 +36,8 @@ DECIDED = (
     "data_seed",
     "disable_tqdm",
 )
+# Where a run is watched: overriding these makes no other cell.
+TRACKING = ("report_to", "run_name", "project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class Cell:
         training_seed: None for an untrained arm.
         recipe: Keys of the training recipe that are not the study's own; empty for an untrained arm.
         steps: Gradient steps; None leaves them to the recipe, or to no training.
+        source: The recipe's file and overrides, from which ``recipe`` was read.
+        hyperparameters: Label of the study's entry that the recipe follows; None where there is none.
+        settings: How the model writes the augmentations.
         match: Whether ``steps`` are this arm's, or those of the world's documents alone (see ``StudyConfig``).
         augmentations: The hash of what the model writes for the arm, by strategy.
     """
@@ -84,6 +89,9 @@ class Cell:
     steps: int | None
     match: str = "steps"
     augmentations: Mapping[str, str] = field(default_factory=dict)
+    source: Training = Training(None, {}, None)  # noqa: RUF009 - frozen
+    hyperparameters: str | None = None
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
 
     @property
     def trained(self) -> bool:
@@ -123,6 +131,12 @@ class Cell:
         test: dict[str, Any] = {"condition": self.arm.condition}
         if self.arm.condition == "icl":
             test["context_copies"] = self.arm.context_copies
+            if self.arm.context_tokens:
+                test["context_tokens"] = self.arm.context_tokens
+        if self.arm.baseline:
+            test["baseline"] = self.arm.baseline
+        if self.family == own.FAMILY:  # one task asks all splits
+            test["splits"] = list(self.tasks)
         return {"training": self.training, "tasks": list(self.tasks.values()), "test": test}
 
     @property
@@ -145,12 +159,14 @@ class Cell:
             "world_seed": self.world_seed,
             "arm": self.arm.name,
             "training_seed": self.training_seed,
+            **({"hyperparameters": self.hyperparameters} if self.hyperparameters else {}),
         }
 
     def __str__(self) -> str:
         """One line for a person."""
+        hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
         seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
-        return f"{self.model.name}, {self.worlds} seed {self.world_seed}, {self.arm.name}{seed}"
+        return f"{self.model.name}, {self.worlds} seed {self.world_seed}, {self.arm.name}{hyper}{seed}"
 
 
 @lru_cache(maxsize=32)
@@ -174,14 +190,14 @@ def plan(study: StudyConfig) -> list[Cell]:
         _model(name, label if labels.count(label) == 1 else name)
         for name, label in zip(study.models, labels, strict=True)
     ]
-    recipe = _recipe_values(study) if any(arm.corpus for arm in study.arms) else {}
     cells = []
     for model in models:
         for worlds in study.worlds:
+            runs = _runs(study, worlds)
             for seed in worlds.seeds:
-                for arm in study.arms:
-                    for training_seed in study.training_seeds if arm.corpus else [None]:
-                        cells.append(_cell(study, model, worlds, seed, arm, training_seed, recipe))
+                for arm in study.arms_of(worlds):
+                    for run in runs if arm.corpus else [_UNTRAINED]:
+                        cells.append(_cell(study, model, worlds, seed, arm, run))
     seen: dict[str, Cell] = {}
     for cell in cells:
         if cell.key in seen:
@@ -190,13 +206,39 @@ def plan(study: StudyConfig) -> list[Cell]:
     return cells
 
 
-def _cell(
-    study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, training_seed: int | None, recipe: Any
-) -> Cell:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a cell has of its study besides model, world and arm."""
+
+    training_seed: int | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    source: Training = Training(None, {}, None)  # noqa: RUF009 - frozen
+    hyperparameters: str | None = None
+
+
+_UNTRAINED = _Run()
+
+
+def _runs(study: StudyConfig, worlds: Worlds) -> list[_Run]:
+    """Return the training runs of each trained arm: hyper-parameters x training seeds."""
+    if not any(arm.corpus for arm in study.arms_of(worlds)):
+        return []
+    runs = []
+    hypers: list[Hyperparameters | None] = [*study.hyperparameters] or [None]
+    for hyper in hypers:
+        source = study.training_of(worlds, hyper)
+        values = _recipe_values(study, source)
+        name = hyper.name if hyper else None
+        runs += [_Run(seed, values, source, name) for seed in study.training_seeds]
+    return runs
+
+
+def _cell(study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, run: _Run) -> Cell:
+    settings = worlds.augmentation or study.augmentation
     key = canonical_json(worlds.config)
     world, world_hash = _world(worlds.family, seed, key), _world_hash(worlds.family, seed, key)
     augmentations: dict[str, str] = {
-        strategy: content_hash(augmentation_identity(world_hash, model, study.augmentation, strategy))[:16]
+        strategy: content_hash(augmentation_identity(world_hash, model, settings, strategy))[:16]
         for strategy in GENERATED
         if strategy in arm.corpus
     }
@@ -208,11 +250,14 @@ def _cell(
         world_seed=seed,
         tasks=find_tasks(world, worlds.splits, arm.condition),
         arm=arm.model_copy(update={"corpus": corpus_parts(world, arm)}),
-        training_seed=training_seed,
-        recipe=recipe if arm.corpus else {},
-        steps=study.steps if arm.corpus else None,
+        training_seed=run.training_seed,
+        recipe=run.recipe,
+        steps=run.source.steps,
         match=study.match if arm.corpus else "steps",
         augmentations=augmentations,
+        source=run.source,
+        hyperparameters=run.hyperparameters,
+        settings=settings,
     )
 
 
@@ -236,6 +281,9 @@ def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
     if not arm.corpus:
         return []
     styles: list[str] = []
+    if world.family == own.FAMILY and ("oracle" in arm.corpus or arm.keep == "entailed"):
+        what = "corpus part 'oracle'" if "oracle" in arm.corpus else "keep: entailed"
+        raise UsageError(f"arm {arm.name!r}: {own.no_rules(what)}")
     if "oracle" in arm.corpus:
         styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
     parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]
@@ -251,13 +299,15 @@ def _model(name: str, label: str) -> Model:
     return Model(label, path, folder_hash(path))
 
 
-def _recipe_values(study: StudyConfig) -> dict[str, Any]:
+def _recipe_values(study: StudyConfig, source: Training) -> dict[str, Any]:
     from icl_ft_plugin import recipe
 
-    loaded = recipe.load(find_recipe(str(study.recipe)), study.recipe_overrides)
-    if study.match == "epochs" and not (study.steps or loaded.values.get("max_steps", -1) > 0):
+    loaded = recipe.load(find_recipe(str(source.recipe)), source.overrides)
+    if study.match == "epochs" and not (source.steps or loaded.values.get("max_steps", -1) > 0):
         raise UsageError(
             f"{study.name}: match: epochs needs steps (or max_steps in the recipe): those of the documents alone"
         )
-    dropped = [*DECIDED] if study.steps else [key for key in DECIDED if key != "max_steps"]
-    return {key: value for key, value in loaded.values.items() if key not in dropped}
+    dropped = [*DECIDED] if source.steps else [key for key in DECIDED if key != "max_steps"]
+    file = recipe.read_yaml(loaded.path)
+    dropped += [key for key in TRACKING if key not in file]
+    return {key: file[key] if key in TRACKING else value for key, value in loaded.values.items() if key not in dropped}

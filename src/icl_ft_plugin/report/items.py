@@ -51,7 +51,8 @@ class ScoredCell:
     """A complete cell.
 
     Attributes:
-        labels: ``model``, ``worlds``, ``family``, ``world_seed``, ``arm``, ``training_seed``, ``splits``.
+        labels: ``model``, ``worlds``, ``family``, ``world_seed``, ``arm``, ``training_seed``, ``splits``, and
+            ``hyperparameters`` where a trained arm is trained with several.
         ledger: Its ``training`` (None where nothing was trained) and its ``evaluation``.
         items: Its scored questions.
         folder: Where it lies.
@@ -80,6 +81,25 @@ class Study:
     planned: int
     cells: tuple[ScoredCell, ...]
     folder: Path
+
+
+def together(study: Study) -> dict[tuple[str, str], list[ScoredCell]]:
+    """Return the cells that stand in tables together, by the labels of their model and worlds.
+
+    Each entry of a study's hyper-parameters has tables of its own, with the untrained arms in each of them::
+
+        {("nano", "reversal, rate 3e-3"): [pretrained, icl, ft, ...], ("nano", "reversal, rate 1e-3"): [pretrained, ...]}
+    """
+    groups: dict[tuple[str, str], list[ScoredCell]] = {}
+    for cell in study.cells:
+        groups.setdefault((cell.labels["model"], cell.labels["worlds"]), []).append(cell)
+    found: dict[tuple[str, str], list[ScoredCell]] = {}
+    for (model, worlds), cells in groups.items():
+        names = dict.fromkeys(name for cell in cells if (name := cell.labels.get("hyperparameters")))
+        for name in names or [None]:
+            key = (model, f"{worlds}, {name}" if name else worlds)
+            found[key] = [cell for cell in cells if cell.labels.get("hyperparameters") in (None, name)]
+    return found
 
 
 def read_study(folder: Path) -> Study:

@@ -16,7 +16,7 @@ from typing import Any
 
 from icl_ft_plugin.report import evidence, figures, tables
 from icl_ft_plugin.report.findings import at_a_glance, findings, main_split, title
-from icl_ft_plugin.report.items import Study
+from icl_ft_plugin.report.items import Study, together
 from icl_ft_plugin.report.questions import browsable
 from icl_ft_plugin.report.summary import Block
 from icl_ft_plugin.report.table import missing_note
@@ -83,7 +83,7 @@ def embedded(data: Any) -> str:
 
 def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     shades = figures.colors(block.arms)
-    cells = [c for c in study.cells if (c.labels["model"], c.labels["worlds"]) == (block.model, block.worlds)]
+    cells = together(study)[block.model, block.worlds]
     costs = {"training_tokens": "training tokens per run", "prompt_tokens": "prompt tokens per question"}
     return {
         "anchor": anchor,

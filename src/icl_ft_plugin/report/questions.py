@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.report.items import ScoredCell, Study
+from icl_ft_plugin.report.items import ScoredCell, Study, together
 from icl_ft_plugin.report.summary import Block
 
 SHOWN = 300  # questions per split of a block that go into the page
@@ -22,7 +22,7 @@ def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
     """Return per block its name, arms, splits, the number of all its questions, and those to show."""
     found = []
     for block in blocks:
-        cells = [c for c in study.cells if (c.labels["model"], c.labels["worlds"]) == (block.model, block.worlds)]
+        cells = together(study)[block.model, block.worlds]
         asked = _questions(cells, block.arms)
         shown: list[dict[str, Any]] = []
         for split in block.splits:
@@ -72,6 +72,7 @@ def write_items(study: Study, file: Path) -> None:
     rows = [
         {
             **{key: cell.labels[key] for key in ("model", "worlds", "family", "world_seed", "arm", "training_seed")},
+            "hyperparameters": cell.labels.get("hyperparameters") or "",
             "id": item.id,
             "split": item.split,
             "fact": item.fact,

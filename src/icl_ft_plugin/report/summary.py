@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from icl_ft_plugin.report.compare import Comparison, compare, holm
 from icl_ft_plugin.report.gap import gap_closed
 from icl_ft_plugin.report.grids import Arms, grids_of
-from icl_ft_plugin.report.items import Item, ScoredCell, Study
+from icl_ft_plugin.report.items import Item, ScoredCell, Study, together
 from icl_ft_plugin.report.orderings import judge
 from icl_ft_plugin.report.spread import Grid, split_variance, widened
 from icl_ft_plugin.report.statistics import Estimate, clustered_accuracy
@@ -55,8 +55,7 @@ class Block:
 
 def build_blocks(study: Study) -> list[Block]:
     """Compute all numbers of the table from a study's scored cells."""
-    groups = _group(study.cells, lambda cell: (cell.labels["model"], cell.labels["worlds"]))
-    return [_block(model, worlds, cells) for (model, worlds), cells in groups.items()]
+    return [_block(model, worlds, cells) for (model, worlds), cells in together(study).items()]
 
 
 def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
@@ -111,7 +110,9 @@ def _gap_records(grids: dict[str, Arms]) -> list[dict[str, Any]]:
         for split, arms in grids.items()
         if "ft" in arms and "icl" in arms
         for arm in arms
-        if arm not in ("ft", "icl", "pretrained") and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys()
+        if arm not in ("ft", "icl", "pretrained")
+        and "baseline" not in arm
+        and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys()
     ]
 
 
