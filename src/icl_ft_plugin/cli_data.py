@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from icl_ft_plugin.cards import Summary
+    from icl_ft_plugin.own_check import Tokens
 
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
@@ -28,27 +32,39 @@ def data_build(
     worlds: Annotated[
         int | None, typer.Option(min=1, help="Write so many worlds, of consecutive seeds, each into OUT/seed-SEED.")
     ] = None,
+    repository: Annotated[
+        str | None, typer.Option("--push-to-hub", metavar="OWNER/NAME", help="Upload it as a dataset, private if new.")
+    ] = None,
 ) -> None:
     """Generate a world, or many: world.json, facts, documents and questions as JSON lines."""
-    from icl_ft_plugin.corpus import atomic_folder, write_card
+    from icl_ft_plugin import hub
+    from icl_ft_plugin.cards import write_dataset_card
+    from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
 
+    if repository is not None:
+        hub.check(repository)
     knobs = overrides_from(settings or [])
     with atomic_folder(out) as folder:
         if worlds is None:
-            counts = _write(family, seed, knobs, arms or [], folder)
+            counts, _ = _write(family, seed, knobs, arms or [], folder)
         else:
             # One world at a time: memory does not grow with their number.
+            summaries = []
             for number in range(seed, seed + worlds):
                 (folder / f"seed-{number}").mkdir()
-                counts = _write(family, number, knobs, arms or [], folder / f"seed-{number}")
-            write_card(folder, f"{family}, seeds {seed} to {seed + worlds - 1}", "seed-*/")
+                counts, summary = _write(family, number, knobs, arms or [], folder / f"seed-{number}")
+                summaries.append(summary)
+            write_dataset_card(folder, summaries, arms or [])
     typer.echo(f"{out}: {'' if worlds is None else f'{worlds} worlds, the last of '}{counts}")
+    if repository is not None:
+        typer.echo(hub.push(out, repository, "dataset"))
 
 
-def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> str:
-    """Write one world and the rows of some arms into an empty folder; return what they are, in words."""
+def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> tuple[str, Summary]:
+    """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
     from icl_ft_plugin.augment.training import training_rows
+    from icl_ft_plugin.cards import summarize, write_dataset_card
     from icl_ft_plugin.corpus import write_jsonl, write_world
     from icl_ft_plugin.generators import generate
     from icl_ft_plugin.study_config import named_arm
@@ -74,7 +90,9 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
         )
         write_jsonl(folder / f"train-{name}.jsonl", rows)
         counts += f", {len(rows)} rows of {name}"
-    return counts
+    summary = summarize(world)
+    write_dataset_card(folder, [summary], arms)
+    return counts, summary
 
 
 @data_app.command("verify")
@@ -117,3 +135,59 @@ def data_import_reversal_curse(
     world = load(folder, seed)
     save_world(world, out)
     typer.echo(f"{out}: {len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions")
+
+
+@data_app.command("check")
+def data_check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of documents.jsonl and questions.jsonl.")],
+    model: Annotated[
+        str | None, typer.Option(help="Count tokens with the tokenizer of this checkpoint folder or embedded model.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 on warnings too.")] = False,
+) -> None:
+    """Explain everything that is wrong with own documents, by file, line and field; exit code 2 on errors."""
+    from icl_ft_plugin.own_check import check
+
+    found = check(folder, None if model is None else _tokens(model))
+    for title, problems in (("error", found.errors), ("warning", found.warnings)):
+        for problem in problems:
+            typer.echo(f"{title}: {problem}")
+    typer.echo("\n".join(found.summary))
+    if not found.errors and not found.warnings:
+        typer.echo(f"{folder}: nothing to complain of")
+    else:
+        typer.echo(f"{folder}: {len(found.errors)} errors, {len(found.warnings)} warnings")
+    if found.errors or (strict and found.warnings):
+        raise typer.Exit(2)
+
+
+def _tokens(model: str) -> Tokens:
+    """Return the tokenizer and window of a checkpoint."""
+    from icl_ft_plugin.own_check import Tokens
+    from icl_ft_plugin.study_find import find_model
+
+    path = find_model(model)
+    from icl_ft_plugin.own_tasks import counter, window_and_tokenizer
+
+    window, tokenizer = window_and_tokenizer({"pretrained": str(path)}, "--model")
+    return Tokens(model, counter(tokenizer), window)
+
+
+@data_app.command("example")
+def data_example(
+    name: Annotated[str, typer.Argument(help="handbook")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+) -> None:
+    """Copy an example of own documents, to be read, changed and run."""
+    import shutil
+
+    from icl_ft_plugin.corpus import atomic_folder
+    from icl_ft_plugin.paths import examples_dir
+
+    names = sorted(path.name for path in examples_dir().iterdir() if path.is_dir())
+    if name not in names:
+        raise UsageError(f"example: {name!r} is none of {', '.join(names)}{suggest(name, names)}")
+    with atomic_folder(folder) as temporary:
+        for file in sorted((examples_dir() / name).iterdir()):
+            shutil.copy(file, temporary / file.name)
+    typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -125,21 +125,31 @@ class OwnInContextTask(InContextTask):
 
     def _chosen(self, doc: Mapping[str, Any]) -> tuple[Document, ...]:
         metadata = self.config.metadata or {}
-        budget, model = metadata["context_tokens"], model_of(metadata)
-        if model is None:
-            raise UsageError(
-                f"{self.config.task}: context_tokens={budget!r} needs the model's tokenizer: name the model "
-                "(pretrained=...) among the model arguments or in the metadata"
-            )
-        loaded = load_window(model)
-        if loaded is None:
-            raise UsageError(f"context_tokens={budget}: the tokenizer of {model.name} cannot be loaded")
-        return _retrieved(doc["world"], doc["question"], budget, counter(loaded[1]))
+        budget = metadata["context_tokens"]
+        _, tokenizer = window_and_tokenizer(metadata, f"{self.config.task}: context_tokens={budget!r}")
+        return _retrieved(doc["world"], doc["question"], budget, counter(tokenizer))
 
     def _check_window(self, docs: Sequence[Mapping[str, Any]], *args: Any) -> None:
         if (self.config.metadata or {}).get("context_tokens") is not None:
             docs = [max(docs, key=lambda doc: len(self._context(doc)) + len(doc["question"]))]
         super()._check_window(docs, *args)
+
+
+def window_and_tokenizer(metadata: Mapping[str, Any], place: str) -> tuple[int, Any]:
+    """Return the window in tokens, and the tokenizer, of the model that lm-eval's metadata names.
+
+    Raises:
+        UsageError: It names none, or none that can be loaded.
+    """
+    model = model_of(metadata)
+    if model is None:
+        raise UsageError(
+            f"{place} needs the model's tokenizer: name the model (pretrained=...) among the model arguments or in the metadata"
+        )
+    loaded = load_window(model)
+    if loaded is None:
+        raise UsageError(f"{place}: the tokenizer of {model.name} cannot be loaded")
+    return loaded
 
 
 @lru_cache(maxsize=8)

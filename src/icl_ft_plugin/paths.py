@@ -37,6 +37,11 @@ def models_dir() -> Path:
     return _PACKAGE / "models"
 
 
+def examples_dir() -> Path:
+    """Return the folder of the examples of own documents, one folder each."""
+    return _PACKAGE / "examples"
+
+
 def _shipped(name: str) -> Path:
     if (_PACKAGE / name).is_dir():
         return _PACKAGE / name
