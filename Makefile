@@ -1,6 +1,7 @@
 # make demo   the comparison of the README, from nothing to a printed table
 # make test   the default test suite
-# Both need Python 3.11 or later (PYTHON=python3.12 names another than python3) and make their own .venv, once, from
+# make docs   the documentation, into build/site
+# All need Python 3.11 or later (PYTHON=python3.12 names another than python3) and make their own .venv, once, from
 # constraints.txt. pip's own settings apply: PIP_INDEX_URL and the like choose another index or a CPU build of torch.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ DIST ?= dist
 
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test lint typecheck format build constraints clean
+.PHONY: demo test lint typecheck format docs build constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/icl-ft study recipes/studies/demo.yaml --out runs/demo
@@ -30,6 +31,10 @@ typecheck: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The variable turns off an advertisement of the theme's successor.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 build: $(INSTALLED)
 	$(BIN)/python -m build --no-isolation --outdir $(DIST) .

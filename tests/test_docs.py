@@ -1,0 +1,202 @@
+"""The documentation: it builds strictly and without the network, its items are real, its commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import BadParameter
+from typer.main import get_command
+
+from icl_ft_plugin.cli import app
+from icl_ft_plugin.paths import recipes_dir, tasks_dir
+from icl_ft_plugin.study_config import known_arms
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.json"))
+SHELL_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# Typer has had a copy of click of its own since 0.29, so that the class must be taken from there.
+UsageError: Any = BadParameter.__mro__[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def text(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+def build(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """Build the documentation that lies in a folder by the command of `make docs`."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [arguments] = re.findall(r"\$\(BIN\)/mkdocs (.*)", makefile)
+    command = [sys.executable, "-m", "mkdocs", *shlex.split(arguments), "--site-dir", str(site)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    done = build(ROOT, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+class Loaded(HTMLParser):
+    """Collects what a browser fetches by itself when it opens a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        names = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src"}
+        if tag in names and not (tag == "link" and values.get("rel") == "canonical"):
+            self.urls.append(values.get(names[tag]) or "")
+
+
+def test_every_page_is_built_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    for page in DOCS.glob("*.md"):
+        reader = Loaded()
+        reader.feed((site / f"{page.stem}.html").read_text(encoding="utf-8"))
+        assert len(reader.urls) > 3
+        assert [url for url in reader.urls if re.match(r"(\w+:)?//", url)] == []
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "study.md#nowhere", "/study.md"])
+def test_a_link_that_leads_nowhere_fails(tmp_path: Path, link: str) -> None:
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    config = (tmp_path / "mkdocs.yml").read_text(encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text(config.partition("nav:")[0], encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "study.md").write_text("# Studies\n", encoding="utf-8")
+    (tmp_path / "docs" / "index.md").write_text(f"# Start\n\n[a page]({link})\n", encoding="utf-8")
+    done = build(tmp_path, tmp_path / "site")
+    assert done.returncode != 0 and link in done.stderr + done.stdout
+
+
+def test_a_page_that_stands_in_no_menu_fails(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    config = (tmp_path / "mkdocs.yml").read_text(encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text(config.partition("nav:")[0] + "nav: [index.md]\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    for name in ("index", "forgotten"):
+        (tmp_path / "docs" / f"{name}.md").write_text("# A page\n", encoding="utf-8")
+    done = build(tmp_path, tmp_path / "site")
+    assert done.returncode != 0 and "forgotten.md" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_no_request_leaves_the_machine(site: Path) -> None:
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH")
+    requests: list[str] = []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for file in sorted(site.glob("*.html")):
+            page = browser.new_page()
+            page.on("request", lambda request: requests.append(request.url))
+            page.goto(file.as_uri())
+            page.wait_for_timeout(300)
+            assert page.locator("h1").count() == 1, file
+            page.close()
+        browser.close()
+    assert len(requests) > 20 and [url for url in requests if not url.startswith("file:")] == []
+
+
+def groups() -> list[str]:
+    """Return the names of the groups of tasks that ship."""
+    files = [path for path in sorted(tasks_dir().rglob("*.yaml")) if path.read_text("utf-8").startswith("group:")]
+    assert len(files) > 5
+    return [path.stem for path in files]
+
+
+@pytest.mark.parametrize("group", groups())
+def test_every_group_of_tasks_is_on_the_page_of_datasets(group: str) -> None:
+    assert f"`{group}`" in text("datasets.md")
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_the_items_of_the_page_are_those_of_the_golden_worlds(path: Path) -> None:
+    rows = {tuple(cell.strip(" `") for cell in line.split("|")[1:5]) for line in text("datasets.md").splitlines()}
+    for split, question in json.loads(path.read_text(encoding="utf-8"))["questions"].items():
+        choices = question["choices"]
+        right = " / ".join(choices[i] for i in question["gold"])
+        wrong = " / ".join(choice for i, choice in enumerate(choices) if i not in question["gold"])
+        row = next((row for row in rows if row[:2] == (split, question["prompt"])), None)
+        assert row is not None, f"{path.stem} {split}: {question['prompt']}"
+        assert (row[2], row[3].replace("`", "")) == (right, wrong)
+
+
+@pytest.mark.parametrize("arm", known_arms())
+def test_every_arm_has_its_line(arm: str) -> None:
+    assert text("arms.md").count(f"\n| `{arm}` |") == 1
+
+
+def test_the_number_of_arms() -> None:
+    assert f"defines {len(known_arms())};" in text("arms.md")
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield the words of every command of icl-ft in a page's shell blocks, those inside $(...) among them."""
+    for block in SHELL_BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            inner = re.findall(r"\$\((icl-ft [^)]*)\)", line)
+            outer = re.sub(r"\$\([^)]*\)", "X", line.removeprefix("$ "))
+            for part in (*inner, *outer.split("&&")):
+                words = shlex.split(part, comments=True)
+                while words and re.fullmatch(r"\w+=.*", words[0]):  # variables in front of a command
+                    words.pop(0)
+                if words[:1] == ["icl-ft"]:
+                    yield words[1:]
+
+
+def parse(words: list[str]) -> list[Any]:
+    """Parse a command as the program would, without running it; return the contexts, the outermost first."""
+    command: Any = get_command(app)
+    contexts: list[Any] = []
+    while True:
+        context = command.make_context(command.name or "icl-ft", list(words), *contexts[-1:])
+        contexts.append(context)
+        rest = [*context._protected_args, *context.args]
+        if not hasattr(command, "commands"):
+            return contexts
+        _, command, words = command.resolve_command(context, rest)
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    assert parse(["data", "build", "reversal", "--out", "x"])[-1].params["family"] == "reversal"
+    assert parse(["study", "demo", "--dry-run"])[-1].params["dry_run"] is True
+    for wrong in (["data", "biuld"], ["study", "demo", "--dry"], ["train", "recipe.yaml"], ["augment", "reversal"]):
+        with pytest.raises(UsageError):
+            parse(wrong)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_a_page_parses(page: Path) -> None:
+    for words in commands(page):
+        try:
+            found = parse(words)[-1].params
+        except UsageError as error:
+            pytest.fail(f"{page.name}: icl-ft {shlex.join(words)}: {error.format_message()}")
+        for arm in found.get("arms") or []:
+            assert arm in known_arms(), f"{page.name}: {arm}"
+        if words[0] == "study" and re.fullmatch(r"[a-z0-9-]+", str(found.get("file", "X"))):
+            assert (recipes_dir() / "studies" / f"{found['file']}.yaml").is_file(), f"{page.name}: {found['file']}"
+        if str(found.get("recipe")).startswith("recipes/"):
+            assert (ROOT / found["recipe"]).is_file(), f"{page.name}: {found['recipe']}"
+
+
+def test_commands_were_found() -> None:
+    assert sum(len(list(commands(page))) for page in PAGES) > 25
