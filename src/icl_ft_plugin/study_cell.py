@@ -22,6 +22,8 @@ from typing import Any
 
 from icl_ft_plugin import own, retrieval
 from icl_ft_plugin.corpus import atomic_folder, context_text, documents_within, join_documents
+from icl_ft_plugin.question_prompts import PLAIN, form_of, load_question_prompt
+from icl_ft_plugin.schema import Question
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
 from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_find import find_recipe, register_model
@@ -91,6 +93,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
             metadata=_metadata(cell),
             output=temporary,
             batch_size=study.batch_size,
+            apply_chat_template=cell.arm.chat_template,
         )
         ledger = {
             "training": training,
@@ -118,6 +121,8 @@ def _metadata(cell: Cell) -> dict[str, Any]:
     metadata = {"seed": cell.world_seed, "context_copies": cell.arm.context_copies, **cell.config}
     if cell.arm.context_tokens:
         metadata["context_tokens"] = cell.arm.context_tokens
+    if cell.arm.prompt != PLAIN:
+        metadata["prompt"] = cell.arm.prompt
     if cell.family == own.FAMILY:
         metadata["split"] = list(cell.tasks)
     return metadata
@@ -198,8 +203,24 @@ def prompt_cost(cell: Cell) -> dict[str, Any]:
     elif arm.condition == "icl":
         contexts = [context_text(world, arm.context_copies)] * len(questions)
     count = _counter(cell.model.path)
-    cost["prompt_tokens"] = sum(map(count, contexts)) + sum(count(question.prompt) for question in questions)
+    if arm.prompt == PLAIN and not arm.chat_template:
+        cost["prompt_tokens"] = sum(map(count, contexts)) + sum(count(question.prompt) for question in questions)
+    else:
+        contexts = contexts or [""] * len(questions)
+        cost["prompt_tokens"] = sum(
+            count(_prompt(cell, question, context)) for question, context in zip(questions, contexts, strict=True)
+        )
     return cost
+
+
+def _prompt(cell: Cell, question: Question, context: str) -> str:
+    """Return the whole prompt of a question as the arm asks it."""
+    prompt = load_question_prompt(cell.arm.prompt)
+    text = prompt.render(question.prompt, documents=context, form=form_of(cell.family, question.split))
+    if not cell.arm.chat_template:
+        return text
+    turns = [{"role": "user", "content": text}]
+    return str(tokenizer_of(cell.model.path).apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
 @lru_cache(maxsize=2)

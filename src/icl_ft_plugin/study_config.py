@@ -33,6 +33,7 @@ from icl_ft_plugin.corpus import world_of
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import make_config
 from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.recipe import read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -63,6 +64,8 @@ class Arm(_Strict):
         context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
         context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
             question (``retrieval``).
+        prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
+        chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
         baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
             sentences, answers (see ``baselines``).
     """
@@ -78,6 +81,8 @@ class Arm(_Strict):
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
     context_tokens: int | None = Field(default=None, ge=1)
+    prompt: str = PLAIN
+    chat_template: bool = False
     baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
 
 
@@ -328,6 +333,10 @@ def _check_arm(arm: Arm, place: str) -> None:
         raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
     if arm.context_tokens and arm.condition != "icl":
         raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
+    try:
+        load_question_prompt(arm.prompt)
+    except UsageError as error:
+        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
     plain = {**arm.model_dump(), **_SDFT_ARM}
     if arm.method == "sdft" and plain != arm.model_dump():
         raise UsageError(
@@ -338,7 +347,7 @@ def _check_arm(arm: Arm, place: str) -> None:
         raise UsageError(
             f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
         )
-    if arm.baseline and (arm.corpus or arm.condition != "closed"):
+    if arm.baseline and (arm.corpus or arm.condition != "closed" or arm.prompt != PLAIN or arm.chat_template):
         raise UsageError(
             f"{place}: arm {arm.name!r}: baseline: nothing is trained or prompted: write no corpus and condition"
         )

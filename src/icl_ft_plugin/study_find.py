@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,18 @@ def find_model(name: str) -> Path:
     if not any(path.glob("*.safetensors")):
         raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
     return path
+
+
+def check_chat_template(path: Path) -> None:
+    """Check that a checkpoint's tokenizer can lay out a chat.
+
+    Raises:
+        UsageError: It has no chat template.
+    """
+    config = path / "tokenizer_config.json"
+    named = config.is_file() and "chat_template" in json.loads(config.read_text(encoding="utf-8"))
+    if not named and not (path / "chat_template.jinja").is_file():
+        raise UsageError(f"{path}: its tokenizer has no chat template: ask without one (chat_template: false)")
 
 
 def folder_hash(path: Path) -> str:
@@ -71,12 +84,13 @@ _TaskLoader.add_multi_constructor("!", lambda loader, tag, node: None)
 
 @lru_cache(maxsize=1)
 def _all_tasks() -> tuple[tuple[str, str, str], ...]:
-    """Return (family, split, task) of every task that ships."""
+    """Return (family, split, task) of every task that ships and chooses among given answers."""
     found = []
     for file in sorted(tasks_dir().rglob("*.yaml")):
         data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
         metadata = data.get("metadata") or {}
-        if isinstance(data.get("task"), str) and "split" in metadata:
+        # Whether options are hidden or shown is a matter of written answers only.
+        if isinstance(data.get("task"), str) and "split" in metadata and "options" not in metadata:
             found.append((metadata["family"], metadata["split"], data["task"]))
     return tuple(found)
 

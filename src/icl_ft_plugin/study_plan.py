@@ -21,9 +21,10 @@ from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
 from icl_ft_plugin.augment.statements import identity_of
 from icl_ft_plugin.corpus import training_documents, world_of
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study_config import Arm, Hyperparameters, StudyConfig, Training, Worlds
-from icl_ft_plugin.study_find import find_model, find_recipe, find_tasks, folder_hash
+from icl_ft_plugin.study_find import check_chat_template, find_model, find_recipe, find_tasks, folder_hash
 
 # Keys of a recipe that a study decides itself.
 DECIDED = (
@@ -133,6 +134,11 @@ class Cell:
             test["context_copies"] = self.arm.context_copies
             if self.arm.context_tokens:
                 test["context_tokens"] = self.arm.context_tokens
+        # What is as it always was is not named: cells that were run before there was a choice keep their keys.
+        if self.arm.prompt != PLAIN:
+            test["prompt"] = load_question_prompt(self.arm.prompt).hash
+        if self.arm.chat_template:
+            test["chat_template"] = True
         if self.arm.baseline:
             test["baseline"] = self.arm.baseline
         if self.family == own.FAMILY:  # one task asks all splits
@@ -234,6 +240,8 @@ def _runs(study: StudyConfig, worlds: Worlds) -> list[_Run]:
 
 
 def _cell(study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, run: _Run) -> Cell:
+    if arm.chat_template:
+        check_chat_template(model.path)
     settings = worlds.augmentation or study.augmentation
     key = canonical_json(worlds.config)
     world, world_hash = _world(worlds.family, seed, key), _world_hash(worlds.family, seed, key)
