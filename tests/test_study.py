@@ -217,13 +217,6 @@ def test_kept_checkpoints_serve_another_question(study_file: Path, tmp_path: Pat
     assert ledgers[0] == ledgers[1] and made  # one training: even its seconds are the same
 
 
-def test_a_context_that_is_too_long_stops_before_training(study_file: Path, tmp_path: Path) -> None:
-    narrow = save_tiny(tmp_path / "narrow", window=64)
-    with pytest.raises(UsageError, match="window"):
-        run_quietly(load(study_file, models=[str(narrow)]), tmp_path / "out")
-    assert len(list((tmp_path / "out" / "cells").iterdir())) == 1 and not (tmp_path / "out" / "checkpoints").exists()
-
-
 def test_two_runs_in_one_folder(study_file: Path, tmp_path: Path) -> None:
     Store(tmp_path)
     with (tmp_path / ".lock").open("w") as lock:
