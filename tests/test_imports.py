@@ -19,10 +19,10 @@ LAYERS = (
     ("generators",),
     ("logic", "logic_*"),
     ("audit",),
-    ("corpus", "baselines", "episodes"),
+    ("corpus", "cards", "baselines", "episodes"),
     (
         *("harness", "in_context", "answers", "question_prompts", "own_tasks"),
-        *("rows", "ledger", "run_folder", "checkpoints", "fetch"),
+        *("rows", "ledger", "run_folder", "checkpoints", "fetch", "cards_model", "hub"),
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),
         "prefix_*",
