@@ -44,7 +44,12 @@ study_app = typer.Typer(
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file, or the name of one that ships (demo).")],
     out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the study and list its cells.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the study, list its cells and estimate their cost.")
+    ] = False,
+    rates: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="With --dry-run: a study that was run on this machine.")
+    ] = None,
     settings: Settings = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the cells; 0: this one alone.")] = 0,
     executor: Annotated[str, typer.Option(help="Where cells run: local, or ray (a Ray cluster).")] = "local",
@@ -61,10 +66,17 @@ def run(
 
     config = load_study(file, settings)
     if dry_run:
-        for cell in plan(config):
+        from icl_ft_plugin.study_cost import Estimator, lines
+
+        cells = plan(config)
+        for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+        estimator = Estimator([*([out] if out else []), *_studies(rates or [])], own=out is not None)
+        typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates)]))
         return
+    if rates:
+        raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")
     if out is None:
         raise UsageError("--out is missing: name the study's folder")
     from icl_ft_plugin.study import Incomplete, run
@@ -78,6 +90,23 @@ def run(
             report([out])
         raise
     report([out])
+
+
+@study_app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
+) -> None:
+    """Show how far a study has come: what is done, running and failed, and the time left."""
+    from icl_ft_plugin.study_status import lines, read_status
+
+    typer.echo("\n".join(lines(read_status(folder))))
+
+
+def _studies(folders: list[Path]) -> list[Path]:
+    for folder in folders:
+        if not (folder / "study.json").is_file():
+            raise UsageError(f"--rates {folder}: no study there")
+    return folders
 
 
 def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -> Callable[..., Executor]:

@@ -170,9 +170,14 @@ class Cell:
 
     def __str__(self) -> str:
         """One line for a person."""
-        hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
-        seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
-        return f"{self.model.name}, {self.worlds} seed {self.world_seed}, {self.arm.name}{hyper}{seed}"
+        return line_of(self.labels)
+
+
+def line_of(labels: Mapping[str, Any]) -> str:
+    """Return what a person calls a cell of these labels."""
+    hyper = f", {name}" if (name := labels.get("hyperparameters")) else ""
+    seed = "" if labels["training_seed"] is None else f", training seed {labels['training_seed']}"
+    return f"{labels['model']}, {labels['worlds']} seed {labels['world_seed']}, {labels['arm']}{hyper}{seed}"
 
 
 @lru_cache(maxsize=32)

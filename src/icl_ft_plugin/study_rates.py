@@ -1,0 +1,139 @@
+"""How fast a model trains, is scored and writes: measured from the complete cells of studies.
+
+``Rates.of([Path("runs/demo")])`` sums tokens and seconds by what was done, model and family, for example
+``("train", "c15a51...", "reversal"): 422,358 tokens in 197.0 s``; where nothing of a model was measured, another model's rate
+is scaled by the number of parameters, and where nothing at all was, the rates are those of ``MACHINE``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MACHINE = "nano on 2 cores of an AMD EPYC server, 2 threads"
+PARAMETERS = 5_344_512  # of the embedded model
+# Tokens a second on MACHINE, from the cells of `icl-ft study demo`; prompts are counted as if no prefix were shared.
+DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 600.0, "global": 300.0}
+
+
+class Measured(NamedTuple):
+    """Something done once: ``train``, ``closed`` or ``icl`` (scoring), ``local`` or ``global`` (tokens written)."""
+
+    kind: str
+    model: str
+    parameters: int
+    family: str
+    tokens: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens a second, and where the number comes from."""
+
+    tokens_per_second: float
+    source: str
+
+
+class Rates:
+    """The rates of some measurements."""
+
+    def __init__(self, measured: Iterable[Measured]) -> None:
+        self._measured = list(measured)
+
+    @classmethod
+    def of(cls, folders: Iterable[Path]) -> Rates:
+        """Return the rates of the complete cells and augmentations of studies' folders."""
+        return cls(one for folder in folders for one in (*_cells(folder), *_augmentations(folder)))
+
+    def find(self, kind: str, model: str, parameters: int, family: str) -> Rate:
+        """Return the rate of a model in a family, or the nearest there is.
+
+        Args:
+            kind: What is done.
+            model: Hash of the model.
+            parameters: Its size.
+            family: Dataset family.
+        """
+        same = [one for one in self._measured if one.kind == kind]
+        of_model = [one for one in same if one.model == model]
+        of_family = [one for one in of_model if one.family == family]
+        if of_family:
+            return Rate(_rate(of_family), f"measured, {len(of_family)} times")
+        if of_model:
+            families = ", ".join(sorted({one.family for one in of_model}))
+            return Rate(_rate(of_model), f"measured on other families ({families})")
+        if same:
+            scaled = [one._replace(tokens=one.tokens * one.parameters) for one in same]
+            return Rate(_rate(scaled) / parameters, "measured on another model, scaled by the number of parameters")
+        scale = "" if parameters == PARAMETERS else ", scaled by the number of parameters"
+        return Rate(DEFAULT[kind] * PARAMETERS / parameters, f"not measured here: {MACHINE}{scale}")
+
+
+def _rate(measured: list[Measured]) -> float:
+    return sum(one.tokens for one in measured) / sum(one.seconds for one in measured)
+
+
+def _cells(folder: Path) -> Iterator[Measured]:
+    for path in sorted(folder.glob("cells/[!.]*")):
+        ledger, config = _json(path / "ledger.json"), _json(path / "config.json")
+        results = [_json(file) for file in path.rglob("results_*.json")]
+        if not ledger or not config or config["arm"].get("baseline"):
+            continue
+        who = (
+            config["identity"]["training"]["model"],
+            parameters_of(Path(config["model"])),
+            config["labels"]["family"],
+        )
+        training = ledger["training"]
+        if training and training.get("seconds") and config["arm"].get("method", "finetune") == "finetune":
+            yield Measured("train", *who, training["tokens"], training["seconds"])
+        for result in results[:1]:
+            seconds = float(result.get("total_evaluation_time_seconds") or 0)
+            if seconds:
+                yield Measured(config["arm"]["condition"], *who, ledger["evaluation"]["prompt_tokens"], seconds)
+
+
+def _augmentations(folder: Path) -> Iterator[Measured]:
+    families = {}
+    for path in folder.glob("cells/[!.]*/config.json"):
+        config = _json(path)
+        training = config["identity"]["training"]
+        size = parameters_of(Path(config["model"]))
+        families.update(dict.fromkeys(training["augmentations"].values(), (config["labels"]["family"], size)))
+    for path in sorted(folder.glob("augmentations/[!.]*")):
+        info, timing = _json(path / "augmentation.json"), _json(path / "timing.json")
+        if info and timing and timing["seconds"] and timing["generated_tokens"]:
+            family, size = families.get(path.name, ("", PARAMETERS))
+            identity = info["identity"]
+            tokens, seconds = timing["generated_tokens"], timing["seconds"]
+            yield Measured(identity["strategy"], identity["model"], size, family, tokens, seconds)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; an empty one where there is none, as of a cell that is being removed."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@lru_cache(maxsize=256)
+def parameters_of(model: Path) -> int:
+    """Return the number of parameters of a checkpoint, from the headers of its files; of a lost one, the embedded model's."""
+    total = 0
+    for file in sorted(model.glob("*.safetensors")):
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 1
+                for side in tensor["shape"]:
+                    count *= side
+                total += count
+    return total or PARAMETERS
