@@ -21,7 +21,7 @@ LAYERS = (
     ("audit",),
     ("corpus", "cards", "baselines", "episodes"),
     (
-        *("harness", "in_context", "answers", "question_prompts", "own_tasks"),
+        *("harness", "in_context", "adapters", "answers", "question_prompts", "own_tasks"),
         *("rows", "ledger", "run_folder", "checkpoints", "fetch", "cards_model", "hub"),
         *("recipe", "recipe_keys", "finetune", "finetune_*"),
         *("pretrain", "pretrain_*", "nano_*"),

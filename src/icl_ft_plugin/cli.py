@@ -99,16 +99,28 @@ def evaluate(
     tasks: Annotated[str, typer.Option(help="Task or group names, separated by commas.")],
     seed: WorldSeed = 0,
     settings: Settings = None,
-    peft: Annotated[str | None, typer.Option(help="Folder of a LoRA adapter on top of the model.")] = None,
+    peft: Annotated[
+        list[Path] | None, typer.Option(help="Folder of an adapter on top of the model; several share one loaded base.")
+    ] = None,
+    chat: Annotated[
+        bool, typer.Option("--apply-chat-template", help="Make the prompt a turn of a chat, by the model's template.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Requests scored together.")] = 8,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions of each task.")] = None,
 ) -> None:
-    """Score a model on tasks with lm-evaluation-harness, prompts' shared prefixes computed once."""
+    """Score a model on tasks with lm-evaluation-harness, prompts' shared prefixes computed once.
+
+    With one --peft, or none, OUT holds the results; with several, OUT/NAME holds those of the adapter NAME.
+    """
+    from icl_ft_plugin.adapters import evaluate_each, labels_of
     from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
-    from icl_ft_plugin.study_find import find_model, register_model
+    from icl_ft_plugin.study_find import check_chat_template, find_model, register_model
 
-    model_args = {"pretrained": str(find_model(model)), **({"peft": peft} if peft else {})}
+    path, adapters = find_model(model), labels_of(peft or [])
+    if chat:
+        check_chat_template(path)
+    model_args = {"pretrained": str(path)}
     metadata = {**overrides_from(settings or []), "seed": seed}
     from lm_eval.utils import make_table
 
@@ -116,15 +128,26 @@ def evaluate(
 
     register_model()
     with atomic_folder(out) as folder:
-        results = harness.evaluate(
-            tasks.split(","),
-            model_args=model_args,
-            metadata=metadata,
-            output=folder,
-            batch_size=batch_size,
-            limit=limit,
-        )
-    typer.echo(make_table(results))
+
+        def score(lm: Any, place: str = "") -> dict[str, Any]:
+            return harness.evaluate(
+                tasks.split(","),
+                model=lm,
+                model_args=one,
+                metadata=metadata,
+                output=folder / place,
+                batch_size=batch_size,
+                limit=limit,
+                apply_chat_template=chat,
+            )
+
+        one = {**model_args, **({"peft": str(next(iter(adapters.values())))} if len(adapters) == 1 else {})}
+        if len(adapters) > 1:
+            found = evaluate_each(adapters, score, model_args=model_args, batch_size=batch_size)
+        else:
+            found = {"": score("icl_ft_hf")}
+    for name, results in found.items():
+        typer.echo(f"{name}\n{make_table(results)}".lstrip())
     typer.echo(f"{out}")
 
 

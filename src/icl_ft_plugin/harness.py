@@ -223,7 +223,7 @@ def evaluate(
     tracker = EvaluationTracker(output_path=str(output)) if output else None
     results: dict[str, Any] = lm_eval.simple_evaluate(
         model=model,
-        model_args=dict(model_args or {}) if isinstance(model, str) else None,
+        model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
         tasks=list(tasks),
         task_manager=manager,
         batch_size=batch_size,
@@ -258,6 +258,12 @@ def _check_written(output: Path, counts: Mapping[str, int]) -> None:
                 raise ValueError(f"{written.count(chr(10))} of {count} samples of {task}")
     except (OSError, ValueError) as error:
         raise UsageError(f"{output}: cannot be written: lm-eval's files are incomplete ({error})") from error
+
+
+def _arguments_of_loaded(model: Any) -> dict[str, Any] | None:
+    """Return what the results of a loaded hf model should say of it: its checkpoint and its adapter."""
+    name, adapter = getattr(model, "pretrained", None), getattr(model, "peft", None)
+    return {"pretrained": name, **({"peft": adapter} if adapter else {})} if isinstance(name, str) else None
 
 
 def _window_of_loaded(model: Any) -> dict[str, Any]:
