@@ -156,7 +156,7 @@ def data_check(
     if not found.errors and not found.warnings:
         typer.echo(f"{folder}: nothing to complain of")
     else:
-        typer.echo(f"{folder}: {len(found.errors)} errors, {len(found.warnings)} warnings")
+        typer.echo(f"{folder}: errors: {len(found.errors)}, warnings: {len(found.warnings)}")
     if found.errors or (strict and found.warnings):
         raise typer.Exit(2)
 

@@ -254,7 +254,12 @@ def read_world(folder: Path) -> KnowledgeSet:
     Raises:
         UsageError: Something in it cannot be used.
     """
-    return own.load(folder) if own.is_own(folder) else load_world(folder)
+    if own.is_own(folder):
+        return own.load(folder)
+    if not (folder / "world.json").exists():
+        files = f"neither world.json (icl-ft data build) nor {own.DOCUMENTS} and {own.QUESTIONS} of your own"
+        raise UsageError(f"{folder}: not a world: it holds {files}")
+    return load_world(folder)
 
 
 def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:

@@ -99,7 +99,7 @@ def world_of(reading: Reading) -> KnowledgeSet:
     """Return the world of what was read; a document is one fact, about the names in it."""
     documents = tuple(reading.documents.values())
     names = _names([document.text for document in documents])
-    facts = (Fact(d.id, "document", tuple(n for n in names if n in d.text), d.text) for d in documents)
+    facts = (Fact(d.id, "document", of, d.text) for d, of in zip(documents, names, strict=True))
     return KnowledgeSet(FAMILY, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
 
 
@@ -108,6 +108,10 @@ def read(folder: Path) -> Reading:
     reading = Reading()
     if not folder.is_dir():
         reading.problems.append(Problem(str(folder), 0, "", "no such folder"))
+        return reading
+    if (folder / "world.json").exists():
+        message = "the folder holds a generated world, no documents of your own; `icl-ft data verify` proves it"
+        reading.problems.append(Problem("world.json", 0, "", message))
         return reading
     _read_documents(folder, reading)
     _read_questions(folder, reading)
@@ -159,7 +163,8 @@ def _rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[_Row]:
                 unread.setdefault(key, []).append(number)
         yield row
     for key, places in unread.items():
-        message = f"not read, on {len(places)} lines; fields are {', '.join(FIELDS[name])}"
+        also = f"here and on {len(places) - 1} further lines" if len(places) > 1 else "here"
+        message = f"not read ({also}); fields are {', '.join(FIELDS[name])}"
         problems.append(Problem(name, places[0], key, message, error=False))
     if not found:
         say(0, "empty; one object a line is needed")
@@ -332,7 +337,7 @@ def _gold(row: _Row, choices: list[str]) -> tuple[int, ...]:
         gold.append(place)
     if several and not value:
         row.say("answer", "an empty list; at least one choice is right")
-    if len(gold) >= len(choices):
+    if len(gold) >= len(choices) > 1:
         row.say("answer", "all choices are right; at least one is wrong")
     return tuple(sorted(gold))
 
@@ -367,18 +372,32 @@ def _labels(row: _Row) -> dict[str, str]:
     return {key: row.text(f"labels.{key}", entry) for key, entry in value.items()}
 
 
-def _names(texts: list[str]) -> list[str]:
-    """Return what looks like names: runs of capitalized words, the longest first.
+def _names(texts: list[str]) -> list[tuple[str, ...]]:
+    """Return for each text what looks like names in it: runs of capitalized words.
 
-    A capitalized word that also stands in small letters somewhere, such as the first of most sentences, is none.
+    The first word of a sentence is left out where it also stands in small letters somewhere, or where it is alone and
+    stands capitalized nowhere inside a sentence.
     """
+    runs = [list(re.finditer(r"\b[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*", text)) for text in texts]
     small = {word for text in texts for word in re.findall(r"\b[a-z]\w*", text)}
-    runs = (run for text in texts for run in re.findall(r"\b[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*", text))
-    names = set()
-    for run in runs:
-        words = run.split()
-        while words and words[0].lower() in small:
+    inside = {
+        word
+        for text, found in zip(texts, runs, strict=True)
+        for run in found
+        for word in run.group().split()[int(_begins_sentence(text, run.start())) :]
+    }
+
+    def name(text: str, run: re.Match[str]) -> str:
+        words = run.group().split()
+        if _begins_sentence(text, run.start()) and (
+            words[0].lower() in small or (len(words) == 1 and words[0] not in inside)
+        ):
             words = words[1:]
-        if any(len(word) > 2 for word in words):
-            names.add(" ".join(words))
-    return sorted(names, key=lambda name: (-len(name), name))
+        return " ".join(words)
+
+    named = [[name(text, run) for run in found] for text, found in zip(texts, runs, strict=True)]
+    return [tuple(dict.fromkeys(name for name in found if re.search(r"[^\W\d_]{3}", name))) for found in named]
+
+
+def _begins_sentence(text: str, place: int) -> bool:
+    return place == 0 or text[:place].rstrip()[-1:] in ".!?"

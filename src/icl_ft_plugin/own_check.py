@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -91,20 +91,22 @@ def _documents(reading: Reading) -> Iterator[Problem]:
 def _verbatim(reading: Reading) -> Iterator[Problem]:
     """Questions whose statement, or which themselves, stand in a document."""
     texts = {d.id: _plain(d.text) for d in reading.documents.values()}
+    corpus = "\n".join(texts.values())
+
+    def holder(parts: Iterable[str]) -> str | None:
+        return next((id_ for part in parts if part in corpus for id_, text in texts.items() if part in text), None)
+
     for line, q in reading.questions.items():
         stem = own.stem_of(q.prompt)
         statements = [_plain(f"{stem} {q.choices[i]}") for i in q.gold]
-        told = next((id_ for id_, text in texts.items() if any(s in text for s in statements)), None)
-        if told is not None:
+        if (told := holder(statements)) is not None:
             yield _warn(
                 QUESTIONS,
                 line,
                 "question",
                 f"with its answer it stands word for word in document {told!r}: recalling is enough, nothing is inferred",
             )
-        elif (asked := _plain(stem)).count(" ") >= 3 and (
-            told := next((id_ for id_, text in texts.items() if asked in text), None)
-        ):
+        elif (asked := _plain(stem)).count(" ") > 4 and (told := holder([asked])) is not None:
             yield _warn(QUESTIONS, line, "question", f"stands word for word in document {told!r}")
 
 
@@ -161,7 +163,7 @@ def _splits(reading: Reading) -> Iterator[Problem]:
                 QUESTIONS,
                 of[0],
                 "split",
-                f"{split!r} has {len(questions)} questions; with fewer than {FEW} an accuracy says little",
+                f"{split!r} has only {len(questions)}; with fewer than {FEW} questions an accuracy says little",
             )
         right = Counter(i for q in questions for i in q.gold)
         place, times = right.most_common(1)[0]
@@ -186,7 +188,7 @@ def _evidence(reading: Reading) -> Iterator[Problem]:
             QUESTIONS,
             without[0],
             "evidence",
-            f"missing here and on {len(without) - 1} other lines, while {len(named)} have it: errors are clustered by it",
+            f"missing on {len(without)} lines, the first is this; {len(named)} have it: errors are clustered by it",
         )
     corpus = " ".join(_plain(document.text) for document in reading.documents.values())
     for line, q in reading.questions.items():

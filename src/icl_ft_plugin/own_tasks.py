@@ -21,15 +21,17 @@ from icl_ft_plugin.harness import mean_of_subset, question_rows
 from icl_ft_plugin.in_context import InContextTask, world_of
 from icl_ft_plugin.in_context import _load_window as load_window
 from icl_ft_plugin.in_context import _model_of as model_of
+from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
 
-KNOBS = ("path", "split", "context_tokens")
+KNOBS = ("path", "split", "context_tokens", "prompt")
 
 
 def build(
     path: str | None = None,
     split: str | Sequence[str] | None = None,
     context_tokens: int | None = None,
+    prompt: str = PLAIN,
     **metadata: Any,
 ) -> dict[str, Any]:
     """Build the documents of a task on own documents; lm-eval calls it with the task's ``metadata``.
@@ -38,26 +40,29 @@ def build(
         path: Their folder.
         split: The split to ask, or several; all by default.
         context_tokens: Most tokens of the documents in front of a question; all documents by default.
-        **metadata: Left alone, except a name that looks like a misspelt one of ours.
+        prompt: How the question is asked (``question_prompts``).
+        **metadata: Left alone; ``with_splits`` has looked for misspelt names.
 
     Returns:
         ``{"test": datasets.Dataset}``, one row per question.
 
     Raises:
-        UsageError: No path, a folder that cannot be used, a split that does not exist, a misspelt name.
+        UsageError: No path, a folder that cannot be used, or a split or prompt that does not exist.
     """
     import datasets
 
-    for name in metadata.keys() - {"context_copies"}:  # of generated worlds; a study names it for all
-        if hint := suggest(name, KNOBS, cutoff=0.8):
-            raise UsageError(f"metadata of own: unknown key {name}={metadata[name]!r}{hint}")
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
         raise UsageError(f"metadata of own: context_tokens={context_tokens!r} must be a whole number above 0")
+    load_question_prompt(prompt)
     world = _world(path)
     # The hash keeps a folder that was edited apart from what it was before, within one process too.
     spec = {"family": own.FAMILY, "seed": world.seed, "config": {"path": path}, "context_copies": 0, "hash": world.hash}
+    if prompt != PLAIN:
+        spec["prompt"] = prompt
     wanted = splits_of(world, split)
     rows = [row for row in question_rows(world, canonical_json(spec)) if row["split"] in wanted]
+    if prompt != PLAIN:  # which says itself how a question is set off from its answer
+        rows = [{**row, "question": own.stem_of(row["question"])} for row in rows]
     return {"test": datasets.Dataset.from_list(rows)}
 
 
@@ -169,8 +174,15 @@ def _retrieved(key: str, question: str, budget: int, count: Callable[[str], int]
 
 
 def with_splits(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a task's config with one metric more for each split that is asked, and the splits; none if there is but one."""
+    """Return a task's config with one metric more for each split that is asked, and the splits; none if there is but one.
+
+    Raises:
+        UsageError: The metadata names no folder that can be used, or misspells a name.
+    """
     metadata = config.get("metadata") or {}
+    for name in metadata.keys() - {*KNOBS, "context_copies"}:  # the last of generated worlds; a study names it for all
+        if hint := suggest(name, KNOBS, cutoff=0.8):
+            raise UsageError(f"metadata of own: unknown key {name}={metadata[name]!r}{hint}")
     splits = splits_of(_world(metadata.get("path")), metadata.get("split"))
     splits = splits if len(splits) > 1 else []
     added = [_metric(f"acc_split_{split}") for split in splits]

@@ -31,12 +31,12 @@ def chosen(documents: Sequence[Document], question: str, budget: int, count: Cal
     Raises:
         UsageError: Not one document fits.
     """
-    scores = _index(tuple(document.text for document in documents)).get_scores(_words(question))
+    scores = _scores(tuple(document.text for document in documents), question)
     left = budget
     taken = set()
     # The newline that ends a document in the prompt counts too.
     sizes = [count(f"{document.text}\n") for document in documents]
-    for place in sorted(range(len(documents)), key=lambda i: (-float(scores[i]), i)):
+    for place in sorted(range(len(documents)), key=lambda i: (-scores[i], i)):
         if sizes[place] <= left:
             taken.add(place)
             left -= sizes[place]
@@ -70,12 +70,21 @@ def summary(
     }
 
 
+def _scores(texts: tuple[str, ...], question: str) -> Sequence[float]:
+    index, words = _index(texts), _words(question)
+    # bm25s knows neither an empty query nor an empty vocabulary.
+    return [0.0] * len(texts) if index is None or not words else list(map(float, index.get_scores(words)))
+
+
 @lru_cache(maxsize=4)
 def _index(texts: tuple[str, ...]) -> Any:
     import bm25s  # type: ignore[import-untyped]
 
+    words = [_words(text) for text in texts]
+    if not any(words):
+        return None
     index = bm25s.BM25()
-    index.index([_words(text) for text in texts], show_progress=False)
+    index.index(words, show_progress=False)
     return index
 
 
