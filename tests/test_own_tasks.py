@@ -70,6 +70,26 @@ def test_every_split_has_a_metric_of_its_own(name: str) -> None:
     assert (means["acc_split_chain"], means["acc_split_direct"], means["acc"]) == (1, 0, pytest.approx(1 / 3))
 
 
+@pytest.mark.parametrize("options", ["hidden", "shown"])
+def test_answers_can_be_written(options: str) -> None:
+    name = "icl_ft_own_gen" if options == "hidden" else "icl_ft_own_gen_options"
+    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata={"path": str(HANDBOOK)})
+    tasks = manager.load([name])["tasks"]
+    assert set(tasks) == {f"{name}_closed", f"{name}_icl"}
+    task = tasks[f"{name}_icl"]
+    for doc in task.test_docs():
+        prompt, gold = task.doc_to_text(doc), doc["choices"][doc["label"]]
+        assert doc["question"] in prompt and "Soup is free" in prompt
+        assert [f"{letter}. " in prompt for letter in "AD"] == [options == "shown"] * 2
+        answers = {gold: 1, "no such thing": 0}
+        if options == "shown":
+            answers |= {letter: int(option == gold) for letter, option in zip("ABCD", doc["options"], strict=True)}
+        for answer, right in answers.items():
+            scored = task.process_results(doc, [answer])
+            assert scored["exact_match"] == scored[f"exact_match_split_{doc['split']}"] == right
+        assert set(scored) == set(task.aggregation())
+
+
 def test_a_split_can_be_chosen() -> None:
     task = load(path=str(HANDBOOK), split="chain")["icl_ft_own_closed"]
     assert {doc["split"] for doc in task.test_docs()} == {"chain"} and set(task.aggregation()) == {
@@ -267,5 +287,5 @@ def test_the_example_is_copied_and_no_other_is_there(tmp_path: Path) -> None:
 
 def test_the_readme_names_every_task() -> None:
     text = (tasks_dir() / "own" / "README.md").read_text(encoding="utf-8")
-    for name in ("icl_ft_own", *NAMES):
+    for name in sorted(path.stem for path in (tasks_dir() / "own").rglob("*.yaml")):
         assert f"`{name}`" in text

@@ -31,7 +31,11 @@ CHOICES = sorted(
     for path in tasks_dir().glob("*/*.yaml")
     if path.stem != f"icl_ft_{path.parent.name}" and path.parent.name != "own"
 )
-WRITTEN = sorted(path.stem for path in tasks_dir().glob("*/gen/*.yaml") if path.stem.endswith(("_closed", "_icl")))
+WRITTEN = sorted(
+    path.stem
+    for path in tasks_dir().glob("*/gen/*.yaml")
+    if path.stem.endswith(("_closed", "_icl")) and path.parents[1].name != "own"
+)
 NAMES = [*CHOICES, *WRITTEN]
 CLOSED = [name for name in NAMES if name.endswith("_closed")]
 IN_CONTEXT = (

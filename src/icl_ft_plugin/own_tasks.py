@@ -1,7 +1,8 @@
 r"""The tasks on own documents: ``lm_eval --tasks icl_ft_own_closed,icl_ft_own_icl --metadata '{"path": "DIR"}'``.
 
 Task documents are those of ``harness``. The splits are the user's, so a task asks all of them, or those that ``split``
-in the metadata names, and gets one metric more for each: ``acc_split_reversal`` where one is called ``reversal``. With
+in the metadata names, and gets one metric more for each: ``acc_split_reversal`` where one is called ``reversal``
+(``exact_match_split_reversal`` in the tasks whose answers are written). With
 ``context_tokens`` the documents in the prompt are chosen per question (``retrieval``), which two further metrics say:
 ``documents``, their mean number, and ``evidence``, the share of questions whose evidence is all there.
 """
@@ -16,15 +17,16 @@ from typing import Any
 from lm_eval.api.task import ConfigurableTask
 
 from icl_ft_plugin import corpus, own, retrieval
+from icl_ft_plugin.answers import with_options
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.harness import mean_of_subset, question_rows
+from icl_ft_plugin.harness import HIDDEN, SHOWN, mean_of_subset, question_rows
 from icl_ft_plugin.in_context import InContextTask, world_of
 from icl_ft_plugin.in_context import _load_window as load_window
 from icl_ft_plugin.in_context import _model_of as model_of
 from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
 
-KNOBS = ("path", "split", "context_tokens", "prompt")
+KNOBS = ("path", "split", "context_tokens", "prompt", "options")
 
 
 def build(
@@ -32,6 +34,7 @@ def build(
     split: str | Sequence[str] | None = None,
     context_tokens: int | None = None,
     prompt: str = PLAIN,
+    options: str = HIDDEN,
     **metadata: Any,
 ) -> dict[str, Any]:
     """Build the documents of a task on own documents; lm-eval calls it with the task's ``metadata``.
@@ -41,6 +44,7 @@ def build(
         split: The split to ask, or several; all by default.
         context_tokens: Most tokens of the documents in front of a question; all documents by default.
         prompt: How the question is asked (``question_prompts``).
+        options: Of questions whose answer is written: ``"hidden"``, or ``"shown"`` in the prompt.
         **metadata: Left alone; ``with_splits`` has looked for misspelt names.
 
     Returns:
@@ -54,6 +58,8 @@ def build(
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
         raise UsageError(f"metadata of own: context_tokens={context_tokens!r} must be a whole number above 0")
     load_question_prompt(prompt)
+    if options not in (HIDDEN, SHOWN):
+        raise UsageError(f"metadata of own: options={options!r} must be {HIDDEN} or {SHOWN}")
     world = _world(path)
     # The hash keeps a folder that was edited apart from what it was before, within one process too.
     spec = {"family": own.FAMILY, "seed": world.seed, "config": {"path": path}, "context_copies": 0, "hash": world.hash}
@@ -63,7 +69,7 @@ def build(
     rows = [row for row in question_rows(world, canonical_json(spec)) if row["split"] in wanted]
     if prompt != PLAIN:  # which says itself how a question is set off from its answer
         rows = [{**row, "question": own.stem_of(row["question"])} for row in rows]
-    return {"test": datasets.Dataset.from_list(rows)}
+    return {"test": datasets.Dataset.from_list(with_options(rows, world.seed) if options == SHOWN else rows)}
 
 
 def splits_of(world: KnowledgeSet, split: str | Sequence[str] | None) -> list[str]:
@@ -185,7 +191,8 @@ def with_splits(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             raise UsageError(f"metadata of own: unknown key {name}={metadata[name]!r}{hint}")
     splits = splits_of(_world(metadata.get("path")), metadata.get("split"))
     splits = splits if len(splits) > 1 else []
-    added = [_metric(f"acc_split_{split}") for split in splits]
+    main = "exact_match" if config["output_type"] == "generate_until" else "acc"
+    added = [_metric(f"{main}_split_{split}") for split in splits]
     kept = {key: value for key, value in config.items() if key != "class"}  # which upstream's own class does not know
     return {**kept, "metric_list": [*config["metric_list"], *added]}, splits
 
@@ -196,4 +203,5 @@ def _metric(name: str) -> dict[str, Any]:
 
 def by_split(splits: Sequence[str], doc: Mapping[str, Any], scored: dict[str, float]) -> dict[str, float]:
     """Return the scores with the accuracy under the name of the question's split, NaN under the other splits."""
-    return {**scored, **{f"acc_split_{s}": scored["acc"] if s == doc["split"] else math.nan for s in splits}}
+    main = "exact_match" if "exact_match" in scored else "acc"
+    return {**scored, **{f"{main}_split_{s}": scored[main] if s == doc["split"] else math.nan for s in splits}}
