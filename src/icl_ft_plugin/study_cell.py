@@ -132,7 +132,7 @@ def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
     """Return the folder of the cell's trained weights, made now or by an earlier run."""
     checkpoint = store.checkpoint(cell)
     if not checkpoint.is_dir():
-        from icl_ft_plugin import finetune, recipe
+        from icl_ft_plugin import finetune, finetune_launch, recipe
 
         loaded = recipe.load(find_recipe(str(cell.source.recipe)), {**cell.source.overrides, "disable_tqdm": True})
         curve = _curve(cell, study)
@@ -151,15 +151,12 @@ def _train(cell: Cell, study: StudyConfig, store: Store) -> Path:
             )
             return checkpoint
         rows = arm_rows(cell, store)
-        finetune.train(
-            model=str(cell.model.path),
-            rows=rows,
-            recipe=loaded,
-            output=checkpoint,
-            seed=cell.training_seed,
-            max_steps=steps_of(cell, len(rows), loaded.values.get("max_steps")),
-            curve=curve,
-        )
+        what: dict[str, Any] = {"model": str(cell.model.path), "rows": rows, "recipe": loaded, "output": checkpoint}
+        what |= {"seed": cell.training_seed, "max_steps": steps_of(cell, len(rows), loaded.values.get("max_steps"))}
+        if cell.launch:
+            finetune_launch.train(**what, launch=cell.launch)
+        else:
+            finetune.train(**what, curve=curve)
     return checkpoint
 
 

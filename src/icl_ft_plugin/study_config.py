@@ -160,6 +160,7 @@ class StudyConfig(_Strict):
         match: ``"steps"``: every trained arm takes ``steps``. ``"epochs"``: so does an arm of the world's documents alone,
             and every other arm passes as often over its own rows.
         hyperparameters: Every trained arm is trained with each of them; by default once, with the recipe as it is.
+        launch: Trains each cell in several processes, by ``accelerate launch``: a file of ``recipes/accelerate`` or a path.
         augmentation: How the models write the parts ``"local"`` and ``"global"``.
         curve_every: Gradient steps between two scorings while an arm trains (``finetune_curve``); no part of a cell's
             identity. None: none.
@@ -178,6 +179,7 @@ class StudyConfig(_Strict):
     steps: Steps | None = None
     match: Literal["steps", "epochs"] = "steps"
     hyperparameters: list[Hyperparameters] = []
+    launch: str | None = None
     augmentation: Settings = Settings()
     curve_every: int | None = Field(default=None, ge=1)
     curve_questions: int | None = Field(default=None, ge=1)
@@ -291,6 +293,8 @@ def _resolve_arm(arm: Any, place: str) -> Any:
 
 def _check(study: StudyConfig, place: str) -> None:
     """Check what no single value shows."""
+    if study.launch and study.curve_every:
+        raise UsageError(f"{place}: launch: a learning curve needs a training of one process: leave out curve_every")
     for worlds in study.worlds:
         try:
             if "path" in worlds.config:

@@ -21,6 +21,7 @@ from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
 from icl_ft_plugin.augment.statements import identity_of
 from icl_ft_plugin.corpus import training_documents, world_of
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.finetune_launch import DECIDING, launch_config
 from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study_config import Arm, Hyperparameters, StudyConfig, Training, Worlds
@@ -73,6 +74,7 @@ class Cell:
         steps: Gradient steps; None leaves them to the recipe, or to no training.
         source: The recipe's file and overrides, from which ``recipe`` was read.
         hyperparameters: Label of the study's entry that the recipe follows; None where there is none.
+        launch: The configuration of ``accelerate launch`` that it is trained by; empty: it is trained in one process.
         settings: How the model writes the augmentations.
         match: Whether ``steps`` are this arm's, or those of the world's documents alone (see ``StudyConfig``).
         augmentations: The hash of what the model writes for the arm, by strategy.
@@ -92,6 +94,7 @@ class Cell:
     augmentations: Mapping[str, str] = field(default_factory=dict)
     source: Training = Training(None, {}, None)  # noqa: RUF009 - frozen
     hyperparameters: str | None = None
+    launch: Mapping[str, Any] = field(default_factory=dict)
     settings: Settings = Settings()  # noqa: RUF009 - frozen
 
     @property
@@ -124,6 +127,7 @@ class Cell:
             "match": self.match,
             # Not named where it is "finetune": cells that were run before there was a choice keep their keys.
             **({"method": "sdft", "teacher_copies": self.arm.context_copies} if self.arm.method == "sdft" else {}),
+            **({"launch": {key: self.launch[key] for key in DECIDING if key in self.launch}} if self.launch else {}),
         }
 
     @property
@@ -270,8 +274,19 @@ def _cell(study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm,
         augmentations=augmentations,
         source=run.source,
         hyperparameters=run.hyperparameters,
+        launch=_launch(study, arm) if arm.corpus else {},
         settings=settings,
     )
+
+
+def _launch(study: StudyConfig, arm: Arm) -> dict[str, Any]:
+    if study.launch is None:
+        return {}
+    if arm.method != "finetune":
+        raise UsageError(
+            f"arm {arm.name!r}: method: {arm.method} trains in one process: leave out launch: {study.launch}"
+        )
+    return launch_config(study.launch)
 
 
 def prompt_of(model: Model, settings: Settings, strategy: Strategy) -> Prompt:
