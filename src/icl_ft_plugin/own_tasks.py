@@ -62,7 +62,7 @@ def build(
         raise UsageError(f"metadata of own: options={options!r} must be {HIDDEN} or {SHOWN}")
     world = _world(path)
     # The hash keeps a folder that was edited apart from what it was before, within one process too.
-    spec = {"family": own.FAMILY, "seed": world.seed, "config": {"path": path}, "context_copies": 0, "hash": world.hash}
+    spec = {"family": own.FAMILY, "seed": world.seed, "config": {"path": path}, "context_copies": 1, "hash": world.hash}
     if prompt != PLAIN:
         spec["prompt"] = prompt
     wanted = splits_of(world, split)

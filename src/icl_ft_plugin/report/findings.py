@@ -46,11 +46,12 @@ def main_split(block: Block) -> str:
 
 def findings(block: Block) -> list[str]:
     """Return what was found about one model on one entry of worlds, most important first."""
-    split = main_split(block)
+    # Which split matters is known of the families alone.
+    splits = [main_split(block)] if block.family in MAIN else block.splits
     return [
-        *_ways(block, split),
+        *(line for split in splits for line in _ways(block, split)),
         *_learned(block),
-        *_augmented(block, split),
+        *(line for split in splits for line in _augmented(block, split)),
         *_untouched(block),
         *_orderings(block),
         *retrieval_notes(block),
@@ -145,14 +146,15 @@ def _learned(block: Block) -> list[str]:
 
 def _augmented(block: Block, split: str) -> list[str]:
     said = []
+    on = "" if block.family in MAIN else f" on {spaced(split)}"
     for record in block.gaps:
         if record["split"] == split and is_augmented(record["arm"]):
             if record["closed"] is None:
-                said.append(f"{record['arm']}: no gap to close, since {record['reason']}.")
+                said.append(f"{record['arm']}: no gap to close{on}, since {record['reason']}.")
                 continue
             low, high = (record[key] for key in ("low", "high"))
             ends = "" if low is None or high is None else f" (95% interval {_percent(low)} to {_percent(high)})"
-            said.append(f"{record['arm']} closes {_percent(record['closed'])} of the gap between the two{ends}.")
+            said.append(f"{record['arm']} closes {_percent(record['closed'])} of the gap between the two{on}{ends}.")
     return said
 
 

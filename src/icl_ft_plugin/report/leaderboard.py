@@ -78,17 +78,17 @@ def _read(file: Path) -> list[Scored]:
     if condition not in CONDITIONS:
         raise UsageError(f"{file}: {task!r} ends in none of {', '.join(CONDITIONS)}")
     model = _model(file, stamp)
-    by_world: dict[str, list[Item]] = {}
+    by_world: dict[tuple[str, str], list[Item]] = {}  # a task on own documents asks several splits
     written = False
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
             sample = json.loads(line)
-            world = str(sample["doc"]["world"])
+            key = str(sample["doc"]["world"]), str(sample["doc"]["split"])
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{file}: not a sample of an icl_ft task: {error!r}") from error
         written = "exact_match" in sample
-        by_world.setdefault(world, []).append(item_of(sample, file))
-    return [_scored(model, condition, written, stamp, world, items, file) for world, items in by_world.items()]
+        by_world.setdefault(key, []).append(item_of(sample, file))
+    return [_scored(model, condition, written, stamp, world, items, file) for (world, _), items in by_world.items()]
 
 
 def _scored(model: str, condition: str, written: bool, stamp: str, world: str, items: list[Item], file: Path) -> Scored:
