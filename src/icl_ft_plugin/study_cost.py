@@ -4,8 +4,8 @@ For example a line of ``icl-ft study demo --dry-run``, for the cells that are st
 
     nano, reversal   ft+oracle   3 cells   141,216 tokens trained on   1,398 prompt tokens   1.2 minutes
 
-Rows and prompts are those of the study, counted with the model's tokenizer. What a model has not written yet is estimated:
-two statements, each as long as the text it is asked about, twice whose tokens it writes. Such numbers bear a "~".
+Rows and prompts are those of the study, counted with the model's tokenizer, of many rows by a sample. What a model has not
+written yet is estimated: two statements about each text, each as long as the text. Numbers that are not exact bear a "~".
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from icl_ft_plugin.study_plan import Cell, prompt_of
 from icl_ft_plugin.study_rates import Rate, Rates, parameters_of
 
 STATEMENTS = 2  # that a model writes about one text
+SAMPLE = 4000  # texts whose tokens are counted, at most
+Texts = dict[str, tuple[list[str], bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Cost:
         trained: Tokens trained on; None where they are not estimated (``sdft``).
         prompts: Tokens of its prompts, as if no prefix were shared.
         written: Tokens that its model has to write, by strategy.
-        estimated: Whether its rows hold what a model has not written yet.
+        estimated: Whether its rows hold what a model has not written yet, or are too many to be counted one by one.
         seconds: By what is done, as ``Rates`` calls it.
     """
 
@@ -67,7 +69,7 @@ class Estimator:
     folders: Sequence[Path]
     own: bool = True
     rates: dict[str, Rate] = field(default_factory=dict)
-    _totals: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _totals: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
     _prompts: dict[str, int] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
 
@@ -80,8 +82,10 @@ class Estimator:
 
     def _cost(self, cell: Cell) -> Cost:
         done = self.own and any((folder / "cells" / cell.key).is_dir() for folder in self.folders[:1])
-        texts = {strategy: self._texts(cell, strategy) for strategy in GENERATED if strategy in cell.augmentations}
-        trained = self._trained(cell, texts)
+        texts: Texts = {
+            strategy: self._texts(cell, strategy) for strategy in GENERATED if strategy in cell.augmentations
+        }
+        trained, exact = self._trained(cell, texts)
         prompts = self._prompt_tokens(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
@@ -91,13 +95,13 @@ class Estimator:
                 key = cell.augmentations[strategy]
                 if not there and key not in self._begun:
                     self._begun.add(key)
-                    work[strategy] = written[strategy] = self._answer_tokens(cell, strategy)
+                    asked = self._tokens(cell, texts[strategy][0])
+                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * asked
             if trained is not None and cell.checkpoint_key not in self._begun:
                 self._begun.add(cell.checkpoint_key)
                 work["train"] = trained
-        estimated = any(not there for _, there in texts.values())
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, estimated, seconds)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds)
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
         rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.family)
@@ -105,19 +109,20 @@ class Estimator:
         return tokens / rate.tokens_per_second
 
     def _texts(self, cell: Cell, strategy: Strategy) -> tuple[list[str], bool]:
-        """Return the statements of an augmentation and whether they are there; stand-ins where they are not."""
+        """Return the statements of an augmentation, or what the model is to be asked about, and whether they are there."""
         for folder in self.folders:
             if (path := folder / "augmentations" / cell.augmentations[strategy]).is_dir():
                 return [row["text"] for row in read_folder(path)[0]], True
         asked = texts_of(cell.world, prompt_of(cell.model, cell.settings, strategy), cell.settings.copies)
-        return [text for text, _ in asked] * STATEMENTS * cell.settings.n_samples, False
+        return [text for text, _ in asked], False
 
-    def _answer_tokens(self, cell: Cell, strategy: Strategy) -> int:
-        texts, _ = self._texts(cell, strategy)
-        return sum(self._lengths(cell, texts))
-
-    def _lengths(self, cell: Cell, texts: list[str]) -> list[int]:
-        return [len(ids) for ids in tokenizer_of(cell.model.path)(texts, add_special_tokens=False)["input_ids"]]
+    def _tokens(self, cell: Cell, texts: Sequence[str]) -> int:
+        """Return the tokens of texts; of many, by a sample that is spread evenly over them."""
+        sample = texts[:: math.ceil(len(texts) / SAMPLE)] if texts else []
+        if not sample:
+            return 0
+        ids = tokenizer_of(cell.model.path)(list(sample), add_special_tokens=False)["input_ids"]
+        return round(sum(map(len, ids)) * len(texts) / len(sample))
 
     def _prompt_tokens(self, cell: Cell) -> int:
         arm = cell.arm
@@ -134,13 +139,13 @@ class Estimator:
             self._prompts[key] = prompt_cost(cell)["prompt_tokens"]
         return self._prompts[key]
 
-    def _trained(self, cell: Cell, texts: dict[Strategy, tuple[list[str], bool]]) -> int | None:
-        """Return the tokens that a cell trains on: whole passes over its rows, and the part of one that is left."""
+    def _trained(self, cell: Cell, texts: Texts) -> tuple[int | None, bool]:
+        """Return the tokens that a cell trains on, whole passes over its rows and a part of one, and whether they are exact."""
         if not cell.trained:
-            return 0
+            return 0, True
         if cell.arm.method != "finetune":
-            return None
-        rows, tokens = self._rows(cell, texts)
+            return None, False
+        rows, tokens, exact = self._rows(cell, texts)
         recipe = cell.recipe
         batch = int(recipe.get("per_device_train_batch_size", 8)) * int(recipe.get("gradient_accumulation_steps", 1))
         steps = steps_of(cell, rows, recipe.get("max_steps"))
@@ -150,42 +155,45 @@ class Estimator:
         if not steps or steps < 0:
             steps = math.ceil(batches * float(recipe.get("num_train_epochs", 3)))
         passes, rest = divmod(steps, batches)
-        return math.floor(tokens * (passes + min(rest * batch, rows) / rows))
+        return math.floor(tokens * (passes + min(rest * batch, rows) / rows)), exact
 
-    def _rows(self, cell: Cell, texts: dict[Strategy, tuple[list[str], bool]]) -> tuple[int, int]:
-        """Return the number of rows and of their tokens, with the token that ends each."""
+    def _rows(self, cell: Cell, texts: Texts) -> tuple[int, int, bool]:
+        """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
         arm = cell.arm
         what = [*self._world(cell), arm.corpus, arm.loss, arm.splitting, arm.split_loss, arm.keep, arm.transform]
         key = canonical_json([*what, cell.augmentations])
         if key not in self._totals:
-            rows = training_rows(
+            known = training_rows(
                 cell.world,
-                arm.corpus,
+                [part for part in arm.corpus if part not in texts or texts[part][1]],
                 _kept(cell, texts),
                 loss=arm.loss,
                 splitting=arm.splitting,
                 split_loss=arm.split_loss,
                 rival=arm.transform,
             )
-            lengths = self._lengths(cell, ["".join(row.values()) for row in rows])
-            self._totals[key] = len(rows), sum(lengths) + len(rows)
+            rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
+            exact = rows <= SAMPLE
+            for asked in (asked for asked, there in texts.values() if not there):
+                statements = STATEMENTS * cell.settings.n_samples
+                rows += statements * len(asked)
+                tokens += statements * (self._tokens(cell, asked) + len(asked))
+                exact = False
+            self._totals[key] = rows, tokens, exact
         return self._totals[key]
 
     def _world(self, cell: Cell) -> list[object]:
         return [cell.model.hash, cell.family, cell.world_seed, dict(cell.config)]
 
 
-def _kept(cell: Cell, texts: dict[Strategy, tuple[list[str], bool]]) -> dict[str, list[str]]:
-    """Return the statements that the arm trains on, as ``study_augment.arm_rows`` chooses them; stand-ins stay."""
+def _kept(cell: Cell, texts: Texts) -> dict[str, list[str]]:
+    """Return the statements that are there and that the arm trains on, as ``study_augment.arm_rows`` chooses them."""
     kept: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for strategy, (written, there) in texts.items():
-        found = written
-        if there:
-            found = [text for text in written if text not in seen] if cell.settings.deduplicate else written
-            seen.update(found)
-            found = entailed(cell.world, found) if cell.arm.keep == "entailed" else found
-        kept[strategy] = found
+    for strategy, written in ((strategy, written) for strategy, (written, there) in texts.items() if there):
+        found = [text for text in written if text not in seen] if cell.settings.deduplicate else written
+        seen.update(found)
+        kept[strategy] = entailed(cell.world, found) if cell.arm.keep == "entailed" else found
     return kept
 
 
@@ -231,7 +239,7 @@ def lines(costs: Sequence[Cost], rates: dict[str, Rate]) -> list[str]:
         "Minutes are those of one process, one cell after the other; prompts are counted as if no prefix were shared."
     )
     if any(cost.estimated for cost in costs if not cost.done):
-        note += " ~: with what models have not written yet, estimated."
+        note += " ~: estimated: what models have not written yet, or a sample of many rows."
     if any(cost.trained is None for cost in costs if not cost.done):
         note += " ?: sdft is not estimated."
     return [*shown, "", note, *(["Tokens a second, and where the rate is from:", *sources] if sources else [])]
