@@ -7,6 +7,7 @@ A study's folder; cells and checkpoints are named by the hash of all that they d
     runs/demo/checkpoints/8a3d5e.../     trained weights, until every cell that needs them is scored
     runs/demo/augmentations/77b0c1.../   corpus.jsonl, augmentation.json: what a base model wrote, shared by arms and seeds
     runs/demo/failures/52e1....json      the cells that failed in the last run: why, when, after how many attempts
+    runs/demo/running/8b07....json       the cells at work: on which host, in which process, since when
     runs/demo/log.txt                    what the libraries printed
 
 A cell appears by one rename when it is complete: a study that was killed runs only the missing cells when it is started
@@ -94,6 +95,8 @@ def _run(cells: Sequence[Cell], store: Store, at: Executor, announce: Announce, 
             at.start(cell)
         for ended in at.wait():
             cell = running.pop(ended.cell.key)
+            if ended.lost:
+                store.unmark(cell)
             if ended.lost and attempts[cell.key] < ATTEMPTS:
                 waiting.insert(0, cell)
             elif ended.error is not None:

@@ -99,6 +99,10 @@ class Store:
         draft.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         draft.replace(file)
 
+    def unmark(self, cell: Cell) -> None:
+        """Remove the note that a cell is at work, which a lost process leaves behind."""
+        (self.folder / "running" / f"{cell.key}.json").unlink(missing_ok=True)
+
     def clear_failures(self) -> None:
         """Forget the failures of an earlier run: its cells are tried again."""
         shutil.rmtree(self.folder / "failures", ignore_errors=True)
@@ -114,7 +118,7 @@ class Store:
             with (self.folder / ".lock").open("w") as file:
                 # The system drops this lock when the process dies, however it dies.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for leftover in self.folder.glob("cells/.*"):
+                for leftover in [*self.folder.glob("cells/.*"), self.folder / "running"]:
                     shutil.rmtree(leftover, ignore_errors=True)
                 yield
         except BlockingIOError as error:
