@@ -1,0 +1,93 @@
+"""What a study takes beyond its cells' own training and scoring: ``python benchmarks/study.py``.
+
+Ten cells of the embedded model (20 facts of simple reversals; two untrained arms, two trained ones under four seeds), run
+in one process and then by two workers, each in a process of its own that begins with nothing imported. The time of a
+cell is what its ledger says of the training plus lm-eval's own time of the evaluation; wall time is compared, in the
+same run. Prints one line per way; ``--json FILE`` also writes the numbers there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+STUDY = {
+    "name": "benchmark",
+    "models": ["nano"],
+    "worlds": [{"family": "reversal", "config": {"n_facts": 20}, "seeds": [0]}],
+    "arms": ["pretrained", "icl", "ft", "ft+oracle"],
+    "training_seeds": [0, 1, 2, 3],
+    "recipe": "reversal/nano.yaml",
+}
+PROGRAM = """
+import json, sys, time
+begun = time.perf_counter()
+from functools import partial
+from pathlib import Path
+from icl_ft_plugin.study import run
+from icl_ft_plugin.study_config import load_study
+from icl_ft_plugin.study_executors import InProcess
+from icl_ft_plugin.study_workers import Workers
+
+if __name__ == "__main__":
+    file, folder, workers = sys.argv[1:]
+    executor = partial(Workers, count=int(workers)) if int(workers) else InProcess
+    run(load_study(Path(file)), Path(folder), lambda text, done, total: None, executor)
+    print(json.dumps(time.perf_counter() - begun))
+"""
+
+
+def measure(folder: Path, steps: int, workers: int) -> dict[str, Any]:
+    """Run the study in a fresh process; return its wall time and what its cells say of theirs, in seconds."""
+    file = folder / "study.yaml"
+    file.write_text(json.dumps({**STUDY, "steps": steps}), encoding="utf-8")  # JSON is YAML
+    program = folder / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    out = folder / f"out{workers}"
+    command = [sys.executable, str(program), str(file), str(out), str(workers)]
+    wall = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    training = scoring = 0.0
+    cells = list((out / "cells").glob("[!.]*"))
+    for cell in cells:
+        ledger = json.loads((cell / "ledger.json").read_text(encoding="utf-8"))
+        training += (ledger["training"] or {"seconds": 0.0})["seconds"]
+        (results,) = cell.rglob("results_*.json")
+        scoring += float(json.loads(results.read_text(encoding="utf-8"))["total_evaluation_time_seconds"])
+    return {
+        "workers": workers,
+        "cells": len(cells),
+        "steps": steps,
+        "wall_seconds": round(wall, 1),
+        "training_seconds": round(training, 1),
+        "scoring_seconds": round(scoring, 1),
+        "ratio": round(wall / (training + scoring), 3),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = [measure(Path(scratch), args.steps, workers) for workers in (0, args.workers)]
+    alone, shared = found
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    print(f"one process: wall / (training + scoring) = {alone['ratio']:.2f} ({json.dumps(alone)})")
+    gain = alone["wall_seconds"] / shared["wall_seconds"]
+    print(f"{args.workers} workers: {gain:.2f} times as fast as one process ({json.dumps(shared)})")
+
+
+if __name__ == "__main__":
+    main()
