@@ -186,6 +186,8 @@ def prompt_cost(cell: Cell) -> dict[str, Any]:
     world, arm = cell.world, cell.arm
     questions = [question for question in world.questions if question.split in cell.tasks]
     cost: dict[str, Any] = {"questions": len(questions)}
+    if arm.baseline:
+        return {**cost, "prompt_tokens": 0}
     contexts: list[str] = []
     if arm.condition == "icl" and arm.context_tokens and cell.family == own.FAMILY:
         found = [

@@ -26,8 +26,18 @@ from icl_ft_plugin.study_plan import Cell, prompt_of
 from icl_ft_plugin.study_rates import Rate, Rates, parameters_of
 
 STATEMENTS = 2  # that a model writes about one text
+# What an arm has besides how it is asked.
+TAUGHT = {"name", "corpus", "loss", "splitting", "split_loss", "keep", "transform", "method"}
 SAMPLE = 4000  # texts whose tokens are counted, at most
+DONE = {
+    "train": "training",
+    "closed": "prompts, closed book",
+    "icl": "prompts, in context",
+    "local": "writing, local",
+    "global": "writing, global",
+}
 Texts = dict[str, tuple[list[str], bool]]
+Used = dict[str, dict[Rate, dict[str, None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,12 @@ class Estimator:
         own: Whether the first folder is the study's own, whose complete cells are done.
 
     Attributes:
-        rates: Every rate that was used, by what it is of.
+        rates: Every rate that was used, by what it is of, with the families it was used for.
     """
 
     folders: Sequence[Path]
     own: bool = True
-    rates: dict[str, Rate] = field(default_factory=dict)
+    rates: Used = field(default_factory=dict)
     _totals: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
     _prompts: dict[str, int] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
@@ -105,7 +115,7 @@ class Estimator:
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
         rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.family)
-        self.rates[f"{cell.model.name}, {cell.family}, {kind}"] = rate
+        self.rates.setdefault(f"{cell.model.name}, {DONE[kind]}", {}).setdefault(rate, {})[cell.family] = None
         return tokens / rate.tokens_per_second
 
     def _texts(self, cell: Cell, strategy: Strategy) -> tuple[list[str], bool]:
@@ -125,16 +135,8 @@ class Estimator:
         return round(sum(map(len, ids)) * len(texts) / len(sample))
 
     def _prompt_tokens(self, cell: Cell) -> int:
-        arm = cell.arm
-        what = [
-            *self._world(cell),
-            list(cell.tasks),
-            arm.condition,
-            arm.context_copies,
-            arm.context_tokens,
-            arm.baseline,
-        ]
-        key = canonical_json(what)
+        asked = cell.arm.model_dump(exclude=TAUGHT)
+        key = canonical_json([*self._world(cell), list(cell.tasks), asked])
         if key not in self._prompts:
             self._prompts[key] = prompt_cost(cell)["prompt_tokens"]
         return self._prompts[key]
@@ -148,7 +150,8 @@ class Estimator:
         rows, tokens, exact = self._rows(cell, texts)
         recipe = cell.recipe
         batch = int(recipe.get("per_device_train_batch_size", 8)) * int(recipe.get("gradient_accumulation_steps", 1))
-        steps = steps_of(cell, rows, recipe.get("max_steps"))
+        batch *= int(cell.launch.get("num_processes", 1))
+        steps = steps_of(cell, rows, recipe.get("max_steps")) or recipe.get("max_steps")
         if recipe.get("packing"):
             rows = math.ceil(tokens / int(recipe.get("max_length", 1024)))
         batches = math.ceil(rows / batch)
@@ -228,13 +231,17 @@ def _row(name: str, costs: Sequence[Cost]) -> tuple[str, ...]:
     )
 
 
-def lines(costs: Sequence[Cost], rates: dict[str, Rate]) -> list[str]:
+def lines(costs: Sequence[Cost], rates: Used) -> list[str]:
     """Return the table and the rates behind its minutes, aligned for a terminal."""
     rows = table(costs)
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     shown = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     width = max(map(len, rates), default=0)
-    sources = [f"  {what.ljust(width)}  {rate.tokens_per_second:>9,.0f}  {rate.source}" for what, rate in rates.items()]
+    sources = [
+        f"  {what.ljust(width)}  {rate.tokens_per_second:>9,.0f}  {', '.join(families)}: {rate.source}"
+        for what, found in rates.items()
+        for rate, families in found.items()
+    ]
     note = (
         "Minutes are those of one process, one cell after the other; prompts are counted as if no prefix were shared."
     )
