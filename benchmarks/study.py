@@ -51,7 +51,7 @@ def measure(folder: Path, steps: int, workers: int) -> dict[str, Any]:
     program.write_text(PROGRAM, encoding="utf-8")
     out = folder / f"out{workers}"
     command = [sys.executable, str(program), str(file), str(out), str(workers)]
-    wall = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    wall = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     training = scoring = 0.0
     cells = list((out / "cells").glob("[!.]*"))
     for cell in cells:

@@ -135,6 +135,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_what_a_worker_gets_of_the_machine() -> None:
     assert share(0, 2, {}, 8, []) == {"OMP_NUM_THREADS": "4"}
     assert share(3, 4, {"OMP_NUM_THREADS": "7"}, 2, []) == {"OMP_NUM_THREADS": "7"}
+    assert share(0, 1, {}, 2, ["0", "1"]) == {"OMP_NUM_THREADS": "2"}
     assert share(3, 4, {}, 2, ["0", "GPU-1"]) == {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "GPU-1"}
 
 

@@ -95,7 +95,10 @@ def test_a_node_killed_in_the_middle_costs_nothing(cluster: Any, tmp_path: Path)
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
-def test_what_no_node_has_is_said_and_not_waited_for(cluster: Any, tmp_path: Path) -> None:
+def test_what_no_node_has_is_said_and_not_waited_for(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("icl_ft_plugin.study_ray._JOINING", 0)
     study = load_study(save_study(tmp_path))
     with pytest.raises(UsageError, match=r"no node has 1 CPUs and 1 GPUs .*the nodes have: 1 CPUs, 0 GPUs; 1 CPUs"):
         run(study, tmp_path / "out", lambda text, done, total: None, partial(Ray, gpus=1))

@@ -18,6 +18,7 @@ from icl_ft_plugin.study_executors import Ended, attempt
 from icl_ft_plugin.study_plan import Cell
 from icl_ft_plugin.study_store import Store
 
+_JOINING = 60.0  # seconds that nodes have to join the cluster
 _PATIENCE = 20.0  # seconds until a shared file system shows what another node has written
 
 
@@ -59,14 +60,20 @@ class Ray:
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_attempt)
 
     def _check(self, cpus: float, gpus: float) -> None:
-        """Refuse what no node has: Ray would wait for such a node for ever."""
-        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
-            largest = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
-            raise UsageError(
-                f"--executor ray: no node has {cpus:g} CPUs and {gpus:g} GPUs for a cell "
-                f"(--cpus-per-cell, --gpus-per-cell); the nodes have: {largest}"
-            )
+        """Refuse what no node has, a minute long: Ray would wait for such a node for ever."""
+        limit = time.monotonic() + _JOINING
+        while True:
+            nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+            if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+                return
+            if time.monotonic() > limit:
+                break
+            time.sleep(1)
+        largest = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise UsageError(
+            f"--executor ray: no node has {cpus:g} CPUs and {gpus:g} GPUs for a cell "
+            f"(--cpus-per-cell, --gpus-per-cell); the nodes have: {largest}"
+        )
 
     @property
     def room(self) -> bool:

@@ -116,7 +116,7 @@ def share(number: int, count: int, environment: Mapping[str, str], cores: int, g
         gpus: Its GPUs, as CUDA names them.
     """
     variables = {"OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS") or str(max(1, cores // count))}
-    if gpus:
+    if gpus and count > 1:  # one worker alone may train a cell on all of them
         variables["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
     return variables
 
