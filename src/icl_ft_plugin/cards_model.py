@@ -59,19 +59,20 @@ By lm-evaluation-harness {{ harness }}.
 """
 
 
-def write_model_card(folder: Path, results: Iterable[Mapping[str, Any]] = ()) -> None:
+def write_model_card(folder: Path, results: Iterable[Mapping[str, Any]] = (), name: str | None = None) -> None:
     """Write the card of a finetuned checkpoint or adapter, from its ledger.
 
     Args:
         folder: The checkpoint, with ``ledger.json``; an adapter has ``adapter_config.json``.
         results: Results of lm-eval for this model, as its ``results_*.json`` holds them.
+        name: The model's name; the folder's by default.
 
     Raises:
         UsageError: No ledger there.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-    ledger, results = read(folder), list(results)
+    ledger, results, name = read(folder), list(results), name or folder.resolve().name
     adapter = (folder / "adapter_config.json").is_file()
     scores = [row for result in results for row in scores_of(result)]
     harness = ", ".join(sorted({str(result.get("lm_eval_version", "")) for result in results}))
@@ -84,7 +85,7 @@ def write_model_card(folder: Path, results: Iterable[Mapping[str, Any]] = ()) ->
         base_model=hub_name,
         base_model_relation=None if hub_name is None else "adapter" if adapter else "finetune",
         tags=["icl-ft", "trl", "sft", *(["lora"] if adapter else [])],
-        model_name=folder.name,
+        model_name=name,
         eval_results=[
             EvalResult(
                 task_type="text-generation",
@@ -106,7 +107,7 @@ def write_model_card(folder: Path, results: Iterable[Mapping[str, Any]] = ()) ->
     card = ModelCard.from_template(
         data,
         template_str=_TEXT,
-        title=folder.name,
+        title=name,
         version=__version__,
         paper=PAPER,
         what=f"{'A LoRA adapter for' if adapter else 'A model finetuned from'} `{public_name(ledger.model)}`, made",

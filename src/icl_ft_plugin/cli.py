@@ -16,9 +16,13 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.cli_augment import augment
+from icl_ft_plugin.cli_completion import models, recipes
+from icl_ft_plugin.cli_completion import tasks as task_names
 from icl_ft_plugin.cli_data import data_app
+from icl_ft_plugin.cli_export import card, export_app
 from icl_ft_plugin.cli_report import report
 from icl_ft_plugin.cli_study import study_app
+from icl_ft_plugin.cli_tasks import tasks as list_tasks
 from icl_ft_plugin.errors import UsageError, suggest
 
 
@@ -39,13 +43,14 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
 )
 app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
+app.add_typer(export_app, name="export")
 app.command("augment")(augment)
+app.command("tasks")(list_tasks)
 
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
@@ -67,21 +72,28 @@ def _main(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="Recipe file, or its place under recipes/.")],
+    recipe: Annotated[str, typer.Argument(help="Recipe file, or its place under recipes/.", autocompletion=recipes)],
     out: Out,
     model: Annotated[
-        str | None, typer.Option(help="Checkpoint folder or embedded model; the recipe's by default.")
+        str | None,
+        typer.Option(help="Checkpoint folder or embedded model; the recipe's by default.", autocompletion=models),
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="Training rows, JSON lines; the recipe's by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; the recipe's by default.")] = None,
     settings: Settings = None,
+    repository: Annotated[
+        str | None, typer.Option("--push-to-hub", metavar="OWNER/NAME", help="Upload it as a model, private if new.")
+    ] = None,
 ) -> None:
-    """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger."""
-    from icl_ft_plugin import recipe as recipes
+    """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger and a card."""
+    from icl_ft_plugin import hub
+    from icl_ft_plugin.recipe import load, overrides_from
     from icl_ft_plugin.rows import read_rows
     from icl_ft_plugin.study_find import find_model, find_recipe
 
-    loaded = recipes.load(find_recipe(recipe), recipes.overrides_from(settings or []))
+    if repository is not None:
+        hub.check(repository)
+    loaded = load(find_recipe(recipe), overrides_from(settings or []))
     name = model or loaded.model
     if name is None:
         raise UsageError(f"{loaded.path}: model_name_or_path is missing; name the model with --model")
@@ -90,13 +102,15 @@ def train(
 
     ledger = finetune.train(model=str(find_model(name)), rows=rows, recipe=loaded, output=out, seed=seed)
     typer.echo(f"{out}: {ledger.steps} steps, {ledger.tokens:,} tokens, {ledger.seconds:.0f} s")
+    if repository is not None:
+        typer.echo(hub.push(out, repository, "model"))
 
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Checkpoint folder or embedded model.")],
+    model: Annotated[str, typer.Argument(help="Checkpoint folder or embedded model.", autocompletion=models)],
     out: Out,
-    tasks: Annotated[str, typer.Option(help="Task or group names, separated by commas.")],
+    tasks: Annotated[str, typer.Option(help="Task or group names, separated by commas.", autocompletion=task_names)],
     seed: WorldSeed = 0,
     settings: Settings = None,
     peft: Annotated[
@@ -152,6 +166,7 @@ def evaluate(
 
 
 app.command()(report)
+app.command()(card)
 
 
 @app.command("fetch-model")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icl_ft_plugin.cli_completion import arms as arm_names
+from icl_ft_plugin.cli_completion import families
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
 
 @data_app.command("build")
 def data_build(
-    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.")],
+    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.", autocompletion=families)],
     out: Out,
     seed: WorldSeed = 0,
     settings: Settings = None,
     arms: Annotated[
         list[str] | None,
-        typer.Option("--arm", help="Also write train-ARM.jsonl, the rows of this arm; may be repeated."),
+        typer.Option(
+            "--arm", help="Also write train-ARM.jsonl, the rows of this arm; may be repeated.", autocompletion=arm_names
+        ),
     ] = None,
     worlds: Annotated[
         int | None, typer.Option(min=1, help="Write so many worlds, of consecutive seeds, each into OUT/seed-SEED.")

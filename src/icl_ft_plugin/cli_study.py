@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from icl_ft_plugin.cli_completion import studies
 from icl_ft_plugin.cli_report import report
 from icl_ft_plugin.errors import UsageError, suggest
 
@@ -42,7 +43,12 @@ study_app = typer.Typer(
 
 @study_app.command()
 def run(
-    file: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file, or the name of one that ships (demo).")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY", help="Study file, or the name of one that ships (demo).", autocompletion=studies
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the study, list its cells and estimate their cost.")

@@ -88,7 +88,7 @@ def train(
             ledger = _ledger(trainer, meter.progress, identity, recipe, len(rows))
 
             def write(final: Path) -> None:
-                save(trainer, ledger, final)
+                save(trainer, ledger, final, output.name)
                 if watch:
                     watch.save(final)
 

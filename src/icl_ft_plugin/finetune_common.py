@@ -16,6 +16,7 @@ import torch
 import transformers
 
 from icl_ft_plugin import __version__
+from icl_ft_plugin.cards_model import write_model_card
 from icl_ft_plugin.ledger import Ledger
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
@@ -44,11 +45,12 @@ def environment(args: Any) -> dict[str, Any]:
     }
 
 
-def save(trainer: Any, ledger: Ledger, folder: Path) -> None:
-    """Write the trained model, its tokenizer and the ledger into a folder."""
+def save(trainer: Any, ledger: Ledger, folder: Path, name: str) -> None:
+    """Write the trained model, its tokenizer, the ledger and a card into a folder that will have a name."""
     trainer.save_model(str(folder))
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
     ledger.write(folder)
+    write_model_card(folder, name=name)  # PEFT has written one of its own, which names the place of the base model
 
 
 @contextlib.contextmanager

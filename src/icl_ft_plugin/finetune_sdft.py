@@ -102,7 +102,7 @@ def distill(
             info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": trainer.counts}
 
             def write(final: Path) -> None:
-                save(trainer, ledger, final)
+                save(trainer, ledger, final, output.name)
                 if watch:
                     watch.save(final)
                 (final / SDFT_NAME).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from icl_ft_plugin.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
+_NO_RECIPES = ("accelerate", "prompts", "studies")  # folders below recipes/ that hold something else
 
 
 def tasks_dir() -> Path:
@@ -40,6 +41,22 @@ def models_dir() -> Path:
 def examples_dir() -> Path:
     """Return the folder of the examples of own documents, one folder each."""
     return _PACKAGE / "examples"
+
+
+def model_names() -> list[str]:
+    """Return the names of the embedded models."""
+    return sorted(path.parent.name for path in models_dir().glob("*/config.json"))
+
+
+def study_names() -> list[str]:
+    """Return the names of the studies that ship."""
+    return sorted(path.stem for path in (recipes_dir() / "studies").glob("*.yaml"))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the training recipes that ship, as ``reversal/full``."""
+    folders = sorted(path for path in recipes_dir().iterdir() if path.is_dir() and path.name not in _NO_RECIPES)
+    return [f"{folder.name}/{path.stem}" for folder in folders for path in sorted(folder.glob("*.yaml"))]
 
 
 def _shipped(name: str) -> Path:

@@ -32,7 +32,7 @@ from icl_ft_plugin.augment.training import check_form
 from icl_ft_plugin.corpus import world_of
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.generators import make_config
-from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.paths import recipes_dir, study_names
 from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.recipe import read_yaml
 
@@ -197,6 +197,9 @@ class StudyConfig(_Strict):
         return Training(worlds.recipe or self.recipe, overrides, given.steps or worlds.steps or self.steps)
 
 
+COMMANDS = ("run", "status")  # what one may have meant to type in place of a study
+
+
 def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     """Read and check a study file.
 
@@ -212,6 +215,8 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     """
     shipped = recipes_dir() / "studies" / f"{file}.yaml"
     file = shipped if not file.exists() and shipped.is_file() else file
+    if not file.exists() and (hint := suggest(str(file), [*study_names(), *COMMANDS])):
+        raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
     data = read_yaml(file)
     for override in overrides or []:
         _override(data, override)

@@ -6,12 +6,13 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from icl_ft_plugin import own
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
+from icl_ft_plugin.paths import model_names, models_dir, recipe_names, recipes_dir, tasks_dir
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
 
 
@@ -21,7 +22,7 @@ def find_model(name: str) -> Path:
     Raises:
         UsageError: There is no checkpoint.
     """
-    embedded = sorted(folder.parent.name for folder in models_dir().glob("*/config.json"))
+    embedded = model_names()
     path = models_dir() / name if name in embedded else Path(name)
     if not (path / "config.json").is_file():
         hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
@@ -72,7 +73,8 @@ def find_recipe(name: str | Path) -> Path:
     for path in (Path(name), recipes_dir() / name, recipes_dir() / f"{name}.yaml"):
         if path.is_file():
             return path
-    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}")
+    hint = suggest(str(name).removesuffix(".yaml"), recipe_names())
+    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}{hint}")
 
 
 class _TaskLoader(yaml.SafeLoader):
@@ -82,12 +84,19 @@ class _TaskLoader(yaml.SafeLoader):
 _TaskLoader.add_multi_constructor("!", lambda loader, tag, node: None)
 
 
+def read_task(file: Path) -> dict[str, Any]:
+    """Return a task file's keys, with those of the file that it includes, whose functions are left out."""
+    data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
+    included = data.pop("include", None)
+    return {**(read_task(file.parent / included) if included else {}), **data}
+
+
 @lru_cache(maxsize=1)
 def _all_tasks() -> tuple[tuple[str, str, str], ...]:
     """Return (family, split, task) of every task that ships and chooses among given answers."""
     found = []
     for file in sorted(tasks_dir().rglob("*.yaml")):
-        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a subclass of SafeLoader
+        data = read_task(file)
         metadata = data.get("metadata") or {}
         # Whether options are hidden or shown is a matter of written answers only.
         if isinstance(data.get("task"), str) and "split" in metadata and "options" not in metadata:
