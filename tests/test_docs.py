@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -40,7 +41,8 @@ def build(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     [arguments] = re.findall(r"\$\(BIN\)/mkdocs (.*)", makefile)
     command = [sys.executable, "-m", "mkdocs", *shlex.split(arguments), "--site-dir", str(site)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
