@@ -18,6 +18,7 @@ from icl_ft_plugin.report.page import render
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study import run
 from icl_ft_plugin.study_config import StudyConfig, load_study
+from icl_ft_plugin.study_cost import Estimator, lines, table
 from icl_ft_plugin.study_plan import Cell, plan
 
 
@@ -78,7 +79,7 @@ def test_an_entry_of_worlds_has_its_own_arms_and_training(study_file: Path) -> N
         (c.recipe["learning_rate"], c.recipe["weight_decay"], c.recipe["max_length"], c.steps) for c in (first, second)
     ]
     assert rows == [(0.25, 0.1, 64, 3), (0.5, 0.1, 128, 7)]
-    assert (first.settings.copies, second.settings.copies) == (1, 3)
+    assert (first.settings.copies, second.settings.copies) == (0, 3)
     assert (Path(first.source.recipe or "").name, Path(second.source.recipe or "").name) == (
         "recipe.yaml",
         "other.yaml",
@@ -187,6 +188,26 @@ def test_a_baseline_answers_as_it_does_by_itself(done: Path) -> None:
         tied = [item for item in cell.items if item.split == split and len({round(s, 6) for s in item.scores}) == 1]
         assert abs(sum(found) / 4 - expected) <= len(tied) / 4
     assert cell.ledger["evaluation"]["prompt_tokens"] == 0
+
+
+def test_estimates_are_what_the_ledgers_say(study_file: Path, done: Path) -> None:
+    study = load(study_file, hyperparameters=HYPER, **{"worlds.1.arms": ["pretrained"]})
+    cells = plan(study)
+    ahead = Estimator([]).costs(cells)
+    for cost in ahead:
+        ledger = json.loads((done / "cells" / cost.cell.key / "ledger.json").read_text())
+        assert cost.trained == (ledger["training"] or {"tokens": 0})["tokens"] and not cost.done and not cost.estimated
+        assert cost.prompts == ledger["evaluation"]["prompt_tokens"]
+    assert table(ahead)[-1][:3] == ("all", "4", "4") and float(table(ahead)[-1][-1]) >= 0
+    after = Estimator([done])
+    assert all(cost.done and not cost.seconds for cost in after.costs(cells))
+    measured = Estimator([done], own=False)
+    trained = [cost for cost in measured.costs(cells) if cost.trained]
+    taken = [
+        json.loads((done / "cells" / c.cell.key / "ledger.json").read_text())["training"]["seconds"] for c in trained
+    ]
+    assert sum(cost.seconds["train"] for cost in trained) == pytest.approx(sum(taken), rel=1e-3)
+    assert any("reversal: measured, 2 times" in line for line in lines(measured.costs(cells), measured.rates))
 
 
 def plan_of(config: dict[str, Any]) -> list[Cell]:

@@ -82,7 +82,7 @@ def _cells(folder: Path) -> Iterator[Measured]:
     for path in sorted(folder.glob("cells/[!.]*")):
         ledger, config = _json(path / "ledger.json"), _json(path / "config.json")
         results = [_json(file) for file in path.rglob("results_*.json")]
-        if not ledger or not config or config["arm"].get("baseline"):
+        if not ledger or "identity" not in config or config["arm"].get("baseline"):
             continue
         who = (
             config["identity"]["training"]["model"],
@@ -102,6 +102,8 @@ def _augmentations(folder: Path) -> Iterator[Measured]:
     families = {}
     for path in folder.glob("cells/[!.]*/config.json"):
         config = _json(path)
+        if "identity" not in config:
+            continue
         training = config["identity"]["training"]
         size = parameters_of(Path(config["model"]))
         families.update(dict.fromkeys(training["augmentations"].values(), (config["labels"]["family"], size)))
