@@ -30,7 +30,7 @@ LAYERS = (
     ),
     ("study", "study_*"),
     ("report", "export"),
-    ("cli", "cli_*", "__main__"),
+    ("cli", "cli_*", "__main__", "inspect_tasks"),
 )
 HEAVY = {"torch", "transformers", "datasets", "lm_eval", "trl", "peft", "accelerate"}
 
