@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("cards")
     model = save_tiny(place / "tiny", window=1024)
     (place / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
-    lora = {"use_peft": True, "lora_r": 2, "lora_target_modules": "all-linear"}
+    lora = {"use_peft": True, "lora_r": 2, "lora_target_modules": ["all-linear"]}
     for name, overrides in (("ft", {}), ("lora", lora)):
         loaded = recipe.load(place / "recipe.yaml", {"max_steps": 2, **overrides})
         finetune.train(model=str(model), rows=PAIRS, recipe=loaded, output=place / name, seed=0)
