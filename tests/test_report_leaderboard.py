@@ -3,9 +3,10 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from report_data import sample, write_results, write_samples
+from report_data import STAMP, sample, write_results, write_samples
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli import app
@@ -110,3 +111,26 @@ def test_a_real_evaluation_is_read(tmp_path: Path) -> None:
         ("closed", "model", 6, 1), ("icl", "model", 6, 1),
     ]  # fmt: skip
     assert '"n_facts": 6' in records[0]["config"] and records[0]["chance"] == 0.5
+
+
+def test_other_prompts_shown_options_and_chat_templates_are_lists_and_models_of_their_own(tmp_path: Path) -> None:
+    spec = {"family": "reversal", "seed": 0, "config": {"n_facts": 4}, "context_copies": 1}
+    kinds: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("icl_ft_reversal_icl", {}, {}),
+        ("icl_ft_reversal_icl", {"prompt": "quiz"}, {}),
+        ("icl_ft_reversal_gen_icl", {"prompt": "instruct"}, {}),
+        ("icl_ft_reversal_gen_options_icl", {"prompt": "instruct"}, {"options": ["less", "more"]}),
+    ]
+    for i, (task, asked, shown) in enumerate(kinds):
+        lines = [sample(json.dumps({**spec, **asked}), number, True, **shown) for number in range(4)]
+        written = [{**line, "exact_match": 1.0} for line in lines] if "gen" in task else lines
+        write_samples(tmp_path / str(i), task, written)
+        about = {"model_name": "m", "config": {"model_args": {}}, "chat_template": "{{ x }}" if i == 3 else None}
+        (tmp_path / str(i) / f"results_{STAMP}.json").write_text(json.dumps(about))
+    found = {(r["model"], r["condition"], r["split"], r["chance"]) for r in rank(read_results([tmp_path]))}
+    assert found == {
+        ("m", "icl", "reversal", 0.5),
+        ("m", "icl, prompt quiz", "reversal", 0.5),
+        ("m", "icl", "reversal (written)", 0.0),
+        ("m, chat template", "icl", "reversal (written, options shown)", 0.5),
+    }

@@ -157,7 +157,7 @@ def item_of(sample: Mapping[str, Any], file: Path) -> Item:
             fact=doc["clusters"]["fact"],
             correct=correct,
             correct_norm=correct if written else float(sample["acc_norm"]),
-            chance=0.0 if written else float(doc["chance"]),
+            chance=0.0 if written and "options" not in doc else float(doc["chance"]),
             labels={key: value for key, value in doc["labels"].items() if value is not None},
             question=doc["question"],
             choices=tuple(doc["choices"]),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.question_prompts import PLAIN
 from icl_ft_plugin.report.compare import compare, holm
 from icl_ft_plugin.report.grids import stacked
 from icl_ft_plugin.report.items import Item, item_of
@@ -36,8 +37,9 @@ class Scored:
         family: Dataset family.
         config: Its knobs as JSON; other knobs make another dataset.
         world: World seed.
-        condition: ``"closed"``, ``"icl"`` or, with more than one document per fact, ``"icl, 2 documents per fact"``.
-        written: Whether the answers were written, not chosen.
+        condition: ``"closed"``, ``"icl"`` or, with more than one document per fact, ``"icl, 2 documents per fact"``; with
+            the prompt, where it is not the usual one: ``"closed, prompt quiz"``.
+        written: ``""`` where answers were chosen, ``"written"``, or ``"written, options shown"``.
         stamp: When the file was written, as in its name.
         items: Its questions.
     """
@@ -47,7 +49,7 @@ class Scored:
     config: str
     world: int
     condition: str
-    written: bool
+    written: str
     stamp: str
     items: tuple[Item, ...]
 
@@ -79,25 +81,29 @@ def _read(file: Path) -> list[Scored]:
         raise UsageError(f"{file}: {task!r} ends in none of {', '.join(CONDITIONS)}")
     model = _model(file, stamp)
     by_world: dict[tuple[str, str], list[Item]] = {}  # a task on own documents asks several splits
-    written = False
+    written = ""
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
             sample = json.loads(line)
             key = str(sample["doc"]["world"]), str(sample["doc"]["split"])
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{file}: not a sample of an icl_ft task: {error!r}") from error
-        written = "exact_match" in sample
+        if "exact_match" in sample:
+            written = "written, options shown" if "options" in sample["doc"] else "written"
         by_world.setdefault(key, []).append(item_of(sample, file))
     return [_scored(model, condition, written, stamp, world, items, file) for (world, _), items in by_world.items()]
 
 
-def _scored(model: str, condition: str, written: bool, stamp: str, world: str, items: list[Item], file: Path) -> Scored:
+def _scored(model: str, condition: str, written: str, stamp: str, world: str, items: list[Item], file: Path) -> Scored:
     try:
         spec = json.loads(world)
         text = json.dumps(spec["config"], sort_keys=True)
         copies = int(spec["context_copies"])
         if condition == "icl" and copies != 1:
             condition = f"icl, {copies or 'all'} documents per fact"
+        usual = "instruct" if written else PLAIN
+        if (prompt := str(spec.get("prompt", PLAIN))) != usual:
+            condition += f", prompt {prompt}"
         return Scored(model, spec["family"], text, int(spec["seed"]), condition, written, stamp, tuple(items))
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file}: its world is not one of ours: {error!r}") from error
@@ -112,7 +118,8 @@ def _model(file: Path, stamp: str) -> str:
         data = json.loads(results.read_text(encoding="utf-8"))
         arguments = data.get("config", {}).get("model_args") or {}
         adapter = arguments.get("peft") if isinstance(arguments, dict) else None
-        name = str(data["model_name"]) + (f" + {adapter}" if adapter else "")
+        name = f"{arguments.get('pretrained', '')} + {adapter}" if adapter else str(data["model_name"])
+        name += ", chat template" if data.get("chat_template") else ""
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{results}: not a results file of lm-eval: {error!r}") from error
     return name
@@ -130,7 +137,7 @@ def rank(results: Iterable[Scored]) -> list[dict[str, Any]]:
         (``"none seen"``, ``"above chance"`` or ``"not run"``), ``p_best``: of the difference to the first of the list on
         the questions both were asked, paired, clustered by fact, Holm-corrected over the list; None for the first.
     """
-    lists: dict[tuple[str, str, str, str, bool], dict[str, list[Scored]]] = {}
+    lists: dict[tuple[str, str, str, str, str], dict[str, list[Scored]]] = {}
     for scored in results:
         key = (scored.family, scored.config, scored.items[0].split, scored.condition, scored.written)
         lists.setdefault(key, {}).setdefault(scored.model, []).append(scored)
@@ -142,7 +149,7 @@ def rank(results: Iterable[Scored]) -> list[dict[str, Any]]:
     }
     ranked = []
     for (family, config, split, condition, written), models in sorted(lists.items()):
-        name = f"{split} (written)" if written else split
+        name = f"{split} ({written})" if written else split
         about = {"family": family, "config": config, "split": name, "condition": condition}
         for record in _ranked(models):
             seen = closed.get((family, config, split, record["model"]))
