@@ -36,10 +36,11 @@ class Curve:
 
     Attributes:
         tasks: Names of lm-eval tasks of this package.
-        metadata: World seed and generator knobs.
+        metadata: World seed and generator knobs; ``pretrained``, whose tokenizer and window a prompt in context needs.
         every: Gradient steps between two scorings; step 0 and the last step are scored too.
         questions: Questions per task, the first ones; None asks all.
         batch_size: Of the scoring.
+        chat_template: Whether a prompt is a turn of a chat, by the model's own template.
     """
 
     tasks: Sequence[str]
@@ -47,6 +48,7 @@ class Curve:
     every: int
     questions: int | None = None
     batch_size: int = 8
+    chat_template: bool = False
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
@@ -114,7 +116,13 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
         # Made anew each time: it keeps what the weights of an earlier step made of a prefix.
         lm = PrefixLM(model, tokenizer=self._trainer.processing_class, batch_size=self._curve.batch_size)
-        results = evaluate(lm=lm, task_dict=self._tasks, limit=self._curve.questions, bootstrap_iters=0)
+        results = evaluate(
+            lm=lm,
+            task_dict=self._tasks,
+            limit=self._curve.questions,
+            bootstrap_iters=0,
+            apply_chat_template=self._curve.chat_template,
+        )
         right: dict[str, list[float]] = {}
         for samples in results["samples"].values():
             for sample in samples:

@@ -167,7 +167,9 @@ def _curve(cell: Cell, study: StudyConfig) -> Any:
     from icl_ft_plugin.finetune_curve import Curve
 
     tasks = list(dict.fromkeys(cell.tasks.values()))
-    return Curve(tasks, _metadata(cell), study.curve_every, study.curve_questions, study.batch_size)
+    metadata = {"pretrained": str(cell.model.path), **_metadata(cell)}
+    asked = (study.curve_every, study.curve_questions, study.batch_size)
+    return Curve(tasks, metadata, *asked, chat_template=cell.arm.chat_template)
 
 
 def steps_of(cell: Cell, rows: int, recipe_steps: int | None) -> int | None:
