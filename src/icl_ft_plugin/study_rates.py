@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 MACHINE = "nano on 2 cores of an AMD EPYC server, 2 threads"
 PARAMETERS = 5_344_512  # of the embedded model
-# Tokens a second on MACHINE, from the cells of `icl-ft study demo`; prompts are counted as if no prefix were shared.
-DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 600.0, "global": 300.0}
+# Tokens a second on MACHINE, from the cells of `icl-ft study demo`; prompts are counted as if no prefix were shared. Only what is
+# written with all documents in the prompt ("global") is from `icl-ft study augmentation` and `augmentation-semantic`, two at a time.
+DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 1084.0, "global": 48.0}
 
 
 class Measured(NamedTuple):
