@@ -22,9 +22,9 @@ from contextlib import closing
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_executors import Executor, InProcess
 from icl_ft_plugin.study_plan import Cell, plan
+from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 
 ATTEMPTS = 3  # of a cell whose process or node is lost each time

@@ -25,9 +25,9 @@ from icl_ft_plugin.corpus import atomic_folder, context_text, documents_within, 
 from icl_ft_plugin.question_prompts import PLAIN, form_of, load_question_prompt
 from icl_ft_plugin.schema import Question
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_find import find_recipe, register_model
 from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Protocol
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 
 

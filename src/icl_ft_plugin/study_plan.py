@@ -24,8 +24,8 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.finetune_launch import DECIDING, launch_config
 from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
-from icl_ft_plugin.study_config import Arm, Hyperparameters, StudyConfig, Training, Worlds
 from icl_ft_plugin.study_find import check_chat_template, find_model, find_recipe, find_tasks, folder_hash
+from icl_ft_plugin.study_schema import Arm, Hyperparameters, StudyConfig, Training, Worlds
 
 # Keys of a recipe that a study decides itself.
 DECIDED = (
@@ -312,6 +312,10 @@ def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
     if world.family == own.FAMILY and ("oracle" in arm.corpus or arm.keep == "entailed"):
         what = "corpus part 'oracle'" if "oracle" in arm.corpus else "keep: entailed"
         raise UsageError(f"arm {arm.name!r}: {own.no_rules(what)}")
+    if world.family == own.FAMILY and arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
+        raise UsageError(
+            f"arm {arm.name!r}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
+        )
     if "oracle" in arm.corpus:
         styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
     parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_executors import Ended, attempt
 from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 
 _JOINING = 60.0  # seconds that nodes have to join the cluster

@@ -18,9 +18,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from icl_ft_plugin.study_config import StudyConfig
 from icl_ft_plugin.study_executors import Ended, attempt
 from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_schema import StudyConfig
 
 # A fork would copy locks that threads of torch may hold.
 _SPAWN = multiprocessing.get_context("spawn")
