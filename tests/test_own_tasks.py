@@ -224,10 +224,10 @@ def test_cells_depend_on_the_documents_the_splits_and_the_budget(study: Path) ->
     assert {arm for arm in before if before[arm] != budget[arm]} == {"icl-retrieved"}
     file = study.parent / "handbook" / own.DOCUMENTS
     file.write_text(file.read_text(encoding="utf-8").replace("Mirela", "Murela"), encoding="utf-8")
-    from icl_ft_plugin import study_plan
+    from icl_ft_plugin import study_key
 
-    study_plan._world.cache_clear()
-    study_plan._world_hash.cache_clear()
+    study_key.world_at.cache_clear()
+    study_key.hash_at.cache_clear()
     assert not set(keys().values()) & set(before.values())
 
 
@@ -247,6 +247,16 @@ def test_a_study_that_cannot_be_is_refused_before_it_runs(study: Path, setting: 
     result = icl_ft("study", study, "--out", study.parent / "out", "--set", setting)
     assert result.exit_code == 2 and words in result.stderr, result.stderr
     assert not (study.parent / "out").exists()
+
+
+def test_an_arm_that_continues_names_needs_some(study: Path) -> None:
+    def refused() -> bool:
+        return icl_ft("study", study, "--dry-run", "--set", "arms=[sdft]").exit_code == 2
+
+    assert not refused()
+    file = study.parent / "handbook" / own.DOCUMENTS
+    file.write_text(file.read_text(encoding="utf-8").lower(), encoding="utf-8")
+    assert refused()
 
 
 def test_the_study_that_ships_plans_on_the_handbook() -> None:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study_executors import Executor, InProcess
-from icl_ft_plugin.study_plan import Cell, plan
+from icl_ft_plugin.study_key import Cell
+from icl_ft_plugin.study_plan import plan
 from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 

@@ -18,7 +18,8 @@ from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.statements import Augmentation, augment
 from icl_ft_plugin.augment.training import training_rows
 from icl_ft_plugin.study_find import register_model
-from icl_ft_plugin.study_plan import Cell, prompt_of
+from icl_ft_plugin.study_key import Cell
+from icl_ft_plugin.study_plan import prompt_of
 from icl_ft_plugin.study_store import Store
 
 

@@ -26,7 +26,7 @@ from icl_ft_plugin.question_prompts import PLAIN, form_of, load_question_prompt
 from icl_ft_plugin.schema import Question
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
 from icl_ft_plugin.study_find import find_recipe, register_model
-from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 

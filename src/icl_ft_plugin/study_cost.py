@@ -22,7 +22,8 @@ from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.training import training_rows
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study_cell import prompt_cost, steps_of, tokenizer_of
-from icl_ft_plugin.study_plan import Cell, prompt_of
+from icl_ft_plugin.study_key import Cell
+from icl_ft_plugin.study_plan import prompt_of
 from icl_ft_plugin.study_rates import Rate, Rates, parameters_of
 
 STATEMENTS = 2  # that a model writes about one text

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 

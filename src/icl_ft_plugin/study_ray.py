@@ -14,7 +14,7 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study_executors import Ended, attempt
-from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
 

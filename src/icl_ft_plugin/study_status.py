@@ -21,7 +21,7 @@ from statistics import fmean
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_plan import line_of
+from icl_ft_plugin.study_key import line_of
 
 Labels = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_key import Cell
 
 
 class Store:

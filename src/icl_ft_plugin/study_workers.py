@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from icl_ft_plugin.study_executors import Ended, attempt
-from icl_ft_plugin.study_plan import Cell
+from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_schema import StudyConfig
 
 # A fork would copy locks that threads of torch may hold.
