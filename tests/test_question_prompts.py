@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lm_eval.models.api_models import JsonChatStr
 from lm_eval.tasks import TaskManager
+from tiny import save_tiny
+from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.in_context import context_of, world_of
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.question_prompts import FORMS, form_of, load_question_prompt
+from icl_ft_plugin.study import run
 from icl_ft_plugin.study_config import load_study
 from icl_ft_plugin.study_plan import plan
 
@@ -139,3 +143,37 @@ def test_studies_of_the_wording_ask_in_at_least_three_ways() -> None:
         arms = load_study(Path(name)).arms
         assert len({arm.prompt for arm in arms if arm.condition == "icl"}) >= 3
     assert {arm.chat_template for arm in arms} == {True, False}
+
+
+def test_a_study_asks_through_the_chat_template_and_counts_its_tokens(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path / "model", window=2048)
+    turn = "<{{ turn['role'] }}>{{ turn['content'] }}</{{ turn['role'] }}>"
+    (model / "chat_template.jinja").write_text(
+        f"{{% for turn in messages %}}{turn}{{% endfor %}}{{% if add_generation_prompt %}}<assistant>{{% endif %}}"
+    )
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        STUDY.replace("[nano]", f"[{model}]")
+        .replace("prompt: quiz", "prompt: instruct, chat_template: true")
+        .replace("{n_facts: 4}", "{n_facts: 2}, splits: [reversal]"),
+        encoding="utf-8",
+    )
+    study = load_study(file)
+    run(study, tmp_path / "out", lambda *_: None)
+    plain, chat = plan(study)
+    assert len({plain.key, chat.key}) == 2
+    [samples] = (tmp_path / "out" / "cells" / chat.key).rglob("samples_*.jsonl")
+    asked = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    count = 0
+    for sample in asked:
+        prompt, choice = sample["arguments"]["gen_args_0"].values()
+        assert prompt.startswith("<user>The following") and prompt.endswith(
+            f"{sample['doc']['question']}</user><assistant>"
+        )
+        assert choice == sample["doc"]["choices"][0]  # without the space that stands before it elsewhere
+        context = context_of(sample["doc"]["world"])
+        [note] = re.findall(r"\[context: .*?\]", prompt)
+        count += len(tokenizer(prompt.replace(note, context), add_special_tokens=False)["input_ids"])
+    ledger = json.loads((tmp_path / "out" / "cells" / chat.key / "ledger.json").read_text(encoding="utf-8"))
+    assert ledger["evaluation"]["prompt_tokens"] == count
