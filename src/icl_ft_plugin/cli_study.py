@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from icl_ft_plugin.cli_completion import studies
 from icl_ft_plugin.cli_report import report
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
     from icl_ft_plugin.study_executors import Executor
@@ -30,6 +31,10 @@ class _RunByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            name, *_ = args
+            hint = "" if name in study_names() or Path(name).exists() else suggest(name, self.commands)
+            if hint:
+                raise UsageError(f"study: {name!r} is no command, no file and no study that ships{hint}")
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

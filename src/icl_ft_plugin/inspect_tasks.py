@@ -1,9 +1,9 @@
-"""The worlds as tasks of Inspect: ``inspect eval icl_ft_plugin/icl_ft_reversal -T condition=icl --model openai/...``.
+r"""The worlds as tasks of Inspect: ``inspect eval icl_ft_plugin/icl_ft_reversal -T condition=icl --model openai/...``.
 
 One task a family. They are the tasks in which the answer is written (``icl_ft_<family>_gen``): same questions, prompts,
 stops, filter and scores, taken from lm-evaluation-harness's own task objects. A sample is, for example::
 
-    input     "The following statements are true.\\n\\nDid you know that femp ...\\n\\nglon are"
+    input     "The following statements are true.\n\nDid you know that femp ...\n\nglon are"
     target    "less dangerous than femp."
     score     {"exact_match": 1, "exact_match_answered": 1, "refused": 0, "unparsable": 0}
 
@@ -30,13 +30,13 @@ CONDITIONS = ("closed", "icl")
 OPTIONS = ("hidden", "shown")
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def icl_ft_reversal(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
     """Return the simple reversals; see ``build`` for the arguments."""
     return build("reversal", condition, split, options, knobs)
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def icl_ft_syllogism(
     condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any
 ) -> Task:
@@ -44,7 +44,7 @@ def icl_ft_syllogism(
     return build("syllogism", condition, split, options, knobs)
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def icl_ft_celebrity(
     condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any
 ) -> Task:
@@ -52,13 +52,13 @@ def icl_ft_celebrity(
     return build("celebrity", condition, split, options, knobs)
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def icl_ft_semantic(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
     """Return the semantic structure; see ``build`` for the arguments."""
     return build("semantic", condition, split, options, knobs)
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def icl_ft_process(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
     """Return the process; see ``build`` for the arguments."""
     return build("process", condition, split, options, knobs)
@@ -123,7 +123,7 @@ def _tasks(family: str, condition: str, split: str | None, options: str, knobs: 
     return dict(manager.load([name for own, name in names.items() if split in (None, own)])["tasks"])
 
 
-@scorer(metrics={name: [grouped(mean(), "split"), stderr()] for name in SCORES})
+@scorer(metrics={name: [grouped(mean(), "split"), stderr()] for name in SCORES})  # type: ignore[untyped-decorator]
 def written_answer(family: str, condition: str, split: str | None, options: str, knobs: str) -> Scorer:
     """Score as lm-eval does: the task's filter, then its ``process_results``; the arguments are those of ``build``."""
     from lm_eval.api.instance import Instance

@@ -37,7 +37,6 @@ from icl_ft_plugin.study_schema import Arm, Hyperparameters, StudyConfig, Worlds
 
 Schema = TypeVar("Schema")
 _SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
-COMMANDS = ("run", "status")  # what one may have meant to type in place of a study
 
 
 def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
@@ -55,7 +54,7 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     """
     shipped = recipes_dir() / "studies" / f"{file}.yaml"
     file = shipped if not file.exists() and shipped.is_file() else file
-    if not file.exists() and (hint := suggest(str(file), [*study_names(), *COMMANDS])):
+    if not file.exists() and (hint := suggest(str(file), study_names())):
         raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
     data = read_yaml(file)
     for override in overrides or []:

@@ -15,7 +15,8 @@ from icl_ft_plugin.augment.asking import Request, Turns, Window
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
 
 logger = logging.getLogger(__name__)
@@ -34,18 +35,21 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> A
         UsageError: No such model, or it cannot be loaded from these arguments.
     """
     import torch
-    from lm_eval.api.registry import get_model
+    from lm_eval.api.registry import get_model, model_registry
 
     try:
         cls = get_model(model)
     except (KeyError, ValueError) as error:
-        raise UsageError(f"--model {model!r}: {error.args[0] if error.args else error}") from error
+        hint = suggest(model, [name for name, _ in model_registry.items()])
+        raise UsageError(f"--model {model!r}{hint}: {error.args[0] if error.args else error}") from error
     # As lm-eval's own command does; its hf model asks for CUDA where it is told no device.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return cls.create_from_arg_obj(dict(model_args), {"batch_size": batch_size, "device": device})
     except (OSError, TypeError, ValueError, ImportError) as error:
-        raise UsageError(f"--model {model} --model_args {dict(model_args)}: cannot be loaded: {error}") from error
+        near = suggest(str(model_args.get("pretrained", "")), model_names())
+        hint = f"{near}: an embedded model is named by its folder, $(icl-ft model-dir NAME)" if near else ""
+        raise UsageError(f"--model {model} --model_args {dict(model_args)}: cannot be loaded{hint}: {error}") from error
 
 
 def window_of(lm: Any) -> Window:
