@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -140,6 +140,7 @@ def test_a_byte_order_mark_and_empty_lines_are_no_problem(tmp_path: Path) -> Non
     assert list(own.read(folder).documents) == [2, 3]
 
 
+@settings(deadline=None, max_examples=60)  # a first file may take longer than the rest
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

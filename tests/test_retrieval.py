@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl_ft_plugin.errors import UsageError
@@ -49,6 +49,7 @@ def test_texts_without_words_have_an_order_too() -> None:
     assert chosen(dots, "?", 2, words) == dots[:2] == chosen(dots, "Odan", 2, words)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(3, 40))
 def test_the_budget_is_kept_whatever_is_asked(question: str, budget: int) -> None:
     found = chosen(DOCUMENTS, question, budget, words)
