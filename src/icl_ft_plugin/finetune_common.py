@@ -47,10 +47,11 @@ def environment(args: Any) -> dict[str, Any]:
 
 def save(trainer: Any, ledger: Ledger, folder: Path, name: str) -> None:
     """Write the trained model, its tokenizer, the ledger and a card into a folder that will have a name."""
-    trainer.save_model(str(folder))
-    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
-    ledger.write(folder)
-    write_model_card(folder, name=name)  # PEFT has written one of its own, which names the place of the base model
+    trainer.save_model(str(folder))  # of several processes, each gives its part
+    if trainer.is_world_process_zero():
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
+        ledger.write(folder)
+        write_model_card(folder, name=name)  # PEFT has written one of its own, which names the place of the base model
 
 
 @contextlib.contextmanager

@@ -93,6 +93,7 @@ def train(
     """
     check_rows(rows)
     job = {
+        "name": output.name,
         "model": model,
         "rows": [dict(row) for row in rows],
         "recipe": str(recipe.path.resolve()),
@@ -164,7 +165,7 @@ def _train(job: Mapping[str, Any]) -> None:
 
     from icl_ft_plugin import checkpoints, finetune
     from icl_ft_plugin.finetune_checks import check_finite, check_lengths, check_model, load_tokenizer
-    from icl_ft_plugin.finetune_common import quiet
+    from icl_ft_plugin.finetune_common import quiet, save
 
     recipe, rows, output = load(Path(job["recipe"]), job["overrides"]), job["rows"], Path(job["output"])
     mask = check_rows(rows)
@@ -184,10 +185,7 @@ def _train(job: Mapping[str, Any]) -> None:
         tokens, targets = (int(count) for count in trainer.accelerator.reduce(counts, "sum"))
         done = checkpoints.Progress(done.step, tokens, targets, done.seconds)
         record = finetune._ledger(trainer, done, identity, recipe, len(rows))
-        trainer.save_model(str(output))  # all processes give their part
-        if trainer.accelerator.is_main_process:
-            (output / "training_args.bin").unlink(missing_ok=True)
-            dataclasses.replace(record, trained_parameters=trained).write(output)
+        save(trainer, dataclasses.replace(record, trained_parameters=trained), output, job["name"])
         trainer.accelerator.wait_for_everyone()
         trainer.accelerator.end_training()
 
