@@ -5,12 +5,14 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study_status import lines, read_status
@@ -107,3 +109,32 @@ def test_hyperparameters_have_rows_of_their_own(folder: Path) -> None:
 def test_no_study(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no study there"):
         read_status(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_real_study_while_it_runs_and_after_a_kill(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    study = {
+        "name": "t",
+        "models": [str(save_tiny(tmp_path / "tiny", window=256))],
+        "worlds": [{"family": "reversal", "config": {"n_facts": 4, "documents_per_fact": 1}}],
+        "arms": ["pretrained", "ft"],
+        "recipe": str(tmp_path / "recipe.yaml"),
+        "steps": 5,
+    }
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    program = "from icl_ft_plugin.cli import main; main()"
+    command = [sys.executable, "-c", program, "study", "study.yaml", "--out", "out"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (tmp_path / "out" / "study.json").is_file() or not read_status(tmp_path / "out").count("running"):
+            assert process.poll() is None, "the study ended by itself"
+            time.sleep(0.02)
+        (running,) = (cell.running for cell in read_status(tmp_path / "out").cells if cell.running)
+        process.kill()
+    assert running["pid"] == process.pid
+    killed = read_status(tmp_path / "out")
+    assert not killed.at_work and killed.count("running") == 0 and killed.count("done") < 2
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    done = read_status(tmp_path / "out")
+    assert done.count("done") == 2 and all(cell.seconds for cell in done.cells)
+    assert not list((tmp_path / "out" / "running").iterdir())
