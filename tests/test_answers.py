@@ -113,7 +113,9 @@ def test_a_comparison_is_right_with_or_without_its_subject_and_not_the_other_way
         other = row["choices"][1 - row["label"]].removesuffix(".")
         subject, word, dimension, entity = row["question"].split()[0], *(gold.split()[i] for i in (0, 1, 3))
         assert answers.outcome_of(row, gold) == "right"
-        assert answers.outcome_of(row, f"{subject} turn out to be {gold}") == "right"
+        for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}"):
+            assert answers.outcome_of(row, form.format(gold, subject)) == "right", form
+        assert answers.outcome_of(row, f"not {gold}") == "unparsable"
         assert answers.outcome_of(row, other) == "wrong"
         back = {"more": "less", "less": "more"}[word]
         assert answers.outcome_of(row, f"{entity} are {back} {dimension} than {subject}") == "wrong"  # the document
@@ -160,6 +162,9 @@ def test_all_that_the_documents_imply_is_right_and_same_inference_asks_for_the_s
                 scored = answers.score_inferred(row, [claim.value])
                 assert (scored["exact_match"], scored["same_inference"]) == (1, 0)
         assert answers.outcome_of(row, "bonsai") == "wrong"
+        assert (
+            answers.outcome_of(row, f"{row['choices'][row['label']].removesuffix('.')}, or perhaps bonsai") == "wrong"
+        )
     assert easier > 0
 
 

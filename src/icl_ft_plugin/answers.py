@@ -32,7 +32,7 @@ from icl_ft_plugin.logic_syllogism import holds
 from icl_ft_plugin.question_prompts import form_of
 
 Outcome = Literal["right", "wrong", "refused", "unparsable"]
-SPARE_WORDS = 2  # an answer of so many words more than the longest choice is no answer but a text
+SPARE_WORDS = 3  # an answer of so many words more than the longest choice is no answer but a text
 REFUSAL = re.compile(
     r"\b(?:i|we) (?:do not|don't|cannot|can't|could not|couldn't|am not|are not|am unable|won't|will not)\b"
     r"|\bi'm (?:not|unable|sorry)\b|\bas an ai\b|\b(?:sorry|apologi[sz]e)\b|\bunable to\b"
@@ -46,7 +46,9 @@ _LETTER = re.compile(r"\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)\s*(.*)")
 _LETTER_AND_TEXT = re.compile(r"([B-Z])\s+(.*)")
 _STATEMENT = re.compile(r"(all|every|each|some|at least one|no|not one) (\w+) (?:are|is) (\w+)")
 _QUANTIFIERS = {"every": "all", "each": "all", "at least one": "some", "not one": "no"}
-_COMPARISON = re.compile(r"(?:(\w+) .*?)?(more|less) (\w+) than (\w+)")
+_COMPARISON = re.compile(r"(?:(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
+_FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
+)
 
 
 def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
@@ -215,16 +217,21 @@ def _follows(doc: Mapping[str, Any], statement: tuple[str, str, str]) -> bool:
 def _compares(doc: Mapping[str, Any], answer: str) -> bool | None:
     """Tell whether a comparison, with or without its subject, follows."""
     match = _COMPARISON.fullmatch(answer)
-    if match is None:
+    if match is None or not _FILLERS.issuperset(match[2].split()):
         return None
     subject = doc["question"].split()[0]
     named = match[1] or subject
-    return named == subject and (subject, match[2], match[3], match[4]) in _comparisons(world_key(doc["world"]))
+    return named == subject and (subject, *match.group(3, 4, 5)) in _comparisons(world_key(doc["world"]))
 
 
-def _is_implied(doc: Mapping[str, Any], word: str) -> bool:
+def _is_implied(doc: Mapping[str, Any], answer: str) -> bool:
+    """Tell whether the answer's last word, with which the sentence must end, makes it one that follows."""
     reader, found = _semantic(world_key(doc["world"]))
-    return any(("all", claim) in found.holds for claim, _ in reader.parser.read(f"{doc['question']} {word}"))
+    last = answer.split()[-1]
+    read = reader.parser.read(f"{doc['question']} {answer}")
+    return any(
+        ("all", claim) in found.holds and last == (claim.subject if back else claim.value) for claim, back in read
+    )
 
 
 @lru_cache(maxsize=8)
