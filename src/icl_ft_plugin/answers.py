@@ -48,7 +48,6 @@ _STATEMENT = re.compile(r"(all|every|each|some|at least one|no|not one) (\w+) (?
 _QUANTIFIERS = {"every": "all", "each": "all", "at least one": "some", "not one": "no"}
 _COMPARISON = re.compile(r"(?:(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
 _FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
-)
 
 
 def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
