@@ -14,7 +14,7 @@ from lm_eval.tasks import TaskManager
 from test_own import DOCUMENTS, QUESTION, folder_of, icl_ft
 from tiny import RECIPE, save_tiny
 
-from icl_ft_plugin import baselines, harness, own, own_check, study_plan
+from icl_ft_plugin import baselines, harness, own, own_check, study_key
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import examples_dir, models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study_config import load_study
@@ -199,8 +199,8 @@ NINE = {d.id for d in own.load(HANDBOOK).documents[:9]}
 
 def forget_worlds() -> None:
     """Read folders anew, as another process would."""
-    study_plan._world.cache_clear()
-    study_plan._world_hash.cache_clear()
+    study_key.world_at.cache_clear()
+    study_key.hash_at.cache_clear()
 
 
 def test_every_arm_runs_and_the_report_says_that_documents_were_chosen(study: Path) -> None:
