@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -16,7 +17,9 @@ from typing import Any
 import psutil
 import pytest
 from tiny_study import COMMAND, save_study
+from typer.testing import CliRunner
 
+from icl_ft_plugin.cli import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.table import write_table
 from icl_ft_plugin.study import ATTEMPTS, Incomplete, run
@@ -120,7 +123,8 @@ def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_pa
 
 
 def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    study = load_study(save_study(tmp_path, window=64, arms=["icl", "pretrained", "ft"], training_seeds=[0], steps=1))
+    file = save_study(tmp_path, window=64, arms=["icl", "pretrained", "ft"], training_seeds=[0], steps=1)
+    study = load_study(file)
     lines: list[str] = []
     with pytest.raises(Incomplete, match=r"1 of 3 cells are missing.*\n  tiny, reversal seed 0, icl: .*window"):
         run(study, tmp_path / "out", lambda text, done, total: lines.append(f"{text} {done}/{total}"))
@@ -129,7 +133,10 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     icl, *others = plan(study)
     assert {path.name for path in (tmp_path / "out" / "cells").iterdir()} == {cell.key for cell in others}
     assert [path.stem for path in (tmp_path / "out" / "failures").iterdir()] == [icl.key]
-    assert "1 of 3 cells are missing" in write_table(tmp_path / "out")[2][0].read_text()
+    # On the command line: the table of what is complete, then the message.
+    result = CliRunner().invoke(app, ["study", str(file), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2 and re.search(r"1 of 3 cells are missing.*\n.*, icl: .*window", result.stderr)
+    assert "1 of 3 cells are missing" in (tmp_path / "out" / "table.md").read_text()
 
 
 def test_what_a_worker_gets_of_the_machine() -> None:
@@ -165,10 +172,6 @@ def test_folders_are_made_by_one_process_at_a_time(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], message: str) -> None:
-    from typer.testing import CliRunner
-
-    from icl_ft_plugin.cli import app
-
     result = CliRunner().invoke(app, ["study", "run", "demo", "--out", str(tmp_path / "out"), *options])
     assert result.exit_code == 2 and message in result.stderr
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -13,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tiny_study import save_study
+from tiny_study import COMMAND, save_study
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.table import write_table
@@ -111,3 +113,19 @@ def test_a_cell_that_fails_is_not_tried_again(cluster: Any, tmp_path: Path) -> N
     with pytest.raises(UsageError, match=r"1 of 2 cells are missing.*\n.*icl: .*window"):
         run(study, tmp_path / "out", lambda text, done, total: lines.append(text), Ray)
     assert len(lines) == 3
+
+
+def test_ctrl_c_ends_the_tasks_and_the_cluster_stays(cluster: Any, tmp_path: Path) -> None:
+    file, folder = save_study(tmp_path), tmp_path / "out"
+    with subprocess.Popen([*COMMAND, str(file), "--out", str(folder), "--executor", "ray"]) as process:
+        while process.poll() is None and not cells_at_work(cluster.head_node):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    limit = time.monotonic() + 60
+    while cells_at_work(cluster.head_node) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not cells_at_work(cluster.head_node)
+    assert all((path / "config.json").is_file() for path in (folder / "cells").glob("[!.]*"))
+    ray.init()
+    assert len([node for node in ray.nodes() if node["Alive"]]) == 2
