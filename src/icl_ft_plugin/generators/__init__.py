@@ -48,7 +48,8 @@ def family_of(name: str) -> Family:
     """
     if name == own.FAMILY:
         raise UsageError(
-            f"family: {name!r} is a folder of your own documents and is not generated: name it by path=DIR"
+            f"family: {name!r} is a folder of your own documents, not generated: where a task or a study takes one, "
+            "name it by path=DIR"
         )
     if name not in FAMILIES:
         raise UsageError(f"family: {name!r} is not one of {', '.join(FAMILIES)}{suggest(name, FAMILIES)}")
