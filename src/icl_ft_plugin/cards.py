@@ -134,7 +134,7 @@ def write_dataset_card(folder: Path, worlds: Sequence[Summary], arms: Sequence[s
             (name, f"{sizes[name]:,}", ", ".join(f"`{f.name}`" for f in fields(kind))) for name, kind in ROWS.items()
         ],
         splits=_splits(worlds),
-        again=_again(worlds) if made else "",
+        again=_again(worlds, arms) if made else "",
         config=canonical_json(dict(first.config)),
         hash=f"`{first.hash}`" if len(worlds) == 1 else "in the `world.json` of each",
     )
@@ -176,13 +176,14 @@ def _splits(worlds: Sequence[Summary]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _again(worlds: Sequence[Summary]) -> str:
+def _again(worlds: Sequence[Summary], arms: Sequence[str]) -> str:
     """Return how to generate the same bytes."""
     first = worlds[0]
     default = make_config(first.family, {})
     given = "".join(
         f" --set '{key}={json.dumps(value)}'" for key, value in first.config.items() if value != getattr(default, key)
     )
+    given += "".join(f" --arm {arm}" for arm in arms)
     many = f" --worlds {len(worlds)}" if len(worlds) > 1 else ""
     command = f"icl-ft data build {first.family} --seed {first.seed}{many}{given} --out DIR"
     return f"The same bytes again:\n\n```sh\n{command}\n```"
