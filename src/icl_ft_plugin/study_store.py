@@ -109,7 +109,7 @@ class Store:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second run out of the folder, and clear what a killed one left.
+        """Keep a second run out of the folder, and clear what killed processes left, before and after.
 
         Raises:
             UsageError: Another run is at work here, or the folder cannot be written or is full.
@@ -118,9 +118,11 @@ class Store:
             with (self.folder / ".lock").open("w") as file:
                 # The system drops this lock when the process dies, however it dies.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for leftover in [*self.folder.glob("cells/.*"), self.folder / "running"]:
-                    shutil.rmtree(leftover, ignore_errors=True)
-                yield
+                self._sweep()
+                try:
+                    yield
+                finally:
+                    self._sweep()
         except BlockingIOError as error:
             raise UsageError(
                 f"--out {self.folder}: another run is at work here; wait for it or name another"
@@ -129,6 +131,10 @@ class Store:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise UsageError(f"--out {self.folder}: cannot be written ({error.strerror})") from error
             raise
+
+    def _sweep(self) -> None:
+        for leftover in [*self.folder.glob("cells/.*"), self.folder / "running"]:
+            shutil.rmtree(leftover, ignore_errors=True)
 
     @contextmanager
     def log(self) -> Iterator[None]:
