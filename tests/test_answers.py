@@ -94,6 +94,9 @@ def shown(choices: list[str], gold: list[int]) -> Any:
         ("Marie Curie", "unparsable"),
         ("E", "unparsable"),
         ("A or B", "unparsable"),
+        ("B. Kogom Lesborp\nbecause the documents say so", "right"),
+        ("A. Tavori Brensolk\nB. Kogom Lesborp\nC. Wevem Boyord", "unparsable"),  # the list again
+        ("B)\nA) Tavori Brensolk", "unparsable"),
         ("Neither", "unparsable"),
         ("None of the above.", "refused"),
     ],
@@ -115,6 +118,8 @@ def test_a_comparison_is_right_with_or_without_its_subject_and_not_the_other_way
         assert answers.outcome_of(row, gold) == "right"
         for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}"):
             assert answers.outcome_of(row, form.format(gold, subject)) == "right", form
+        assert answers.outcome_of(row, f"It is well known that {subject} are {gold}") == "right"
+        assert answers.outcome_of(row, f"It is not true that {subject} are {gold}") == "unparsable"
         assert answers.outcome_of(row, f"not {gold}") == "unparsable"
         assert answers.outcome_of(row, other) == "wrong"
         back = {"more": "less", "less": "more"}[word]
@@ -205,6 +210,7 @@ def written_task() -> Any:
         ("<think>\nIs it A? No, it is B.\n</think>\n\nAnswer: B", "B"),
         ("The missing word is: burpe", "burpe"),
         ("Option B", "B"),
+        ("The sentence is: glon are small", "glon are small"),
         ("The correct option is (B)", "(B)"),
         ("**Final answer:** burpe", "burpe"),
         ("less fragrant than burpe", "less fragrant than burpe"),

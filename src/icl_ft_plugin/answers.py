@@ -22,6 +22,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import Any, Literal
 
 from icl_ft_plugin.errors import UsageError
@@ -46,7 +47,8 @@ _LETTER = re.compile(r"\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)\s*(.*)")
 _LETTER_AND_TEXT = re.compile(r"([B-Z])\s+(.*)")
 _STATEMENT = re.compile(r"(all|every|each|some|at least one|no|not one) (\w+) (?:are|is) (\w+)")
 _QUANTIFIERS = {"every": "all", "each": "all", "at least one": "some", "not one": "no"}
-_COMPARISON = re.compile(r"(?:(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
+_COMPARISON = re.compile(r"(?:(?:.* )?(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
+_NEGATION = {"not", "never", "false", "untrue", "wrong"}
 _FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
 
 
@@ -112,7 +114,7 @@ def outcome_of(doc: Mapping[str, Any], text: str) -> Outcome:
         text: What the model wrote; its first line that is not empty counts, and of that the first sentence.
     """
     answer = _tidy(doc, text)
-    right = _option_is_right(doc, answer) if "options" in doc else _is_right(doc, answer)
+    right = _option_is_right(doc, answer, text) if "options" in doc else _is_right(doc, answer)
     if right:
         return "right"
     if REFUSAL.search(text.replace("\u2019", "'")):
@@ -139,9 +141,12 @@ def _normalized(answer: str) -> str:
     return " ".join(word for word in words if word not in ("a", "an", "the"))
 
 
-def _option_is_right(doc: Mapping[str, Any], answer: str) -> bool | None:
-    """Tell whether the option that is named is right; None where none is, or two are."""
+def _option_is_right(doc: Mapping[str, Any], answer: str, text: str) -> bool | None:
+    """Tell whether the option that is named is right; None where none is, or where further lines name others."""
     named = _option_of(doc, answer)
+    listed = {match[1].upper() for line in text.split("\n") if (match := _LETTER.match(line.strip(" *")))}
+    if len(listed.intersection(ascii_uppercase[: len(doc["options"])])) > 1:
+        return None
     right = {doc["choices"][i].removesuffix(".") for i in doc["gold"]}
     return None if named is None else doc["options"][named] in right
 
@@ -216,7 +221,7 @@ def _follows(doc: Mapping[str, Any], statement: tuple[str, str, str]) -> bool:
 def _compares(doc: Mapping[str, Any], answer: str) -> bool | None:
     """Tell whether a comparison, with or without its subject, follows."""
     match = _COMPARISON.fullmatch(answer)
-    if match is None or not _FILLERS.issuperset(match[2].split()):
+    if match is None or not _FILLERS.issuperset(match[2].split()) or not _NEGATION.isdisjoint(answer.split()):
         return None
     subject = doc["question"].split()[0]
     named = match[1] or subject
