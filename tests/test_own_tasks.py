@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 from lm_eval.tasks import TaskManager
+from report_data import sample, write_samples, write_study
 from test_own import DOCUMENTS, QUESTION, folder_of, icl_ft
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin import baselines, harness, own, own_check, study_key
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import examples_dir, models_dir, recipes_dir, tasks_dir
+from icl_ft_plugin.report.findings import findings, title
+from icl_ft_plugin.report.items import read_study
+from icl_ft_plugin.report.leaderboard import rank, read_results
+from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study_config import load_study
 from icl_ft_plugin.study_plan import plan
 
@@ -253,6 +258,27 @@ def test_a_study_that_cannot_be_is_refused_before_it_runs(study: Path, setting: 
     result = icl_ft("study", study, "--out", study.parent / "out", "--set", setting)
     assert result.exit_code == 2 and words in result.stderr, result.stderr
     assert not (study.parent / "out").exists()
+
+
+def test_a_leaderboard_ranks_each_split_of_a_file(tmp_path: Path) -> None:
+    spec = json.dumps({"family": "own", "seed": 0, "config": {"path": "handbook"}, "context_copies": 1, "hash": "x"})
+    lines = [sample(spec, i, split == "direct", split) for split in ("direct", "chain") for i in range(10)]
+    write_samples(tmp_path, "icl_ft_own_icl", lines)
+    found = {record["split"]: (record["n"], record["accuracy"]) for record in rank(read_results([tmp_path]))}
+    assert found == {"direct": (10, 1.0), "chain": (10, 0.0)}
+
+
+def test_findings_speak_of_every_split(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", lambda *_: True, arms=("icl", "ft"), splits=("direct", "chain"), seeds=(0,))
+    plan_file = folder / "study.json"
+    plan_file.write_text(plan_file.read_text(encoding="utf-8").replace('"family": "reversal"', '"family": "own"'))
+    [block] = build_blocks(read_study(folder))
+    said = findings(block)
+    assert title(block) == "Own documents (reversal), nano"
+    assert [split for split in ("direct", "chain") if any(f"of the {split} questions" in line for line in said)] == [
+        "direct",
+        "chain",
+    ]
 
 
 def test_an_arm_that_continues_names_needs_some(study: Path) -> None:
