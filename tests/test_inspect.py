@@ -96,13 +96,15 @@ def test_answers_are_scored_as_the_harness_scores_them(answer: str, wanted: tupl
 def test_scores_of_the_embedded_model_equal_those_of_the_harness(tmp_path: Path, condition: str) -> None:
     nano = str(models_dir() / "nano")
     task = inspect_tasks.icl_ft_reversal(condition=condition, split="reversal", prompt="plain", n_facts=10)
-    arguments = {"model_path": nano, "do_sample": False, "device": "cpu", "chat_template": RAW}
+    arguments = {"model_path": nano, "do_sample": False, "device": "cpu", "dtype": "float32", "chat_template": RAW}
     [log] = inspect_eval(task, model="hf/nano", model_args=arguments, log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
     name = f"icl_ft_reversal_gen_{condition}"
     metadata = {"n_facts": 10, "prompt": "plain"}
     register_model()
-    ours = harness.evaluate([name], model_args={"pretrained": nano}, metadata=metadata, batch_size=8)
+    ours = harness.evaluate(
+        [name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8
+    )
     wanted = {sample["doc"]["id"]: sample["filtered_resps"][0] for sample in ours["samples"][name]}
     assert {s.metadata["id"]: s.scores["written_answer"].answer for s in log.samples} == wanted
     found = {score.name: score.metrics["grouped_all"].value for score in log.results.scores}
