@@ -12,6 +12,7 @@ Definitions are copied character by character, with the comments above them; imp
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ class Part:
     """What is needed of one module.
 
     Attributes:
-        doc: The module's docstring.
+        doc: The module's docstring; empty where it speaks of something that is not needed.
         imports: Import statements, one name each, those of this package as they stand there.
         code: The definitions, in the order of the file.
     """
@@ -130,7 +131,9 @@ def _part(found: _Module) -> Part:
         elif any(found.bound.get(name) is statement for name in found.needed):
             # From the end of what stands before: decorators and comments belong to what they stand above.
             chunks.append("\n".join(found.lines[begin:end]).strip("\n"))
-    return Part(ast.get_docstring(found.tree, clean=False) or "", imports, "\n\n\n".join(chunks))
+    doc = ast.get_docstring(found.tree, clean=False) or ""
+    left_out = [name for name in found.bound.keys() - found.needed if re.search(rf"``{name}\b", doc)]
+    return Part("" if left_out else doc, imports, "\n\n\n".join(chunks))
 
 
 def _imports(statement: ast.Import | ast.ImportFrom, needed: set[str]) -> list[str]:

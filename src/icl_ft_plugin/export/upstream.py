@@ -114,7 +114,7 @@ def _write_code(family: str, roots: set[tuple[str, str]], target: Path, package:
         imports=sorted({*scores.imports, *_imports_of({*roots, *USED}, parts)}),
         code=scores.code,
     )
-    sources = {"utils": text, **{name.rpartition(".")[2]: _module(part) for name, part in parts.items()}}
+    sources = {"utils": text, **{name.rpartition(".")[2]: _module(name, part) for name, part in parts.items()}}
     for name, source in sources.items():
         (target / f"{name}.py").write_text(_for_package(source, package), encoding="utf-8")
         for pattern in _RESOURCE.findall(source):
@@ -125,9 +125,9 @@ def _imports_of(roots: set[tuple[str, str]], parts: dict[str, Part]) -> set[str]
     return {f"from {PACKAGE.name}.{module} import {name}" for module, name in roots if module in parts}
 
 
-def _module(part: Part) -> str:
-    doc = f'"""{part.doc}"""\n\n' if part.doc else ""
-    return doc + "\n".join(part.imports) + f"\n\n\n{part.code}\n"
+def _module(name: str, part: Part) -> str:
+    doc = part.doc or f"What the tasks need of icl-ft-plugin's module `{name}`."
+    return f'"""{doc}"""\n\n' + "\n".join(part.imports) + f"\n\n\n{part.code}\n"
 
 
 def _for_package(source: str, package: str) -> str:
