@@ -19,7 +19,7 @@ import yaml
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.paths import examples_dir, recipes_dir
 from icl_ft_plugin.report.table import write_table
 from icl_ft_plugin.study import Store, run
 from icl_ft_plugin.study_config import StudyConfig, known_arms, load_study, named_arm
@@ -74,7 +74,9 @@ def done(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_arm_that_ships_is_valid_and_every_study_parses() -> None:
+def test_every_arm_that_ships_is_valid_and_every_study_parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(examples_dir() / "handbook", tmp_path / "handbook")  # what own.yaml is tried with
+    monkeypatch.chdir(tmp_path)
     assert len(known_arms()) >= 5
     for name in known_arms():
         assert named_arm(name).name == name
