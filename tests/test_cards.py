@@ -166,6 +166,21 @@ def test_data_build_pushes_only_on_request(tmp_path: Path, online: None) -> None
     assert [name for name, _ in Api.calls] == ["create", "upload"] and Api.calls[1][1]["repo_type"] == "dataset"
 
 
+def test_train_pushes_what_it_saved(tmp_path: Path, trained: dict[str, Path], online: None) -> None:
+    place = trained["place"]
+    corpus.write_jsonl(tmp_path / "rows.jsonl", PAIRS)
+    arguments = ("--model", place / "tiny", "--corpus", tmp_path / "rows.jsonl", "--set", "max_steps=1")
+    command = ("train", place / "recipe.yaml", *arguments, "--out", tmp_path / "ft", "--push-to-hub", "me/ft")
+    result = icl_ft(*command)
+    assert result.exit_code == 0, result.output
+    [upload] = [call for name, call in Api.calls if name == "upload"]
+    assert (
+        upload["repo_type"] == "model" and {"README.md", "ledger.json", "model.safetensors"} <= upload["files"].keys()
+    )
+    assert json.loads(upload["files"]["ledger.json"])["model"] == "tiny"
+    assert ledger.read(tmp_path / "ft").model == str(place / "tiny")
+
+
 @pytest.mark.parametrize(
     ("repository", "words"),
     [("data", ["OWNER/data"]), ("me/a/b", ["me/a/b"]), ("me/..", ["me/.."])],
