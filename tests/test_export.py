@@ -18,7 +18,7 @@ from icl_ft_plugin.cli import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
 from icl_ft_plugin.export.extract import extract
-from icl_ft_plugin.export.upstream import upstream
+from icl_ft_plugin.export.upstream import DESCRIPTIONS, upstream
 from icl_ft_plugin.generators import FAMILIES
 from icl_ft_plugin.in_context import in_context_prompt
 from icl_ft_plugin.paths import models_dir, tasks_dir
@@ -149,6 +149,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "manager.py").touch()
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
+    assert DESCRIPTIONS.keys() == FAMILIES.keys()
     assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 
