@@ -3,7 +3,7 @@
 Ten cells of the embedded model (20 facts of simple reversals; two untrained arms, two trained ones under four seeds), run
 in one process and then by two workers, each in a process of its own that begins with nothing imported. The time of a
 cell is what its ledger says of the training plus lm-eval's own time of the evaluation; wall time is compared, in the
-same run. Prints one line per way; ``--json FILE`` also writes the numbers there.
+same run. CPU time is that of all processes, and says what the workers cost on a machine that does other things too. Prints one line per way; ``--json FILE`` also writes the numbers there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ def measure(folder: Path, steps: int, workers: int) -> dict[str, Any]:
     program.write_text(PROGRAM, encoding="utf-8")
     out = folder / f"out{workers}"
     command = [sys.executable, str(program), str(file), str(out), str(workers)]
+    before = _cpu_of_children()
     wall = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     training = scoring = 0.0
     cells = list((out / "cells").glob("[!.]*"))
@@ -64,12 +66,18 @@ def measure(folder: Path, steps: int, workers: int) -> dict[str, Any]:
         "cells": len(cells),
         "steps": steps,
         "wall_seconds": round(wall, 1),
+        "cpu_seconds": round(_cpu_of_children() - before, 1),
         "training_seconds": round(training, 1),
         "scoring_seconds": round(scoring, 1),
         "ratio": round(wall / (training + scoring), 3),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "load_average": round(os.getloadavg()[0], 1),
     }
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
