@@ -76,7 +76,8 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 def here(model: Path) -> dict[str, Any]:
     register_model()
     arguments = {"pretrained": str(model), "dtype": "float32"}
-    return evaluate(TASKS, model_args=arguments, metadata=METADATA, limit=LIMIT)["samples"]
+    samples: dict[str, Any] = evaluate(TASKS, model_args=arguments, metadata=METADATA, limit=LIMIT)["samples"]
+    return samples
 
 
 @pytest.mark.parametrize(
