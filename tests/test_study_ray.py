@@ -129,3 +129,11 @@ def test_ctrl_c_ends_the_tasks_and_the_cluster_stays(cluster: Any, tmp_path: Pat
     assert all((path / "config.json").is_file() for path in (folder / "cells").glob("[!.]*"))
     ray.init()
     assert len([node for node in ray.nodes() if node["Alive"]]) == 2
+
+
+def test_a_cluster_that_cannot_be_reached_is_an_error_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    study = load_study(save_study(tmp_path))
+    with pytest.raises(UsageError, match="the cluster cannot be reached"):
+        run(study, tmp_path / "out", lambda text, done, total: None, Ray)
+    assert not ray.is_initialized()

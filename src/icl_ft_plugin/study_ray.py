@@ -49,8 +49,9 @@ class Ray:
         if self._joined:
             try:
                 ray.init(include_dashboard=False, log_to_driver=True)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise UsageError(f"--executor ray: the cluster cannot be reached: {error}") from error
+            except Exception as error:  # Ray raises bare ones too, e.g. where a node does not start within 30 seconds
+                ray.shutdown()
+                raise UsageError(f"--executor ray: the cluster cannot be reached or started: {error}") from error
         try:
             self._check(cpus, gpus)
         except UsageError:
