@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # A module may import from its own layer and from those above it here; a new module takes its place in this list.
 LAYERS = (
     ("__init__", "words", "schema", "errors", "paths", "_autoload", "_lm_eval_steps"),
-    ("own", "own_check", "retrieval"),
+    ("own", "own_check", "own_lines", "own_names", "retrieval"),
     ("generators",),
     ("logic", "logic_*"),
     ("audit",),

@@ -12,48 +12,32 @@ documents entail is known to nobody but their author: there is no closure, hence
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.own_lines import DOCUMENTS, FIELDS, QUESTIONS, Problem, Row, kind, rows
+from icl_ft_plugin.own_names import names_in
 from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
 
+__all__ = [
+    "DOCUMENTS",
+    "FAMILY",
+    "QUESTIONS",
+    "Problem",
+    "Reading",
+    "is_own",
+    "load",
+    "no_rules",
+    "prompt_of",
+    "read",
+    "stem_of",
+    "world_of",
+]
+
 FAMILY = "own"
-DOCUMENTS, QUESTIONS = "documents.jsonl", "questions.jsonl"
-FIELDS = {
-    DOCUMENTS: ("id", "text", "sentences"),
-    QUESTIONS: ("id", "question", "choices", "answer", "split", "evidence", "labels"),
-}
 SHOWN = 10  # problems that a refusal names; `icl-ft data check` names all
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, or looks so.
-
-    Attributes:
-        file: Name of the file.
-        line: Its line, from 1; 0 for the file as a whole.
-        field: The field it is about; empty for the line as a whole.
-        message: What is wrong and what would be right.
-        error: Whether the folder cannot be used; else a warning.
-    """
-
-    file: str
-    line: int
-    field: str
-    message: str
-    error: bool = True
-
-    def __str__(self) -> str:
-        """One line, e.g. ``questions.jsonl, line 3, answer: ...``."""
-        place = [self.file, *([f"line {self.line}"] if self.line else []), *([self.field] if self.field else [])]
-        return f"{', '.join(place)}: {self.message}"
 
 
 @dataclass(slots=True)
@@ -98,7 +82,7 @@ def load(folder: Path) -> KnowledgeSet:
 def world_of(reading: Reading) -> KnowledgeSet:
     """Return the world of what was read; a document is one fact, about the names in it."""
     documents = tuple(reading.documents.values())
-    names = _names([document.text for document in documents])
+    names = names_in([document.text for document in documents])
     facts = (Fact(d.id, "document", of, d.text) for d, of in zip(documents, names, strict=True))
     return KnowledgeSet(FAMILY, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
 
@@ -123,118 +107,9 @@ def is_own(folder: Path) -> bool:
     return not (folder / "world.json").exists() and any((folder / name).exists() for name in FIELDS)
 
 
-def _rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[_Row]:
-    """Yield every line that is a JSON object; empty lines are skipped."""
-
-    def say(line: int, message: str) -> None:
-        problems.append(Problem(name, line, "", message))
-
-    try:
-        # Split at newlines alone: str.splitlines also cuts at characters that may stand inside a JSON string.
-        lines = (folder / name).read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        return say(0, f"cannot be read ({error.strerror})")
-    except UnicodeDecodeError as error:
-        return say(0, f"not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
-    found = False
-    unread: dict[str, list[int]] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        found = True
-        try:
-            pairs = json.loads(line, object_pairs_hook=_Pairs)
-        except (json.JSONDecodeError, RecursionError) as error:
-            place = f", character {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            say(number, f"not JSON ({getattr(error, 'msg', error)}{place}); one object a line")
-            continue
-        if not isinstance(pairs, _Pairs):
-            say(number, f"{_kind(pairs)} where an object {{...}} is needed")
-            continue
-        row = _Row(name, number, _plain(pairs), problems)
-        for key, times in Counter(key for key, _ in pairs).items():
-            if times > 1:
-                row.say(key, f"stands there {times} times; keep one")
-            if key in FIELDS[name]:
-                continue
-            if hint := suggest(key, FIELDS[name]):
-                row.say(key, f"unknown field{hint}; fields are {', '.join(FIELDS[name])}")
-            else:
-                unread.setdefault(key, []).append(number)
-        yield row
-    for key, places in unread.items():
-        also = f"here and on {len(places) - 1} further lines" if len(places) > 1 else "here"
-        message = f"not read ({also}); fields are {', '.join(FIELDS[name])}"
-        problems.append(Problem(name, places[0], key, message, error=False))
-    if not found:
-        say(0, "empty; one object a line is needed")
-    return None
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as read, so that a key that stands twice is seen."""
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Pairs):
-        return {key: _plain(entry) for key, entry in value}
-    return [_plain(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _kind(value: Any) -> str:
-    """Return what a JSON value is, in JSON's words."""
-    names = {dict: "an object", _Pairs: "an object", list: "a list", str: "a string", bool: "true or false"}
-    return names.get(type(value), "null" if value is None else "a number")
-
-
-class _Row:
-    """One line with its complaints; a line that has one makes no document or question."""
-
-    def __init__(self, file: str, line: int, row: Mapping[str, Any], problems: list[Problem]) -> None:
-        self.file, self.line, self.row, self.problems = file, line, row, problems
-        self.sound = True
-
-    def say(self, key: str, message: str) -> None:
-        self.problems.append(Problem(self.file, self.line, key, message))
-        self.sound = False
-
-    def text(self, key: str, value: Any, *, one_line: bool = True) -> str:
-        """Return a text without surrounding white space; with a complaint where it is no text, or empty."""
-        if not isinstance(value, str):
-            self.say(key, f"{_kind(value)} where a string is needed")
-        elif not value.strip():
-            self.say(key, "empty")
-        else:
-            return " ".join(value.split()) if one_line else value.strip()
-        return ""
-
-    def texts(self, key: str, least: int) -> list[str]:
-        """Return a list of texts."""
-        values = self.row[key]
-        if not isinstance(values, list):
-            self.say(key, f"{_kind(values)} where a list of strings is needed")
-            return []
-        if len(values) < least:
-            self.say(key, f"{len(values)} where at least {least} are needed")
-        return [self.text(f"{key}[{i}]", value) for i, value in enumerate(values)]
-
-    def id(self, default: str, taken: Mapping[str, int]) -> str:
-        """Return the line's id."""
-        if "id" not in self.row:
-            if default in taken:
-                self.say(
-                    "id", f"missing, and {default!r}, which this line would get, is the id of line {taken[default]}"
-                )
-            return default
-        value = self.text("id", self.row["id"])
-        if value and value in taken:
-            self.say("id", f"{value!r} is the id of line {taken[value]} too; ids are unique")
-        return value
-
-
 def _read_documents(folder: Path, reading: Reading) -> None:
     taken: dict[str, int] = {}
-    for row in _rows(folder, DOCUMENTS, reading.problems):
+    for row in rows(folder, DOCUMENTS, reading.problems):
         number, values = row.line, row.row
         id_ = row.id(f"document-{number}", taken)
         taken.setdefault(id_, number)
@@ -261,7 +136,7 @@ def _read_questions(folder: Path, reading: Reading) -> None:
     known = {document.id for document in reading.documents.values()}
     # An id cannot be missed in a file of which a line could not be read.
     complete = not any(problem.file == DOCUMENTS and problem.error for problem in reading.problems)
-    for row in _rows(folder, QUESTIONS, reading.problems):
+    for row in rows(folder, QUESTIONS, reading.problems):
         number, values = row.line, row.row
         id_ = row.id(f"question-{number}", taken)
         taken.setdefault(id_, number)
@@ -300,7 +175,7 @@ def stem_of(prompt: str) -> str:
     return prompt.removeprefix("Question: ").removesuffix("\nAnswer:") if asked else prompt
 
 
-def _choices(row: _Row) -> list[str]:
+def _choices(row: Row) -> list[str]:
     choices = row.texts("choices", 2)
     seen: dict[str, int] = {}
     for i, choice in enumerate(choices):
@@ -310,7 +185,7 @@ def _choices(row: _Row) -> list[str]:
     return choices if all(choices) else []
 
 
-def _gold(row: _Row, choices: list[str]) -> tuple[int, ...]:
+def _gold(row: Row, choices: list[str]) -> tuple[int, ...]:
     """Return the places of the right choices: named by their text, by their index from 0, or by a list of these."""
     value = row.row["answer"]
     gold: list[int] = []
@@ -330,7 +205,7 @@ def _gold(row: _Row, choices: list[str]) -> tuple[int, ...]:
                 continue
             place = choices.index(text)
         else:
-            row.say(key, f"{_kind(answer)} where the text of a choice or its index (from 0) is needed")
+            row.say(key, f"{kind(answer)} where the text of a choice or its index (from 0) is needed")
             continue
         if place in gold:
             row.say(key, f"{answer!r} names choices[{place}] a second time")
@@ -342,14 +217,14 @@ def _gold(row: _Row, choices: list[str]) -> tuple[int, ...]:
     return tuple(sorted(gold))
 
 
-def _split(row: _Row) -> str:
+def _split(row: Row) -> str:
     value = row.text("split", row.row.get("split", "questions"))
     if value and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value, re.ASCII):
         row.say("split", f"{value!r}: letters, digits, '_', '-' and '.' only, for it is part of a metric's name")
     return value
 
 
-def _evidence(row: _Row, known: set[str] | None) -> tuple[str, ...]:
+def _evidence(row: Row, known: set[str] | None) -> tuple[str, ...]:
     """Return the ids of the documents that a question rests on; the first is the one that it is about."""
     if "evidence" not in row.row:
         return ()
@@ -364,40 +239,9 @@ def _evidence(row: _Row, known: set[str] | None) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _labels(row: _Row) -> dict[str, str]:
+def _labels(row: Row) -> dict[str, str]:
     value = row.row.get("labels", {})
     if not isinstance(value, dict):
-        row.say("labels", f'{_kind(value)} where an object is needed, e.g. {{"topic": "rooms"}}')
+        row.say("labels", f'{kind(value)} where an object is needed, e.g. {{"topic": "rooms"}}')
         return {}
     return {key: row.text(f"labels.{key}", entry) for key, entry in value.items()}
-
-
-def _names(texts: list[str]) -> list[tuple[str, ...]]:
-    """Return for each text what looks like names in it: runs of capitalized words.
-
-    The first word of a sentence is left out where it also stands in small letters somewhere, or where it is alone and
-    stands capitalized nowhere inside a sentence.
-    """
-    runs = [list(re.finditer(r"\b[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*", text)) for text in texts]
-    small = {word for text in texts for word in re.findall(r"\b[a-z]\w*", text)}
-    inside = {
-        word
-        for text, found in zip(texts, runs, strict=True)
-        for run in found
-        for word in run.group().split()[int(_begins_sentence(text, run.start())) :]
-    }
-
-    def name(text: str, run: re.Match[str]) -> str:
-        words = run.group().split()
-        if _begins_sentence(text, run.start()) and (
-            words[0].lower() in small or (len(words) == 1 and words[0] not in inside)
-        ):
-            words = words[1:]
-        return " ".join(words)
-
-    named = [[name(text, run) for run in found] for text, found in zip(texts, runs, strict=True)]
-    return [tuple(dict.fromkeys(name for name in found if re.search(r"[^\W\d_]{3}", name))) for found in named]
-
-
-def _begins_sentence(text: str, place: int) -> bool:
-    return place == 0 or text[:place].rstrip()[-1:] in ".!?"
