@@ -79,11 +79,12 @@ def run(
     if dry_run:
         from icl_ft_plugin.study_cost import Estimator, lines
 
+        measured = _studies(rates or [])
         cells = plan(config)
         for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
-        estimator = Estimator([*([out] if out else []), *_studies(rates or [])], own=out is not None)
+        estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
         typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates)]))
         return
     if rates:

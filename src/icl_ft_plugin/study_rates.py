@@ -1,7 +1,7 @@
 """How fast a model trains, is scored and writes: measured from the complete cells of studies.
 
-``Rates.of([Path("runs/demo")])`` sums tokens and seconds by what was done, model and family, for example
-``("train", "c15a51...", "reversal"): 422,358 tokens in 197.0 s``; where nothing of a model was measured, another model's rate
+``Rates.of([Path("runs/demo")])`` takes the median of tokens a second by what was done, model and family, for example
+``("train", "c15a51...", "reversal"): 2,144``; where nothing of a model was measured, another model's rate
 is scaled by the number of parameters, and where nothing at all was, the rates are those of ``MACHINE``.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 MACHINE = "nano on 2 cores of an AMD EPYC server, 2 threads"
@@ -76,7 +77,8 @@ class Rates:
 
 
 def _rate(measured: list[Measured]) -> float:
-    return sum(one.tokens for one in measured) / sum(one.seconds for one in measured)
+    # The median: a cell that ran beside other work, or was suspended, says little of the next one.
+    return median(one.tokens / one.seconds for one in measured)
 
 
 def _cells(folder: Path) -> Iterator[Measured]:
