@@ -1,6 +1,6 @@
-"""Names in plain text: ``names_in(["The Gull Desk is led by Odan Pell."])`` is ``[("Gull Desk", "Odan Pell")]``.
+"""Names in plain text: ``names_in(["The Gull Desk at the pier is led by Odan Pell."])`` is ``[("Gull Desk", "Odan Pell")]``.
 
-This holds where "the" also stands in small letters somewhere; no list of names is asked.
+No list of names is asked, only which words stand in small letters too ("the").
 """
 
 from __future__ import annotations
