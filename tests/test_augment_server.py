@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import transformers_serve
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli import app
@@ -26,34 +20,8 @@ NANO = models_dir() / "nano"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    for module in ("fastapi", "uvicorn", "tenacity"):
-        pytest.importorskip(module)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["-m", "transformers.cli.transformers", "serve", str(NANO), "--host", "127.0.0.1", "--port", str(port)]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, *command, "--device", "cpu", "--dtype", "float32"],
-            stdout=stream,
-            stderr=stream,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        )
-    try:
-        for _ in range(240):
-            assert process.poll() is None, log.read_text()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                    break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.5)
-        else:
-            pytest.fail(f"the server did not start: {log.read_text()}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with transformers_serve(NANO, tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 def augment(out: Path, *model: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, suggest
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
@@ -57,6 +57,25 @@ def recipe_names() -> list[str]:
     """Return the names of the training recipes that ship, as ``reversal/full``."""
     folders = sorted(path for path in recipes_dir().iterdir() if path.is_dir() and path.name not in _NO_RECIPES)
     return [f"{folder.name}/{path.stem}" for folder in folders for path in sorted(folder.glob("*.yaml"))]
+
+
+def prompt_file(name: str, *below: str) -> Path:
+    """Return a prompt's file.
+
+    Args:
+        name: The name of one that ships, or a file.
+        *below: The folder below ``recipes/prompts`` where those of its kind are.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    folder = recipes_dir().joinpath("prompts", *below)
+    shipped = folder / f"{name}.yaml"
+    path = shipped if shipped.is_file() else Path(name)
+    if not path.is_file():
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise UsageError(f"prompt: {name!r} is no file and none of {', '.join(known)}{suggest(name, known)}")
+    return path
 
 
 def _shipped(name: str) -> Path:

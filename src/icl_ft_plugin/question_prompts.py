@@ -19,15 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from string import ascii_uppercase
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.paths import prompt_file
 from icl_ft_plugin.recipe import read_yaml
 from icl_ft_plugin.schema import content_hash
 
@@ -127,12 +126,7 @@ def load_question_prompt(name: str) -> QuestionPrompt:
     Raises:
         UsageError: It does not exist, something in it is wrong, or it loses the question, the documents or the options.
     """
-    folder = recipes_dir() / "prompts" / "questions"
-    shipped = folder / f"{name}.yaml"
-    path = shipped if shipped.is_file() else Path(name)
-    if not path.is_file():
-        known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise UsageError(f"prompt: {name!r} is no file and none of {', '.join(known)}{suggest(name, known)}")
+    path = prompt_file(name, "questions")
     try:
         prompt = QuestionPrompt.model_validate(read_yaml(path))
         text = prompt.render("the question", documents="the documents", options=["first option", "second option"])

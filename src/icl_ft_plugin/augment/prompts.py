@@ -28,8 +28,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from icl_ft_plugin.augment.settings import Strategy
-from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.paths import models_dir, recipes_dir
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.paths import models_dir, prompt_file
 from icl_ft_plugin.recipe import read_yaml
 from icl_ft_plugin.schema import content_hash
 
@@ -152,12 +152,7 @@ def read_prompt(name: str) -> Prompt:
     Raises:
         UsageError: It does not exist, or something in it is wrong.
     """
-    folder = recipes_dir() / "prompts"
-    shipped = folder / f"{name}.yaml"
-    path = shipped if shipped.is_file() else Path(name)
-    if not path.is_file():
-        known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise UsageError(f"prompt: {name!r} is no file and none of {', '.join(known)}{suggest(name, known)}")
+    path = prompt_file(name)
     try:
         return Prompt.model_validate(read_yaml(path))
     except ValidationError as failure:
