@@ -10,7 +10,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 
 # What stands under recipes/ and is no training run of TRL.
-OTHERS = ("arms.yaml", "studies/*", "prompts/*", "*/pretrain.yaml")
+OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "*/pretrain.yaml")
 RECIPES = [
     path
     for path in sorted(recipes_dir().rglob("*.yaml"))
