@@ -32,7 +32,7 @@ icl-ft study embedded --out runs/embedded --workers 2
 
 Accuracy in %; bars: 95% intervals clustered by fact, thin: other training runs allowed for as well; dots: single training runs; dashed: chance.
 `ft+local` is finetuned on the documents and on what the model itself infers from each; `ft+oracle` on what rules infer.
-All trained arms take 300 gradient steps, 16 rows a step (semantic structure: 8), learning rate 3e-3 falling linearly to 0.
+All trained arms take 300 gradient steps, 16 rows a step (process and semantic structure: 8), learning rate 3e-3 falling linearly to 0.
 More arms, the audit of what the model wrote, and splitting into sentences: [results](results.md). How to read the tables: [the report](report.md).
 """
 
