@@ -53,7 +53,8 @@ def main(folder: str, time: str) -> None:
         )
         for block in blocks
     ]
-    chart = figures._styled(alt.concat(*panels, columns=3), "#808080").configure(background="transparent")
+    chart = figures._styled(alt.concat(*panels, columns=3), "#808080")  # readable on light and on dark pages
+    chart.config.background = "transparent"
     chart.save(str(DOCS / "assets/embedded.svg"))
     page = [HEAD.format(time=time)]
     for block in blocks:
