@@ -8,6 +8,7 @@ that all nodes share and that knows file locks; so must the models be, and the s
 from __future__ import annotations
 
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Ray:
         self._running: dict[Any, Cell] = {}
         self._joined = not ray.is_initialized()
         if self._joined:
+            _check_address()
             try:
                 ray.init(include_dashboard=False, log_to_driver=True)
             except Exception as error:  # Ray raises bare ones too, e.g. where a node does not start within 30 seconds
@@ -127,3 +129,19 @@ def _attempt(cell: Cell, study: StudyConfig, folder: Path, working_folder: Path)
     """Run one cell on a node, in the working folder of the study: what it names by a relative path is found."""
     os.chdir(working_folder)
     return attempt(cell, study, folder)
+
+
+def _check_address() -> None:
+    """Try the address in ``RAY_ADDRESS`` once: Ray itself tries for many minutes.
+
+    Raises:
+        UsageError: Nothing listens there.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:  # unset, or a word such as auto
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--executor ray: RAY_ADDRESS={address}: the cluster cannot be reached: {error}") from error
