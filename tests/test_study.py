@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tiny import RECIPE, save_tiny
+from tiny_study import save_study
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import examples_dir, recipes_dir
@@ -27,26 +26,13 @@ from icl_ft_plugin.study_plan import Cell, plan
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny", window=2048)
+def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
-def study_file(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
-    folder = tmp_path_factory.mktemp("study")
-    # Hot enough that arms and seeds come out different.
-    (folder / "recipe.yaml").write_text(RECIPE.replace("1.0e-2", "3.0e-2"), encoding="utf-8")
-    study = {
-        "name": "t",
-        "models": [str(model)],
-        "worlds": [{"family": "reversal", "config": {"n_facts": 6, "documents_per_fact": 2}, "seeds": [0]}],
-        "arms": ["pretrained", "icl", "ft", "ft+oracle"],
-        "training_seeds": [0, 1],
-        "recipe": str(folder / "recipe.yaml"),
-        "steps": 12,
-    }
-    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    return folder / "study.yaml"
+def model(study_file: Path) -> Path:
+    return study_file.parent / "tiny"
 
 
 def load(file: Path, **changes: Any) -> StudyConfig:

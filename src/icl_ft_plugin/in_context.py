@@ -125,7 +125,7 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
         budget = metadata.get("context_tokens")
         if budget is None:
             return context_of(doc["world"])
-        model = _model_of(metadata)
+        model = model_of(metadata)
         if model is None:
             raise UsageError(
                 f"{self.config.task}: context_tokens={budget!r} needs the model's tokenizer: name the model "
@@ -136,8 +136,8 @@ class InContextTask(ConfigurableTask):  # type: ignore[misc]
     def _check_window(self, docs: Sequence[Mapping[str, Any]], written: int, chat: bool = False) -> None:
         """Compare the longest in-context prompt, and the tokens written after it, with the model's window."""
         metadata = self.config.metadata or {}
-        model = _model_of(metadata)
-        window_and_tokenizer = None if model is None else _load_window(model)
+        model = model_of(metadata)
+        window_and_tokenizer = None if model is None else load_window(model)
         if window_and_tokenizer is None:
             logger.warning("%s: the model's window is not known and not checked", self.config.task)
             return
@@ -175,7 +175,7 @@ class _Model(NamedTuple):
     trust_remote_code: bool
 
 
-def _model_of(metadata: Mapping[str, Any]) -> _Model | None:
+def model_of(metadata: Mapping[str, Any]) -> _Model | None:
     """Return the model that lm-eval's metadata names, or None."""
     name = metadata.get("pretrained") or metadata.get("model")
     if not isinstance(name, str):
@@ -187,7 +187,7 @@ def _model_of(metadata: Mapping[str, Any]) -> _Model | None:
 
 @lru_cache(maxsize=8)
 def _context_within(key: str, budget: int, model: _Model) -> str:
-    loaded = _load_window(model)
+    loaded = load_window(model)
     if loaded is None:
         raise UsageError(f"context_tokens={budget}: the tokenizer of {model.name} cannot be loaded")
     tokenizer = loaded[1]
@@ -198,7 +198,7 @@ def _context_within(key: str, budget: int, model: _Model) -> str:
 
 
 @lru_cache(maxsize=2)
-def _load_window(model: _Model) -> tuple[int, Any] | None:
+def load_window(model: _Model) -> tuple[int, Any] | None:
     """Return the model's window in tokens and its tokenizer, or None with a warning."""
     from transformers import AutoConfig, AutoTokenizer
 

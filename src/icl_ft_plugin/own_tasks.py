@@ -20,9 +20,7 @@ from icl_ft_plugin import corpus, own, retrieval
 from icl_ft_plugin.answers import with_options
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.harness import HIDDEN, SHOWN, mean_of_subset, question_rows
-from icl_ft_plugin.in_context import InContextTask, world_of
-from icl_ft_plugin.in_context import _load_window as load_window
-from icl_ft_plugin.in_context import _model_of as model_of
+from icl_ft_plugin.in_context import InContextTask, load_window, model_of, world_of
 from icl_ft_plugin.question_prompts import PLAIN, load_question_prompt
 from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
 
