@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only
 from icl_ft_plugin.prefix_check import cannot_share, disagreement, possible_ways
+from icl_ft_plugin.prefix_encode import StemEncoder
 from icl_ft_plugin.prefix_generate import behind_stem, common_stems, is_greedy
 from icl_ft_plugin.prefix_memory import LEAST, chunk_tokens, free_bytes, pack_tokens
 from icl_ft_plugin.prefix_score import TreeScorer
@@ -75,6 +77,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
                 f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
             )
         self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
+        self._encoders: dict[Any, StemEncoder] = {}
         super().__init__(pretrained, **kwargs)
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
@@ -88,10 +91,15 @@ class PrefixLM(HFLM):  # type: ignore[misc]
     # ------------------------------------------------------------------ scoring
 
     def tok_encode(self, string: str, *args: Any, **kwargs: Any) -> list[int]:
-        """Encode as HFLM; the prompt that lm-eval encodes anew for each of a question's choices is encoded once."""
-        key = (string, args, tuple(sorted(kwargs.items())))
+        """Encode as HFLM; a prompt once for all choices, and what prompts have in common once for all prompts."""
+        how = (args, tuple(sorted(kwargs.items())))
+        key = (string, how)
         if key not in self._encoded:
-            self._encoded[key] = super().tok_encode(string, *args, **kwargs)
+            if how not in self._encoders:
+                whole = partial(super().tok_encode, **kwargs)
+                self._encoders[how] = StemEncoder(lambda text: whole(text, *args), self.tokenizer)
+            cut = args[1:] or kwargs.get("left_truncate_len")
+            self._encoded[key] = super().tok_encode(string, *args, **kwargs) if cut else self._encoders[how](string)
         self._encoded.move_to_end(key)
         while len(self._encoded) > 2:  # the prompt, and the prompt with a choice
             self._encoded.popitem(last=False)

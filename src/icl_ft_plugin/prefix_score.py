@@ -149,7 +149,7 @@ class TreeScorer:
         at = pack_offsets(nodes)
         targets = [(0, at[id(node)] + offset, tok, who) for node in nodes for offset, tok, who in node.targets]
         positions = [position for node in nodes for position in range(node.start, node.end)]
-        mask = pack_mask(nodes, cache.length)
+        mask = pack_mask(nodes, cache.length, self.device)
         past = self._forward(
             [tokens],
             cache.current,
@@ -157,7 +157,7 @@ class TreeScorer:
             on_score,
             use_cache=True,
             position_ids=torch.tensor([positions], device=self.device),
-            attention_mask=additive_mask(mask, self.model.dtype).to(self.device),
+            attention_mask=additive_mask(mask, self.model.dtype),
         )
         cache.extended(past, len(tokens))
         cache.leave(len(tokens))
@@ -242,31 +242,30 @@ def pack_offsets(nodes: Sequence[Node]) -> dict[int, int]:
     return offsets
 
 
-def pack_mask(nodes: Sequence[Node], cached: int) -> torch.Tensor:
+def pack_mask(nodes: Sequence[Node], cached: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """Return which keys each packed token sees.
 
+    A subtree lies in one piece behind its first token, so a later token sees an earlier one where it lies before the
+    end of the subtree of the earlier one's node.
+
     Args:
-        nodes: Whole subtrees behind the cached prefix, each node after its parent.
+        nodes: Whole subtrees behind the cached prefix, each node before its children and all below it.
         cached: Tokens in the cached prefix, all of which every packed token sees.
+        device: Where the mask is made.
 
     Returns:
         bool ``[packed, cached + packed]``: the prefix, the token's ancestors, its own stretch up to itself.
     """
     offsets = pack_offsets(nodes)
-    packed = sum(len(node.tokens) for node in nodes)
-    mask = torch.zeros(packed, cached + packed, dtype=torch.bool)
-    mask[:, :cached] = True
-    for node in nodes:
-        start = offsets[id(node)]
-        stop = start + len(node.tokens)
-        if node.parent is not None and id(node.parent) in offsets:
-            parent_last = offsets[id(node.parent)] + len(node.parent.tokens) - 1
-            mask[start:stop, cached:] = mask[parent_last, cached:]
-        mask[start:stop, cached + start : cached + stop] = torch.ones(stop - start, stop - start).tril().bool()
-    return mask
+    lengths = torch.tensor([len(node.tokens) for node in nodes], device=device)
+    ends = torch.tensor([offsets[id(node)] + node.size for node in nodes], device=device)
+    key_ends = ends.repeat_interleave(lengths)
+    place = torch.arange(len(key_ends), device=device)
+    own = (place[:, None] >= place) & (place[:, None] < key_ends)
+    return torch.nn.functional.pad(own, (cached, 0), value=True)
 
 
 def additive_mask(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Turn a bool ``[q, k]`` mask into the ``[1, 1, q, k]`` summand that eager and SDPA attention both take."""
-    mask = torch.zeros(seen.shape, dtype=dtype)
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
     return mask.masked_fill_(~seen, torch.finfo(dtype).min)[None, None]

@@ -47,7 +47,7 @@ class Node:
         return self.start + len(self.tokens)
 
 
-def common_length(a: Sequence[int], b: Sequence[int]) -> int:
+def common_length(a: Sequence[int] | str, b: Sequence[int] | str) -> int:
     """Return the length of the longest common prefix, by bisection over slices (each compared once in C)."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:

@@ -1,0 +1,100 @@
+"""Encodes prompts that begin alike: the common beginning once, the rest of each.
+
+A context of 30,000 tokens takes a tokenizer longer than a GPU. Of ``CONTEXT Question: who is A? Answer:`` and
+``CONTEXT Question: who is B? Answer:`` the ids are those of ``CONTEXT Question: who`` with those of `` is A? Answer:`` or
+`` is B? Answer:`` behind them, if the tokenizer never joins two words: then its ids of a text that is cut between two
+words are those of the parts. It is asked whether it does, at every cut, and at a new beginning the whole is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from icl_ft_plugin.prefix_tree import common_length
+
+LEAST = 400
+"""Characters of a beginning that is worth keeping."""
+
+KEPT = 4
+"""Beginnings that are kept."""
+
+NEAR = 100
+"""Characters on either side of a cut that the tokenizer is asked about."""
+
+
+class Stem(NamedTuple):
+    """A beginning of several prompts."""
+
+    text: str
+    ids: list[int]
+
+
+class StemEncoder:
+    """Encodes one text after another.
+
+    Args:
+        encode: Returns the ids of a whole text, special tokens in front included.
+        tokenizer: The ``transformers`` tokenizer behind it; one that is not "fast" gets every text as a whole.
+    """
+
+    def __init__(self, encode: Callable[[str], list[int]], tokenizer: Any) -> None:
+        self._encode = encode
+        self._tokenizer = tokenizer
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._stems: list[Stem] = []
+        self._last = ""
+        self._cuts = self._backend is not None and self._backend.pre_tokenizer is not None
+
+    def __call__(self, text: str) -> list[int]:
+        """Return the ids of ``text``, which ``encode(text)`` would return."""
+        stem = None
+        if self._cuts and len(text) > LEAST:
+            stem = self._covering(text) or self._new(text)
+        self._last = text
+        if stem is None or not self._splits(text, len(stem.text)):
+            return self._encode(text)
+        return stem.ids + self._rest(text, len(stem.text))
+
+    def _covering(self, text: str) -> Stem | None:
+        """Return the longest beginning that is kept, if it is at least half of the text."""
+        found = [stem for stem in self._stems if 2 * len(stem.text) >= len(text) and text.startswith(stem.text)]
+        return max(found, key=lambda stem: len(stem.text), default=None)
+
+    def _new(self, text: str) -> Stem | None:
+        """Keep what the text has in common with the last one, if that is at least half of it and can be cut off."""
+        cut = between_words(text, common_length(text, self._last))
+        if cut < max(LEAST, len(text) // 2) or not self._splits(text, cut):
+            return None
+        stem = Stem(text[:cut], self._encode(text[:cut]))
+        if stem.ids + self._rest(text, cut) != self._encode(text):
+            self._cuts = False
+            return None
+        self._stems = [stem, *self._stems][:KEPT]
+        return stem
+
+    def _rest(self, text: str, cut: int) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text[cut:], add_special_tokens=False)
+        return ids
+
+    def _splits(self, text: str, cut: int) -> bool:
+        """Say whether the tokenizer works on the text before and behind the cut separately."""
+        assert self._backend is not None
+        if between_words(text, cut + 2) != cut:  # after the same beginning, another text may go on with a line break
+            return False
+        start = max(0, cut - NEAR)
+        near = text[start : cut + NEAR]
+        normalizer = self._backend.normalizer
+        if normalizer is not None and normalizer.normalize_str(near) != near:
+            return False
+        pieces = self._backend.pre_tokenizer.pre_tokenize_str(near)
+        return not any(begin < cut - start < end for _, (begin, end) in pieces)
+
+
+def between_words(text: str, end: int) -> int:
+    """Return the last place before ``end`` where a space stands between a word and a letter; 0 where there is none."""
+    at = min(end, len(text)) - 1
+    while (at := text.rfind(" ", 1, max(at, 1))) > 0:
+        if not text[at - 1].isspace() and text[at + 1].isalpha():
+            return at
+    return 0
