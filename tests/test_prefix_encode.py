@@ -75,6 +75,7 @@ TOKENIZERS = {
     "gpt2, with a space in front": (bpe(pre_tokenizers.ByteLevel(add_prefix_space=True)), True),
     "llama 3": (bpe(SPLIT, single="<eos> $A"), True),
     "qwen": (bpe(SPLIT, normalizers.NFC()), True),
+    "nano": (PreTrainedTokenizerFast.from_pretrained(models_dir() / "nano"), True),
     "a token behind": (bpe(GPT2, single="$A <eos>"), False),
     "llama 2": (bpe(None, normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])), False),
     "gemma": (bpe(pre_tokenizers.Split(" ", "merged_with_previous"), normalizers.Replace(" ", "▁")), False),
@@ -114,7 +115,7 @@ def test_a_common_beginning_is_encoded_once_where_words_are_not_joined(name: str
     whole = Counting(tokenizer)
     encode = StemEncoder(whole, tokenizer)
     context = " ".join(f"{a} glon are more femp." for a in ("The", "Some", "Most") for _ in range(40))
-    asked = [f"{context}\n\nQuestion: is {n} who don't?\nAnswer: {choice}" for n in range(20) for choice in "ab"]
+    asked = [f"{context}\n\nQuestion: is {n} Zu\u0308rich?\nAnswer: {choice}" for n in range(20) for choice in "ab"]
     for text in asked:
         assert encode(text) == tokenizer.encode(text)
     assert whole.long <= 5 if shares else whole.long >= 40
@@ -124,7 +125,10 @@ def test_the_embedded_models_tokenizer_shares() -> None:
     whole = Counting(PreTrainedTokenizerFast.from_pretrained(models_dir() / "nano"))
     encode = StemEncoder(whole, whole.tokenizer)
     for n in range(20):
-        text = "Did you know that glon are less dangerous than femp? " * 20 + f"Are {n} or {n * 7} glon more so?"
+        text = (
+            "Did you know that glon are less dangerous than femp?\n" * 20
+            + f"\nQuestion: are {n} or {n * 7} glon more so?"
+        )
         assert encode(text) == whole.tokenizer.encode(text)
     assert whole.long <= 5
 

@@ -82,13 +82,13 @@ class StemEncoder:
         assert self._backend is not None
         if between_words(text, cut + 2) != cut:  # after the same beginning, another text may go on with a line break
             return False
-        start = max(0, cut - NEAR)
-        near = text[start : cut + NEAR]
-        normalizer = self._backend.normalizer
-        if normalizer is not None and normalizer.normalize_str(near) != near:
-            return False
-        pieces = self._backend.pre_tokenizer.pre_tokenize_str(near)
-        return not any(begin < cut - start < end for _, (begin, end) in pieces)
+        before, behind = text[max(0, cut - NEAR) : cut], text[cut : cut + NEAR]
+        near, at = before + behind, len(before)
+        if (normalizer := self._backend.normalizer) is not None:
+            near, at = normalizer.normalize_str(near), len(normalizer.normalize_str(before))
+            if near != normalizer.normalize_str(before) + normalizer.normalize_str(behind):
+                return False
+        return not any(begin < at < end for _, (begin, end) in self._backend.pre_tokenizer.pre_tokenize_str(near))
 
 
 def between_words(text: str, end: int) -> int:
