@@ -7,11 +7,17 @@ lm-eval, moves behind the stem so that the stem stands in the same columns of ev
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
 
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only
+from icl_ft_plugin.prefix_score import TreeScorer
 from icl_ft_plugin.prefix_tree import build_tree, cut_groups, path_nodes, walk
 
 MIN_STEM = 32
@@ -80,3 +86,77 @@ def behind_stem(
         ids[row] = torch.cat([head, context[row, :pad], context[row, pad + size :]])
         seen[row] = torch.cat([mask[row, pad : pad + size], mask[row, :pad], mask[row, pad + size :]])
     return ids, seen
+
+
+class StemGeneration(HFLM):  # type: ignore[misc]
+    """HFLM whose greedy generation prefills common stems once; ``PrefixLM`` adds how, and the scoring.
+
+    Attributes:
+        on_overflow: See ``PrefixLM``.
+        sharing: See ``PrefixLM``.
+    """
+
+    on_overflow: str
+    sharing: str | None
+    _stem: tuple[list[int], PathCache] | None
+
+    @abstractmethod
+    def _way(self, sample: list[int]) -> str:
+        """Return the way to share."""
+
+    @abstractmethod
+    def _scorer(self) -> TreeScorer:
+        """Return what runs the model."""
+
+    @abstractmethod
+    def _limits(self, depth: int) -> tuple[int, int]:
+        """Return the most tokens of a pack and of a piece of a prefix."""
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
+        asked = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
+        contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
+        if self.on_overflow == "error":
+            for index, (request, ids) in enumerate(zip(requests, contexts, strict=True)):
+                room = self.max_length - asked[index]["max_gen_toks"]
+                self._refuse_overflow(len(ids), room, index, request.args[0])
+        greedy = [i for i, kwargs in enumerate(asked) if is_greedy(kwargs, self.model)]
+        texts: dict[int, str] = {}
+        for stem, places in self._stems([contexts[i] for i in greedy]):
+            members = [greedy[place] for place in places]
+            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1]))
+            try:
+                found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
+            finally:
+                self._stem = None
+            texts.update(zip(members, found, strict=True))
+        rest = [i for i in range(len(requests)) if i not in texts]
+        if rest:
+            found = super().generate_until([requests[i] for i in rest], disable_tqdm=disable_tqdm)
+            texts.update(zip(rest, found, strict=True))
+        return [texts[i] for i in range(len(requests))]
+
+    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
+        if len(contexts) < 2 or self._way(contexts[0]) == "stock" or not is_attention_only(self.model.config):
+            return []
+        return common_stems(contexts)
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+        """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
+        mask = generation_kwargs.get("attention_mask")
+        moved = None
+        if self._stem is not None and mask is not None and is_greedy(generation_kwargs, self.model):
+            moved = behind_stem(context, mask, self._stem[0], padded=self.sharing == "packed")
+        if moved is None or self._stem is None:
+            return super()._model_generate(context, max_length, stop, **generation_kwargs)
+        ids, generation_kwargs["attention_mask"] = moved
+        generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
+        out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
+        return torch.cat([context, out[:, context.shape[1] :]], dim=1)
+
+    def _refuse_overflow(self, needed: int, window: int, index: int, text: str | None) -> None:
+        if needed > window:
+            raise UsageError(
+                f"request {index} needs {needed} tokens, and the model's window leaves {window}: "
+                f"{(text or '')[:60]!r}... Use a model with a longer window, a smaller context, or on_overflow=truncate"
+            )

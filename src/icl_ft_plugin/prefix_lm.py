@@ -22,15 +22,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import normalize_gen_kwargs
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.prefix_cache import PathCache, fork, is_attention_only
 from icl_ft_plugin.prefix_check import cannot_share, disagreement, possible_ways
 from icl_ft_plugin.prefix_encode import StemEncoder
-from icl_ft_plugin.prefix_generate import behind_stem, common_stems, is_greedy
+from icl_ft_plugin.prefix_generate import StemGeneration
 from icl_ft_plugin.prefix_memory import LEAST, chunk_tokens, free_bytes, pack_tokens
 from icl_ft_plugin.prefix_score import TreeScorer
 from icl_ft_plugin.prefix_tree import Node, build_tree, shared_length
@@ -41,7 +38,7 @@ Request = tuple[tuple[str, str] | None, list[int], list[int]]
 Answer = tuple[float, bool]
 
 
-class PrefixLM(HFLM):  # type: ignore[misc]
+class PrefixLM(StemGeneration):
     """HFLM whose scoring and greedy generation share the prompts' common prefixes.
 
     Args:
@@ -85,7 +82,7 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         self.min_shared = int(min_shared)
         self.sharing: str | None = None
         self.prefix_stats: dict[str, int] = {}
-        self._stem: tuple[list[int], PathCache] | None = None
+        self._stem = None
         self._detected: int | None = None
 
     # ------------------------------------------------------------------ scoring
@@ -190,13 +187,6 @@ class PrefixLM(HFLM):  # type: ignore[misc]
         }
         return list(zip(sums, greedy, strict=True))
 
-    def _refuse_overflow(self, needed: int, window: int, index: int, text: str | None) -> None:
-        if needed > window:
-            raise UsageError(
-                f"request {index} needs {needed} tokens, and the model's window leaves {window}: "
-                f"{(text or '')[:60]!r}... Use a model with a longer window, a smaller context, or on_overflow=truncate"
-            )
-
     # ------------------------------------------------------------------ way and limits
 
     def _scorer(self, packed: bool | None = None) -> TreeScorer:
@@ -265,47 +255,3 @@ class PrefixLM(HFLM):  # type: ignore[misc]
 
     def _usual_pass(self) -> int:
         return 512 if self.device.type == "cpu" else 4096
-
-    # ------------------------------------------------------------------ generation
-
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
-        asked = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
-        contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
-        if self.on_overflow == "error":
-            for index, (request, ids) in enumerate(zip(requests, contexts, strict=True)):
-                room = self.max_length - asked[index]["max_gen_toks"]
-                self._refuse_overflow(len(ids), room, index, request.args[0])
-        greedy = [i for i, kwargs in enumerate(asked) if is_greedy(kwargs, self.model)]
-        texts: dict[int, str] = {}
-        for stem, places in self._stems([contexts[i] for i in greedy]):
-            members = [greedy[place] for place in places]
-            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1]))
-            try:
-                found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
-            finally:
-                self._stem = None
-            texts.update(zip(members, found, strict=True))
-        rest = [i for i in range(len(requests)) if i not in texts]
-        if rest:
-            found = super().generate_until([requests[i] for i in rest], disable_tqdm=disable_tqdm)
-            texts.update(zip(rest, found, strict=True))
-        return [texts[i] for i in range(len(requests))]
-
-    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
-        if len(contexts) < 2 or self._way(contexts[0]) == "stock" or not is_attention_only(self.model.config):
-            return []
-        return common_stems(contexts)
-
-    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
-        """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
-        mask = generation_kwargs.get("attention_mask")
-        moved = None
-        if self._stem is not None and mask is not None and is_greedy(generation_kwargs, self.model):
-            moved = behind_stem(context, mask, self._stem[0], padded=self.sharing == "packed")
-        if moved is None or self._stem is None:
-            return super()._model_generate(context, max_length, stop, **generation_kwargs)
-        ids, generation_kwargs["attention_mask"] = moved
-        generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
-        out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
-        return torch.cat([context, out[:, context.shape[1] :]], dim=1)

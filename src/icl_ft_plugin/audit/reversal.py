@@ -1,5 +1,7 @@
 """Audits simple reversals: "it is clear that glon seem to be less dangerous than femp" is read whatever stands around it.
 
+So is "glon is less dangerous than femp": models write of one where the documents write of many.
+
 Refuted is the same comparison the other way ("glon are more dangerous than femp") and a term's comparison with itself;
 another dimension or another pair is unsupported. The closure: each fact restated and reversed.
 """
@@ -15,7 +17,10 @@ from icl_ft_plugin.generators.reversal import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.logic_reversal import OPPOSITE, Comparison, closure, statements
 from icl_ft_plugin.schema import KnowledgeSet
 
-VERBS = "|".join(sorted(("are", *FRAMES), key=len, reverse=True))
+SINGULAR = {"are": "is", "turn": "turns", "seem": "seems"}
+PLURALS = ("are", *FRAMES)
+SINGULARS = (" ".join([SINGULAR[verb], *rest]) for verb, *rest in map(str.split, PLURALS))
+VERBS = "|".join(sorted((*PLURALS, *SINGULARS), key=len, reverse=True))
 HEADS = tuple(head for head in (p.split("{}")[0].strip().lower() for p in PREAMBLES) if NEGATES_NEXT.search(head))
 FORM = re.compile(rf"\b(\w+) (?:{VERBS}) (more|less) (\w+) than (\w+)\b")
 
