@@ -111,3 +111,18 @@ def test_a_broken_cell_measures_nothing(tmp_path: Path) -> None:
     (cell / "ledger.json").write_text("{")
     (cell / "config.json").write_text(json.dumps({"arm": {}}))
     assert Rates.of([tmp_path]).find("train", "a", PARAMETERS, "reversal").tokens_per_second == DEFAULT["train"]
+
+
+def test_what_was_written_for_cells_that_are_not_there_yet_is_of_its_family(tmp_path: Path) -> None:
+    written = tmp_path / "augmentations" / "abc"
+    written.mkdir(parents=True)
+    identity = {"strategy": "local", "model": "a"}
+    for name, value in {
+        "augmentation": {"identity": identity},
+        "timing": {"seconds": 2.0, "generated_tokens": 100},
+        "audit": {"family": "syllogism"},
+    }.items():
+        (written / f"{name}.json").write_text(json.dumps(value))
+    rates = Rates.of([tmp_path])
+    assert rates.find("local", "a", PARAMETERS, "syllogism").source == "measured, 1 time"
+    assert rates.find("local", "a", PARAMETERS, "reversal").source.endswith("on other families (syllogism)")

@@ -65,7 +65,7 @@ class Rates:
         of_model = [one for one in same if one.model == model]
         of_family = [one for one in of_model if one.family == family]
         if of_family:
-            return Rate(_rate(of_family), f"measured, {len(of_family)} times")
+            return Rate(_rate(of_family), f"measured, {len(of_family)} time{'s' if len(of_family) > 1 else ''}")
         if of_model:
             families = ", ".join(sorted({one.family for one in of_model}))
             return Rate(_rate(of_model), f"measured on other families ({families})")
@@ -113,7 +113,7 @@ def _augmentations(folder: Path) -> Iterator[Measured]:
     for path in sorted(folder.glob("augmentations/[!.]*")):
         info, timing = _json(path / "augmentation.json"), _json(path / "timing.json")
         if info and timing and timing["seconds"] and timing["generated_tokens"]:
-            family, size = families.get(path.name, ("", PARAMETERS))
+            family, size = families.get(path.name) or (_json(path / "audit.json").get("family", ""), PARAMETERS)
             identity = info["identity"]
             tokens, seconds = timing["generated_tokens"], timing["seconds"]
             yield Measured(identity["strategy"], identity["model"], size, family, tokens, seconds)
