@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from report_data import sample, write_samples, write_study
 from test_own import icl_ft
-from test_own_tasks import HANDBOOK, NAMES
+from test_own_tasks import HANDBOOK, NAMES, load
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin import own, study_key
@@ -15,6 +15,7 @@ from icl_ft_plugin.report.findings import findings, title
 from icl_ft_plugin.report.items import read_study
 from icl_ft_plugin.report.leaderboard import rank, read_results
 from icl_ft_plugin.report.summary import build_blocks
+from icl_ft_plugin.study_cell import prompt_cost, tokenizer_of
 from icl_ft_plugin.study_config import load_study
 from icl_ft_plugin.study_plan import plan
 
@@ -79,6 +80,25 @@ def test_every_arm_runs_and_the_report_says_that_documents_were_chosen(study: Pa
     compute = {record["arm"]: record for record in json.loads((out / "table.json").read_text())["compute"]}
     assert compute["icl-retrieved"]["prompt_tokens"] < compute["icl"]["prompt_tokens"]
     assert "retrieved" not in compute["icl"] and compute["icl-retrieved"]["retrieved"]["documents"] == 9
+
+
+def test_the_ledger_counts_what_is_asked(study: Path) -> None:
+    file = study.parent / "handbook" / own.QUESTIONS
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [
+        {**row, "question": f"{row['question']} who?"} for row in rows
+    ]  # a question, which the plain prompt sets off
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    forget_worlds()
+    arms = "arms=[pretrained, {name: asked, condition: closed, prompt: quiz}]"
+    for cell in plan(load_study(study, [arms])):
+        task = "icl_ft_own_closed"
+        metadata = {"path": str(study.parent / "handbook"), "prompt": cell.arm.prompt}
+        asked = [q for q in load(**metadata)[task].test_docs() if q["split"] != "reversal"]
+        prompts = [load(**metadata)[task].doc_to_text(doc) for doc in asked]
+        tokenizer = tokenizer_of(cell.model.path)
+        wanted = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in prompts)
+        assert prompt_cost(cell)["prompt_tokens"] == wanted
 
 
 def test_cells_depend_on_the_documents_the_splits_and_the_budget(study: Path) -> None:

@@ -96,6 +96,26 @@ def test_no_gap_where_icl_does_not_beat_ft(tmp_path: Path) -> None:
     assert "| ft+oracle | undefined | undefined |" in write_and_read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("low", "closed", "high", "words"),
+    [
+        (0.63, 0.8, 0.97, "ft+oracle closes 80% of the gap between the two (95% interval 63% to 97%)."),
+        (1.95, 3.83, 61.0, "ft+oracle closes at least 195% of the gap between the two, which is too small to say more"),
+        (0.4, 0.9, None, "ft+oracle closes at least 40% of the gap"),
+        (-6.25, -0.93, -0.08, "ft+oracle: how much of the gap between the two it closes cannot be told"),
+        (None, 0.9, None, "cannot be told"),
+    ],
+)
+def test_a_share_of_next_to_nothing_is_no_headline(
+    tmp_path: Path, low: float | None, closed: float, high: float | None, words: str
+) -> None:
+    write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 5 > 0))
+    (block,) = blocks_of(tmp_path)
+    for gap in block.gaps:
+        gap.update(low=low, closed=closed, high=high)
+    assert any(words in text for text in findings(block))
+
+
 def write_and_read(folder: Path) -> str:
     return write_table(folder)[2][0].read_text(encoding="utf-8")
 

@@ -217,7 +217,9 @@ def prompt_cost(cell: Cell) -> dict[str, Any]:
 def _prompt(cell: Cell, question: Question, context: str) -> str:
     """Return the whole prompt of a question as the arm asks it."""
     prompt = load_question_prompt(cell.arm.prompt)
-    text = prompt.render(question.prompt, documents=context, form=form_of(cell.family, question.split))
+    own_words = cell.family == own.FAMILY and cell.arm.prompt != PLAIN  # such a prompt sets off the question itself
+    asked = own.stem_of(question.prompt) if own_words else question.prompt
+    text = prompt.render(asked, documents=context, form=form_of(cell.family, question.split))
     if not cell.arm.chat_template:
         return text
     turns = [{"role": "user", "content": text}]

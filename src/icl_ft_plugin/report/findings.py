@@ -7,7 +7,7 @@ The difference of 52 points (95% interval 31 to 72) is significant (p = 0.008 af
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from icl_ft_plugin.report.orderings import LEVEL, is_augmented
@@ -29,6 +29,8 @@ MAIN = {
     "semantic": "reversal",
     "process": "holdout",
 }
+WIDE = 5.0
+"""Length of an interval of the gap closed (500 points) beyond which the share itself says nothing."""
 LEARNED = {"process": "trained", "reversal": "rephrase_entity"}
 
 
@@ -152,10 +154,18 @@ def _augmented(block: Block, split: str) -> list[str]:
             if record["closed"] is None:
                 said.append(f"{record['arm']}: no gap to close{on}, since {record['reason']}.")
                 continue
-            low, high = (record[key] for key in ("low", "high"))
-            ends = "" if low is None or high is None else f" (95% interval {_percent(low)} to {_percent(high)})"
-            said.append(f"{record['arm']} closes {_percent(record['closed'])} of the gap between the two{on}{ends}.")
+            said.append(_closed(record, f"of the gap between the two{on}"))
     return said
+
+
+def _closed(record: Mapping[str, Any], gap: str) -> str:
+    """Say how much of the gap an arm closes, or no more than is known where the gap may be next to nothing."""
+    arm, low, high = (record[key] for key in ("arm", "low", "high"))
+    if low is not None and high is not None and high - low <= WIDE:
+        return f"{arm} closes {_percent(record['closed'])} {gap} (95% interval {_percent(low)} to {_percent(high)})."
+    if low is not None and low > 0:
+        return f"{arm} closes at least {_percent(low)} {gap}, which is too small to say more (at 95% confidence)."
+    return f"{arm}: how much {gap} it closes cannot be told, for the gap may be next to nothing."
 
 
 def _untouched(block: Block) -> list[str]:
