@@ -70,7 +70,7 @@ def test_every_arm_that_ships_is_valid_and_every_study_parses(tmp_path: Path, mo
     assert len(studies) >= 2
     for file in studies:
         assert load_study(file).name == file.stem
-        assert load_study(Path(file.stem)) == load_study(file)
+        assert load_study(Path(file.stem)) == load_study(Path(file.name)) == load_study(file)
 
 
 def test_untrained_arms_have_one_cell_per_world(study_file: Path) -> None:

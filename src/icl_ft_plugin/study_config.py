@@ -43,7 +43,7 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     """Read and check a study file.
 
     Args:
-        file: The YAML file, or the name of a study that ships in ``recipes/studies``.
+        file: The YAML file, or the name of a study that ships in ``recipes/studies`` (``demo``, ``demo.yaml``).
         overrides: ``"key=value"`` or ``"worlds.0.config.n_facts=5"``; values are YAML.
 
     Returns:
@@ -52,7 +52,7 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
     Raises:
         UsageError: The file is missing or anything in it is wrong; the message names key, value and file.
     """
-    shipped = recipes_dir() / "studies" / f"{file}.yaml"
+    shipped = recipes_dir() / "studies" / f"{str(file).removesuffix('.yaml')}.yaml"
     file = shipped if not file.exists() and shipped.is_file() else file
     if not file.exists() and (hint := suggest(str(file), study_names())):
         raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
