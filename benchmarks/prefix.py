@@ -101,6 +101,9 @@ def measure(
     bare = torch.randint(5, ours.tokenizer.vocab_size, (1, tree), device=ours.device)
     for _ in range(rounds):
         for name, lm in lms.items():
+            if name == "ours":  # no round is given what the one before has encoded
+                lm._encoded.clear()
+                lm._encoders.clear()
             asked = requests if name == "ours" else part
             measures, answers[name] = meter(lambda lm=lm, asked=asked: lm.loglikelihood(asked, disable_tqdm=True))
             if name != "ours":

@@ -40,9 +40,11 @@ def main(page: str, folder: str) -> None:
     chart.save(str(Path(page).parent / f"assets/{name}.svg"))
     lines = [Path(page).read_text(encoding="utf-8").partition("\n## ")[0].rstrip(), ""]
     for block in blocks:
-        label = f"{block.family}, {block.model}"
+        label = f"{block.worlds}, {block.model}"
         lines += [f"## {title(block)}\n", "\n".join(f"- {line}" for line in findings(block)), ""]
-        lines += [tables[f"{label}: accuracy"], "", tables[f"{label}: the paper's orderings"], ""]
+        for name in ("accuracy", "the paper's orderings"):
+            if table := tables.get(f"{label}: {name}"):
+                lines += [table, ""]
     Path(page).write_text("\n".join(lines), encoding="utf-8")
     cells = [json.loads(file.read_text())["training"] for file in Path(folder).glob("cells/*/ledger.json")]
     print(f"{sum(cell['seconds'] for cell in cells if cell):.0f} s of training, {len(cells)} cells")

@@ -42,6 +42,8 @@ def test_comparisons(seed):
     word, dimension = world.facts[0].predicate.split(" ")
     other = "less" if word == "more" else "more"
     elsewhere = next(d for d in DIMENSIONS if d != dimension)
+    assert judged(world, f"The {a} is {word} {dimension} than the {b}.") == ["restated"]
+    assert judged(world, f"A {b} is {other} {dimension} than a {a}.") == ["reversed"]
     for verb in ("are", "is", *FRAMES, "is said to be", "turns out to be", "seems to be"):
         frame = rng.choice(PREAMBLES).format
         assert judged(world, frame(f"{a} {verb} {word} {dimension} than {b}")) == ["restated"]

@@ -110,6 +110,25 @@ def test_ids_are_those_of_the_whole_text(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("end", ["", "?!"])
+def test_texts_that_go_on_otherwise_after_the_same_beginning(name: str, end: str) -> None:
+    tokenizer = TOKENIZERS[name][0]
+    encode = StemEncoder(tokenizer.encode, tokenizer)
+    context = " ".join([f"The glon are more femp{end}"] * 30)
+    for rest in (" are", " also", "s are", "\n\nwho", "!", "  two", " 12", "", " also"):
+        assert encode(context + rest) == tokenizer.encode(context + rest), rest
+
+
+def test_an_added_token_of_two_words_is_never_cut() -> None:
+    tokenizer = bpe(GPT2)
+    tokenizer.add_tokens(["New York"])
+    encode = StemEncoder(tokenizer.encode, tokenizer)
+    for rest in ("New Yarrow?", "New Yonkers?", "New York?"):
+        text = "The glon are more femp. " * 30 + f"Are you from {rest}"
+        assert encode(text) == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_common_beginning_is_encoded_once_where_words_are_not_joined(name: str) -> None:
     tokenizer, shares = TOKENIZERS[name]
     whole = Counting(tokenizer)
@@ -118,7 +137,7 @@ def test_a_common_beginning_is_encoded_once_where_words_are_not_joined(name: str
     asked = [f"{context}\n\nQuestion: is {n} Zu\u0308rich?\nAnswer: {choice}" for n in range(20) for choice in "ab"]
     for text in asked:
         assert encode(text) == tokenizer.encode(text)
-    assert whole.long <= 5 if shares else whole.long >= 40
+    assert whole.long == 1 if shares else whole.long >= 40
 
 
 def test_the_embedded_models_tokenizer_shares() -> None:
@@ -130,7 +149,7 @@ def test_the_embedded_models_tokenizer_shares() -> None:
             + f"\nQuestion: are {n} or {n * 7} glon more so?"
         )
         assert encode(text) == whole.tokenizer.encode(text)
-    assert whole.long <= 5
+    assert whole.long == 1
 
 
 def test_a_cut_is_between_words() -> None:
@@ -157,5 +176,5 @@ def test_scoring_encodes_the_context_once(monkeypatch: pytest.MonkeyPatch) -> No
         HFLM, "tok_encode", lambda self, text, *a, **k: lengths.append(len(text)) or encode(self, text, *a, **k)
     )
     found = ours.loglikelihood(made, disable_tqdm=True)
-    assert sum(length > 400 for length in lengths) <= 5
+    assert sum(length > 400 for length in lengths) == 1
     assert [score for score, _ in found] == pytest.approx([score for score, _ in wanted], abs=1e-4)

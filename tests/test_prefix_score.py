@@ -30,6 +30,18 @@ def test_mask_shows_the_cached_prefix_the_ancestors_and_the_own_past():
     assert torch.equal(added[0, 0] == 0, mask)
 
 
+def test_mask_of_two_subtrees_side_by_side():
+    # 5 -> (0 -> 1, 2), (3): the cached 5 is seen by all, the subtrees do not see each other
+    root = build_tree([([5, 0, 1], [9]), ([5, 0, 2], [9]), ([5, 3], [9])])
+    (trunk,) = root.children.values()
+    assert pack_mask(list(walk(list(trunk.children.values()))), cached=1).int().tolist() == [
+        [1, 1, 0, 0, 0],  # 0
+        [1, 1, 1, 0, 0],  # 1 after 0
+        [1, 1, 0, 1, 0],  # 2 after 0, not after 1
+        [1, 0, 0, 0, 1],  # 3
+    ]
+
+
 @st.composite
 def trees(draw):
     rng = random.Random(draw(st.integers(0, 2**32)))

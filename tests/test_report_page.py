@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from icl_ft_plugin.cli import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.evidence import audit_table, curve_rows, loss_rows
-from icl_ft_plugin.report.findings import at_a_glance, findings
+from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.items import read_study
 from icl_ft_plugin.report.orderings import CLAIMS, is_augmented
 from icl_ft_plugin.report.summary import build_blocks
@@ -114,6 +114,7 @@ def test_a_share_of_next_to_nothing_is_no_headline(
     for gap in block.gaps:
         gap.update(low=low, closed=closed, high=high)
     assert any(words in text for text in findings(block))
+    assert is_share(block.gaps[0]) == ("95% interval" in words)
 
 
 def write_and_read(folder: Path) -> str:

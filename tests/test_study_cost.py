@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from icl_ft_plugin.augment.output import make_folder
 from icl_ft_plugin.augment.settings import Settings
@@ -126,3 +128,12 @@ def test_what_was_written_for_cells_that_are_not_there_yet_is_of_its_family(tmp_
     rates = Rates.of([tmp_path])
     assert rates.find("local", "a", PARAMETERS, "syllogism").source == "measured, 1 time"
     assert rates.find("local", "a", PARAMETERS, "reversal").source.endswith("on other families (syllogism)")
+    cell = tmp_path / "cells" / "c"
+    cell.mkdir(parents=True)
+    training = {"model": "a", "augmentations": {}}
+    config = {"identity": {"training": training}, "labels": {"family": "reversal"}, "model": str(tmp_path)}
+    save_file({"weight": torch.zeros(10)}, tmp_path / "model.safetensors")
+    (cell / "config.json").write_text(json.dumps({**config, "arm": {"baseline": "x"}}))
+    (written / "timing.json").write_text(json.dumps({"seconds": 1.0, "generated_tokens": 100}))
+    other = Rates.of([tmp_path]).find("local", "b", 20, "syllogism")
+    assert other.tokens_per_second == 50  # of a model twice as large

@@ -3,7 +3,8 @@
 A context of 30,000 tokens takes a tokenizer longer than a GPU. Of ``CONTEXT Question: who is A? Answer:`` and
 ``CONTEXT Question: who is B? Answer:`` the ids are those of ``CONTEXT Question: who`` with those of `` is A? Answer:`` or
 `` is B? Answer:`` behind them, if the tokenizer never joins two words: then its ids of a text that is cut between two
-words are those of the parts. It is asked whether it does, at every cut, and at a new beginning the whole is compared.
+words are those of the parts. It is asked whether it does, at every cut of every text, and of a new beginning the ids are
+what those of the rest leave of a whole text's.
 """
 
 from __future__ import annotations
@@ -43,18 +44,20 @@ class StemEncoder:
         self._tokenizer = tokenizer
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         self._stems: list[Stem] = []
-        self._last = ""
-        self._cuts = self._backend is not None and self._backend.pre_tokenizer is not None
+        self._last = Stem("", [])
+        self._cuts = self._backend is not None and self._backend.pre_tokenizer is not None and not self._spaced()
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of ``text``, which ``encode(text)`` would return."""
         stem = None
         if self._cuts and len(text) > LEAST:
             stem = self._covering(text) or self._new(text)
-        self._last = text
         if stem is None or not self._splits(text, len(stem.text)):
-            return self._encode(text)
-        return stem.ids + self._rest(text, len(stem.text))
+            ids = self._encode(text)
+        else:
+            ids = stem.ids + self._rest(text, len(stem.text))
+        self._last = Stem(text, ids)
+        return ids
 
     def _covering(self, text: str) -> Stem | None:
         """Return the longest beginning that is kept, if it is at least half of the text."""
@@ -63,15 +66,21 @@ class StemEncoder:
 
     def _new(self, text: str) -> Stem | None:
         """Keep what the text has in common with the last one, if that is at least half of it and can be cut off."""
-        cut = between_words(text, common_length(text, self._last))
-        if cut < max(LEAST, len(text) // 2) or not self._splits(text, cut):
+        known, ids = self._last
+        cut = between_words(text, common_length(text, known))
+        if cut < max(LEAST, len(text) // 2) or not self._splits(known, cut):
             return None
-        stem = Stem(text[:cut], self._encode(text[:cut]))
-        if stem.ids + self._rest(text, cut) != self._encode(text):
+        rest = self._rest(known, cut)
+        if not rest or ids[-len(rest) :] != rest:
             self._cuts = False
             return None
-        self._stems = [stem, *self._stems][:KEPT]
-        return stem
+        self._stems = [Stem(text[:cut], ids[: -len(rest)]), *self._stems][:KEPT]
+        return self._stems[0]
+
+    def _spaced(self) -> bool:
+        """Say whether a token that was added to the tokenizer, and that it looks for first, may span two words."""
+        assert self._backend is not None
+        return any(" " in token.content.strip() for token in self._backend.get_added_tokens_decoder().values())
 
     def _rest(self, text: str, cut: int) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text[cut:], add_special_tokens=False)

@@ -102,19 +102,20 @@ def _cells(folder: Path) -> Iterator[Measured]:
 
 
 def _augmentations(folder: Path) -> Iterator[Measured]:
-    families = {}
+    families, sizes = {}, {}
     for path in folder.glob("cells/[!.]*/config.json"):
         config = _json(path)
         if "identity" not in config:
             continue
         training = config["identity"]["training"]
-        size = parameters_of(Path(config["model"]))
-        families.update(dict.fromkeys(training["augmentations"].values(), (config["labels"]["family"], size)))
+        sizes[training["model"]] = parameters_of(Path(config["model"]))
+        families.update(dict.fromkeys(training["augmentations"].values(), config["labels"]["family"]))
     for path in sorted(folder.glob("augmentations/[!.]*")):
         info, timing = _json(path / "augmentation.json"), _json(path / "timing.json")
         if info and timing and timing["seconds"] and timing["generated_tokens"]:
-            family, size = families.get(path.name) or (_json(path / "audit.json").get("family", ""), PARAMETERS)
             identity = info["identity"]
+            family = families.get(path.name) or _json(path / "audit.json").get("family", "")
+            size = sizes.get(identity["model"], PARAMETERS)
             tokens, seconds = timing["generated_tokens"], timing["seconds"]
             yield Measured(identity["strategy"], identity["model"], size, family, tokens, seconds)
 

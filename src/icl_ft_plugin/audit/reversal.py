@@ -22,7 +22,7 @@ PLURALS = ("are", *FRAMES)
 SINGULARS = (" ".join([SINGULAR[verb], *rest]) for verb, *rest in map(str.split, PLURALS))
 VERBS = "|".join(sorted((*PLURALS, *SINGULARS), key=len, reverse=True))
 HEADS = tuple(head for head in (p.split("{}")[0].strip().lower() for p in PREAMBLES) if NEGATES_NEXT.search(head))
-FORM = re.compile(rf"\b(\w+) (?:{VERBS}) (more|less) (\w+) than (\w+)\b")
+FORM = re.compile(rf"\b(\w+) (?:{VERBS}) (more|less) (\w+) than (?:(?:an?|the) )?(\w+)\b")
 
 
 class ReversalAuditor(Auditor):

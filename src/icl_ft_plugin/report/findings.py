@@ -158,10 +158,16 @@ def _augmented(block: Block, split: str) -> list[str]:
     return said
 
 
+def is_share(record: Mapping[str, Any]) -> bool:
+    """Say whether the share of the gap that an arm closes is known well enough to be named."""
+    low, high = record["low"], record["high"]
+    return low is not None and high is not None and high - low <= WIDE
+
+
 def _closed(record: Mapping[str, Any], gap: str) -> str:
     """Say how much of the gap an arm closes, or no more than is known where the gap may be next to nothing."""
     arm, low, high = (record[key] for key in ("arm", "low", "high"))
-    if low is not None and high is not None and high - low <= WIDE:
+    if is_share(record):
         return f"{arm} closes {_percent(record['closed'])} {gap} (95% interval {_percent(low)} to {_percent(high)})."
     if low is not None and low > 0:
         return f"{arm} closes at least {_percent(low)} {gap}, which is too small to say more (at 95% confidence)."

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.report import evidence, figures, tables
-from icl_ft_plugin.report.findings import at_a_glance, findings, main_split, title
+from icl_ft_plugin.report.findings import at_a_glance, findings, is_share, main_split, title
 from icl_ft_plugin.report.items import Study, together
 from icl_ft_plugin.report.questions import browsable
 from icl_ft_plugin.report.summary import Block
@@ -129,7 +129,7 @@ def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
     """Return where each arm stands between ft and icl on the main split, in percent of the meter's width."""
     meters = []
     for record in block.gaps:
-        if record["split"] != main_split(block) or record["closed"] is None:
+        if record["split"] != main_split(block) or record["closed"] is None or not is_share(record):
             continue
         ends = [record[key] if record[key] is not None else SCALE[i] for i, key in enumerate(("low", "high"))]
         low, at, high = (100 * _place(value) for value in (ends[0], record["closed"], ends[1]))
