@@ -80,6 +80,27 @@ def test_the_first_screen_says_what_was_found(study: Path, written: str) -> None
     assert all(text.replace("+", "&#43;").replace("'", "&#39;") in found or text in found for text in said[:1])
 
 
+@pytest.mark.parametrize(
+    ("p", "p_holm", "words"),
+    [
+        (0.0001, 0.004, r"is significant \(p = 0\.004 after Holm's correction\)"),
+        (
+            0.003,
+            0.48,
+            r"taken alone \(p = 0\.003\), and not after Holm's correction for all \d+ pairs .* \(p = 0\.48\)",
+        ),
+        (0.2, 1.0, r"is not significant \(p = 1\.00 after Holm's correction\)"),
+    ],
+)
+def test_a_difference_is_judged_alone_and_among_all(tmp_path: Path, p: float, p_holm: float, words: str) -> None:
+    write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 5 > 0))
+    (block,) = blocks_of(tmp_path)
+    for record in block.comparisons:
+        record.update(p=p, p_holm=p_holm)
+    said = findings(block)[1].replace("\N{NO-BREAK SPACE}", " ")
+    assert re.search(words, said), said
+
+
 def test_below_chance_is_called_below_chance(tmp_path: Path) -> None:
     write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 2 == 0))
     (block,) = blocks_of(tmp_path)

@@ -124,15 +124,25 @@ def _difference(block: Block, split: str) -> list[str]:
         ):
             sign = 1 if record["arm"] == "icl" else -1
             low, high = sorted((sign * record["low"], sign * record["high"]))
-            judged = "significant" if record["p_holm"] < LEVEL else "not significant"
             text = (
                 f"The difference of {100 * sign * record['difference']:.0f} points (95% interval {100 * low:.0f} to "
-                f"{100 * high:.0f}) is {judged} ({p_text(record['p_holm'])} after Holm's correction)."
+                f"{100 * high:.0f}) is {_judged(record, len(block.comparisons))}."
             )
-            if record["p_holm"] >= LEVEL and record["detectable"]:
+            if record["p"] >= LEVEL and record["detectable"]:
                 text += f" A study of this size finds a true difference of {100 * record['detectable']:.0f} points four times in five."
             return [text]
     return []
+
+
+def _judged(record: Mapping[str, Any], pairs: int) -> str:
+    if record["p_holm"] < LEVEL:
+        return f"significant ({p_text(record['p_holm'])} after Holm's correction)"
+    if record["p"] >= LEVEL:
+        return f"not significant ({p_text(record['p_holm'])} after Holm's correction)"
+    return (
+        f"significant taken alone ({p_text(record['p'])}), and not after Holm's correction for all {pairs} pairs of arms "
+        f"and splits ({p_text(record['p_holm'])})"
+    )
 
 
 def _learned(block: Block) -> list[str]:
