@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny import PAIRS, RECIPE, ROWS, save_tiny
+from tiny import PAIRS, RECIPE, ROWS
 
 from icl_ft_plugin import ledger, recipe
 from icl_ft_plugin.errors import UsageError
@@ -21,18 +21,6 @@ from icl_ft_plugin.schema import content_hash
 
 SOURCE = Path(__file__).parents[1] / "src"
 LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.1, "lora_target_modules": ["all-linear"]}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("models") / "tiny"))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    file = tmp_path / "tiny.yaml"
-    file.write_text(RECIPE, encoding="utf-8")
-    return file
 
 
 def train(model: Any, path: Path | Recipe, output: Path, rows: Any = ROWS, **kwargs: Any) -> ledger.Ledger:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 from test_finetune import largest_difference
-from tiny import RECIPE, ROWS, save_tiny
+from tiny import RECIPE, ROWS
 from tiny_study import save_study
 
 from icl_ft_plugin import recipe
@@ -21,11 +21,6 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.study import run
 from icl_ft_plugin.study_config import load_study
 from icl_ft_plugin.study_plan import plan
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("models") / "tiny"))
 
 
 @pytest.fixture

@@ -10,23 +10,11 @@ from typing import Any
 import pytest
 import yaml
 from test_finetune import LORA, SOURCE, train
-from tiny import RECIPE, ROWS, save_tiny
+from tiny import RECIPE, ROWS
 
 from icl_ft_plugin import ledger, recipe
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.recipe import Recipe
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("models") / "tiny"))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    file = tmp_path / "tiny.yaml"
-    file.write_text(RECIPE, encoding="utf-8")
-    return file
 
 
 def checkpointed(path: Path, steps: int, **values: Any) -> Recipe:

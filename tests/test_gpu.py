@@ -16,7 +16,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from prefix_models import WAY, instances, text, tiny_model, tiny_tokenizer, token_requests
 from test_finetune import largest_difference, weights
-from tiny import RECIPE, ROWS, save_tiny
+from tiny import RECIPE, ROWS
 from tiny_study import COMMAND, save_study
 
 from icl_ft_plugin import finetune, finetune_launch, recipe
@@ -36,11 +36,6 @@ ON_GPU = RECIPE.replace("use_cpu: true", "use_cpu: false")
 def given(tmp_path: Path) -> recipe.Recipe:
     (tmp_path / "tiny.yaml").write_text(ON_GPU, encoding="utf-8")
     return recipe.load(tmp_path / "tiny.yaml")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("models") / "tiny"))
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gpt_neox", "gemma3", "lfm2", "qwen3_next"])
