@@ -34,9 +34,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from prefix_cases import random_llama, requests_for, task_requests
 
-from icl_ft_plugin.prefix_lm import PrefixLM
-from icl_ft_plugin.prefix_memory import free_bytes
-from icl_ft_plugin.prefix_tree import build_tree
+from icl_ft_plugin.prefix.limits import free_bytes
+from icl_ft_plugin.prefix.lm import PrefixLM
+from icl_ft_plugin.prefix.tree import build_tree
 
 
 class Meter:

@@ -1,7 +1,7 @@
 """Build the frozen pool of pseudowords: ``python scripts/build_words.py`` rewrites ``data/words.txt``.
 
 Needs ``wordfreq`` and ``english-words`` (the ``dev`` extra). The pool is frozen so that a newer word list never
-changes a world; ``tests/test_words.py`` checks the shipped file against the lists again.
+changes a world; ``tests/families/test_words.py`` checks the shipped file against the lists again.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ UNWANTED = (
     "tit",
 )
 SIZE = 12_000
-TARGET = Path(__file__).parents[1] / "src/icl_ft_plugin/data/words.txt"
+TARGET = Path(__file__).parents[1] / "src/icl_ft_plugin/families/data/words.txt"
 
 
 def candidates() -> list[str]:

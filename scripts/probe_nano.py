@@ -11,8 +11,8 @@ import argparse
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from icl_ft_plugin import corpus
-from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.worlds import corpus
 
 WORLDS = [
     ("reversal", {"n_facts": 20}),

@@ -18,7 +18,7 @@ def main(folder: str) -> None:
     from tokenizers.pre_tokenizers import Whitespace
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    words = files("icl_ft_plugin").joinpath("data/words.txt").read_text(encoding="utf-8").split()
+    words = files("icl_ft_plugin").joinpath("families/data/words.txt").read_text(encoding="utf-8").split()
     vocabulary = {word: index for index, word in enumerate(["<unk>", "<eos>", *words[:4000]])}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106
     tokenizer.pre_tokenizer = Whitespace()

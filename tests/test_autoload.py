@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from icl_ft_plugin import _autoload, _lm_eval_steps
+from icl_ft_plugin import _autoload
+from icl_ft_plugin import _register as _lm_eval_steps
 from icl_ft_plugin.paths import recipes_dir, tasks_dir
 
 ROOT = Path(__file__).parents[1]
@@ -125,7 +126,7 @@ def test_registers_the_model_after_lm_evals_own(tmp_path: Path) -> None:
     """
     assert printed(code, stand_in(tmp_path), SRC) == [
         "('hf', 'm:HFLM')",
-        "('icl_ft_hf', 'icl_ft_plugin.prefix_lm:PrefixLM')",
+        "('icl_ft_hf', 'icl_ft_plugin.prefix.lm:PrefixLM')",
     ]
 
 
@@ -251,5 +252,5 @@ def test_the_real_lm_eval_takes_our_model_beside_its_own() -> None:
         from lm_eval.api.registry import model_registry
         print(model_registry._objs["hf"], model_registry._objs["icl_ft_hf"])
     """
-    expected = "lm_eval.models.huggingface:HFLM icl_ft_plugin.prefix_lm:PrefixLM"
+    expected = "lm_eval.models.huggingface:HFLM icl_ft_plugin.prefix.lm:PrefixLM"
     assert printed(code, SRC, site) == [expected]

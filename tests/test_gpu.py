@@ -15,14 +15,16 @@ import pytest
 import torch
 from lm_eval.models.huggingface import HFLM
 from prefix_models import WAY, instances, text, tiny_model, tiny_tokenizer, token_requests
-from test_finetune import largest_difference, weights
 from tiny import RECIPE, ROWS
 from tiny_study import COMMAND, save_study
+from training.test_train import largest_difference, weights
 
-from icl_ft_plugin import finetune, finetune_launch, recipe
-from icl_ft_plugin.prefix_lm import PrefixLM
-from icl_ft_plugin.study_config import load_study
-from icl_ft_plugin.study_plan import plan
+from icl_ft_plugin.prefix.lm import PrefixLM
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.plan import plan
+from icl_ft_plugin.training import launch as finetune_launch
+from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training import train as finetune
 
 pytestmark = [
     pytest.mark.gpu,

@@ -100,9 +100,9 @@ def test_no_two_modules_import_each_other() -> None:
     [
         "import icl_ft_plugin",
         "import icl_ft_plugin._autoload as a; a.install()",
-        "import icl_ft_plugin.words, icl_ft_plugin.generators",
-        "sys.argv = ['icl-ft', '--help']; from icl_ft_plugin.cli import main; run(main)",
-        "sys.argv = ['icl-ft', 'tasks-dir']; from icl_ft_plugin.cli import main; run(main)",
+        "import icl_ft_plugin.families.words, icl_ft_plugin.families",
+        "sys.argv = ['icl-ft', '--help']; from icl_ft_plugin.cli.app import main; run(main)",
+        "sys.argv = ['icl-ft', 'tasks-dir']; from icl_ft_plugin.cli.app import main; run(main)",
     ],
 )
 def test_the_light_entrances_import_nothing_heavy(code: str) -> None:

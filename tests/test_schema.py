@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icl_ft_plugin.generators import generate
+from icl_ft_plugin.families import generate
 from icl_ft_plugin.schema import Document, Question, canonical_json, content_hash
 
 values = st.recursive(

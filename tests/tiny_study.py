@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from tiny import RECIPE, save_tiny
 
-COMMAND = [sys.executable, "-c", "from icl_ft_plugin.cli import main; main()", "study"]
+COMMAND = [sys.executable, "-c", "from icl_ft_plugin.cli.app import main; main()", "study"]
 
 
 def save_study(folder: Path, window: int = 2048, **changes: Any) -> Path:

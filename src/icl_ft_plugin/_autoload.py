@@ -35,7 +35,7 @@ class _Finder:
     ) -> "ModuleSpec | None":
         if name not in WATCHED:
             return None
-        from icl_ft_plugin import _lm_eval_steps as steps
+        from icl_ft_plugin import _register as steps
 
         if name == TASKS_PACKAGE:
             return steps.checkout_tasks_spec(name)

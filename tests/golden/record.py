@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.generators import FAMILIES, generate
+from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.schema import content_hash
 
 FOLDER = Path(__file__).parent

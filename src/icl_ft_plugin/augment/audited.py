@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icl_ft_plugin.audit import AUDITORS, AuditReport, audit, keep, summarize
 from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.worlds.audit import AUDITORS, AuditReport, audit, keep, summarize
 
 
 def entailed(world: KnowledgeSet, texts: Sequence[str]) -> list[str]:

@@ -30,8 +30,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from icl_ft_plugin.augment.settings import Strategy
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import models_dir, prompt_file
-from icl_ft_plugin.recipe import read_yaml
 from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.training.recipe import read_yaml
 
 
 class Message(BaseModel):

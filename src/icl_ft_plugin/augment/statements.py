@@ -13,15 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from icl_ft_plugin import __version__, own
+from icl_ft_plugin import __version__
+from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.augment.asking import Request, context_of, requests_of, sampling_of
 from icl_ft_plugin.augment.generate import Announce, ask, window_of
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.splitting import split_text
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.generators import family_of
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
 
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from collections.abc import Container
 from dataclasses import fields
 from typing import Any
 
-from icl_ft_plugin.generators import family_of
+from icl_ft_plugin.families import family_of
 
 _HEADING = re.compile(r"^(#{1,4}) (.+)$", re.MULTILINE)
 _OWN_CHECK = re.compile(r"We know of none: the data .*?\)\.")

@@ -22,12 +22,12 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from icl_ft_plugin import __version__
-from icl_ft_plugin.corpus import atomic_folder, context_text
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
 from icl_ft_plugin.export.extract import PACKAGE, Part, extract, replaced
-from icl_ft_plugin.generators import family_of, generate
+from icl_ft_plugin.families import family_of, generate
 from icl_ft_plugin.paths import tasks_dir
+from icl_ft_plugin.worlds.corpus import atomic_folder, context_text
 
 DESCRIPTIONS = {
     "reversal": "Comparisons of nonsense words, asked from the other side; closed book and with the documents in context.",
@@ -48,7 +48,7 @@ CHANGES = {
     "hierarchy.yaml": "hierarchy.json",
     ", made by ``scripts/build_words.py``": "",
 }
-_RESOURCE = re.compile(r'files\("icl_ft_plugin"\)\.joinpath\((f?)"data/([^"]+)"\)')
+_RESOURCE = re.compile(r'files\("icl_ft_plugin"\)\.joinpath\((f?)"families/data/([^"]+)"\)')
 _REFERENCE = re.compile(r"!function icl_ft_plugin\.([\w.]+)\.(\w+)")
 # The rules of upstream's pyproject.toml, by which its pre-commit hooks judge the folder.
 RULES = "B,C419,D,E,F,FURB,I,TC,RUF034,S,SIM,UP,W605"
@@ -94,7 +94,7 @@ def _task_file(name: str, text: str, family: str) -> str:
     lines = [line for line in text.splitlines() if not line.startswith("class:")]
     if name.startswith("_"):
         lines.insert(1, f"tag: icl_ft_{family}")
-    changes = {"!function icl_ft_plugin.harness.closed_prompt": '"{{question}}"', f"family: {family}, ": ""}
+    changes = {"!function icl_ft_plugin.harness.task.closed_prompt": '"{{question}}"', f"family: {family}, ": ""}
     return _REFERENCE.sub(r"!function utils.\2", replaced("\n".join(lines), changes)) + "\n"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.items import ScoredCell, Study
+from icl_ft_plugin.report.read import ScoredCell, Study
 
 Rows = list[list[str]]
 

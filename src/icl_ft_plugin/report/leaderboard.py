@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.question_prompts import PLAIN
-from icl_ft_plugin.report.compare import compare, holm
-from icl_ft_plugin.report.grids import stacked
-from icl_ft_plugin.report.items import Item, item_of
-from icl_ft_plugin.report.statistics import clustered_accuracy
+from icl_ft_plugin.harness.prompts import PLAIN
+from icl_ft_plugin.report.read import Item, item_of
+from icl_ft_plugin.report.stats.accuracy import clustered_accuracy
+from icl_ft_plugin.report.stats.compare import compare, holm
+from icl_ft_plugin.report.stats.grids import stacked
 
 CONDITIONS = ("closed", "icl")
 

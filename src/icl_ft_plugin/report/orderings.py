@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
-from icl_ft_plugin.report.compare import Comparison, holm
-from icl_ft_plugin.report.statistics import Estimate
+from icl_ft_plugin.report.stats.accuracy import Estimate
+from icl_ft_plugin.report.stats.compare import Comparison, holm
 
 LEVEL = 0.05
 AUGMENTATIONS = frozenset({"local", "global", "oracle"})

@@ -16,8 +16,8 @@ from typing import Any
 
 from icl_ft_plugin.report import evidence, figures, tables
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share, main_split, title
-from icl_ft_plugin.report.items import Study, together
 from icl_ft_plugin.report.questions import browsable
+from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.summary import Block
 from icl_ft_plugin.report.table import missing_note
 

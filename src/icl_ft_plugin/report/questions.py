@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.report.items import ScoredCell, Study, together
+from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.summary import Block
 
 SHOWN = 300  # questions per split of a block that go into the page

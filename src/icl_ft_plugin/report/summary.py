@@ -13,13 +13,13 @@ from itertools import combinations
 from math import isfinite
 from typing import Any, TypeVar
 
-from icl_ft_plugin.report.compare import Comparison, compare, holm
-from icl_ft_plugin.report.gap import gap_closed
-from icl_ft_plugin.report.grids import Arms, grids_of
-from icl_ft_plugin.report.items import Item, ScoredCell, Study, together
 from icl_ft_plugin.report.orderings import judge
-from icl_ft_plugin.report.spread import Grid, split_variance, widened
-from icl_ft_plugin.report.statistics import Estimate, clustered_accuracy
+from icl_ft_plugin.report.read import Item, ScoredCell, Study, together
+from icl_ft_plugin.report.stats.accuracy import Estimate, clustered_accuracy
+from icl_ft_plugin.report.stats.compare import Comparison, compare, holm
+from icl_ft_plugin.report.stats.gap import gap_closed
+from icl_ft_plugin.report.stats.grids import Arms, grids_of
+from icl_ft_plugin.report.stats.spread import Grid, split_variance, widened
 
 Value = TypeVar("Value")
 

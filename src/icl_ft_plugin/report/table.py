@@ -22,16 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.report.findings import retrieval_notes
-from icl_ft_plugin.report.items import Study, read_study
+from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.summary import Block, build_blocks
-from icl_ft_plugin.report.tables import (
-    accuracy_rows,
-    compute_rows,
-    gap_reasons,
-    gap_rows,
-    label_rows,
-    ordering_rows,
-)
+from icl_ft_plugin.report.tables import accuracy_rows, compute_rows, gap_reasons, gap_rows, label_rows, ordering_rows
 
 if TYPE_CHECKING:
     from rich.table import Table

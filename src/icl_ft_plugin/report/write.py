@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.items import Study
+from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.summary import Block
 
 NEEDED = ("altair", "vl_convert", "jinja2", "pyarrow")

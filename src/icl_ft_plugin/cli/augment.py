@@ -1,0 +1,218 @@
+"""``icl-ft augment reversal --strategy local --model_args pretrained=$(icl-ft model-dir nano) --out runs/local``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.families.own import read as own
+
+if TYPE_CHECKING:
+    from icl_ft_plugin.augment.journal import Journal
+    from icl_ft_plugin.augment.settings import Settings
+    from icl_ft_plugin.augment.statements import Augmentation, Row
+    from icl_ft_plugin.schema import KnowledgeSet
+    from icl_ft_plugin.worlds.audit import AuditReport
+
+STRATEGIES = ("local", "global", "oracle", "none")
+Prompts = dict[str, str]
+
+
+def augment(
+    world: Annotated[
+        str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, own documents, or a family.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write; started again, it goes on.")],
+    strategies: Annotated[
+        list[str], typer.Option("--strategy", help="local, global, oracle (by rule) or none; may be repeated.")
+    ],
+    model: Annotated[str, typer.Option(help="lm-eval model: icl_ft_hf, hf, vllm, local-completions ...")] = "icl_ft_hf",
+    model_args: Annotated[str, typer.Option("--model_args", "--model-args", help="Its arguments: key=value,...")] = "",
+    prompts: Annotated[
+        list[str] | None, typer.Option("--prompt", help="Prompt file, or a name under recipes/prompts; by the model.")
+    ] = None,
+    n_samples: Annotated[int, typer.Option(help="Generations per text.")] = 1,
+    temperature: Annotated[float, typer.Option(help="0 decodes greedily.")] = 0.0,
+    sampling_seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+    max_tokens: Annotated[int | None, typer.Option(help="Most new tokens of a generation; the prompt's.")] = None,
+    token_budget: Annotated[int | None, typer.Option(help="Most new tokens of each strategy, by chunks.")] = None,
+    copies: Annotated[int, typer.Option(help="Documents per fact to augment; 0: all.")] = 0,
+    context_copies: Annotated[int, typer.Option(help="Documents per fact in a global prompt's context; 0: all.")] = 1,
+    deduplicate: Annotated[bool, typer.Option(help="Drop statements that are nothing new.")] = True,
+    chunk: Annotated[int, typer.Option(help="Requests between two entries of the journal.")] = 64,
+    keep: Annotated[str, typer.Option(help="all, or entailed: only what follows, which uses the truth.")] = "all",
+    splitting: Annotated[str, typer.Option(help="Of train.jsonl: none, independent or cumulative.")] = "none",
+    split_loss: Annotated[str, typer.Option(help="Of cumulative rows: on the target sentence, or all.")] = "target",
+    attempts: Annotated[int, typer.Option(min=1, help="How often a failing model is asked.")] = 5,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Prompts generated together; 8, and 1 a request to a server.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="World seed.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Knob of the world; may be repeated.")
+    ] = None,
+) -> None:
+    """Let a model infer from a world's documents: corpus.jsonl, and train.jsonl with the documents before it."""
+    from icl_ft_plugin.augment.folder import make_folder
+
+    for name, value, choices in (
+        *(("strategy", strategy, STRATEGIES) for strategy in strategies),
+        ("keep", keep, ("all", "entailed")),
+        ("splitting", splitting, ("none", "independent", "cumulative")),
+        ("split-loss", split_loss, ("target", "all")),
+    ):
+        if value not in choices:
+            raise UsageError(f"--{name} {value!r} is not one of {', '.join(choices)}{suggest(value, choices)}")
+    knobs = _settings(
+        n_samples=n_samples,
+        temperature=temperature,
+        seed=sampling_seed,
+        max_tokens=max_tokens,
+        token_budget=token_budget,
+        copies=copies,
+        context_copies=context_copies,
+        deduplicate=deduplicate,
+        chunk=chunk,
+    )
+    loaded = _world(world, seed, settings)
+    if loaded.family == own.FAMILY and ("oracle" in strategies or keep == "entailed"):
+        raise UsageError(own.no_rules("--strategy oracle" if "oracle" in strategies else "--keep entailed"))
+
+    def make(journal: Journal) -> Augmentation:
+        return _augmentation(
+            loaded, strategies, model, model_args, prompts or [], knobs, keep, journal, attempts, batch_size
+        )
+
+    reports: dict[str, AuditReport] = {}
+
+    def files(augmentation: Augmentation) -> dict[str, Any]:
+        from icl_ft_plugin.arms.rows import statements_as_documents
+        from icl_ft_plugin.arms.splitting import split_documents
+        from icl_ft_plugin.augment.audited import audits
+
+        texts = [row["text"] for row in augmentation.rows if row["strategy"] != "none"]
+        documents = [*loaded.documents, *statements_as_documents("augmented", texts)]
+        tokens = {s: i["tokens"]["generated"] for s, i in augmentation.info["strategies"].items()}
+        reports.update(audits(loaded, augmentation.rows, tokens))
+        return {
+            "train.jsonl": split_documents(documents, splitting, split_loss),  # type: ignore[arg-type]
+            "audit.json": {strategy: report.to_dict() for strategy, report in reports.items()},
+        }
+
+    augmentation = make_folder(out, make, files)
+    for strategy, report in reports.items():
+        typer.echo(f"{strategy}: {report.summary}")
+    tokens = [f"{s}: {i['tokens']['generated']} tokens" for s, i in augmentation.info["strategies"].items()]
+    typer.echo(", ".join([f"{out}: {len(augmentation.rows)} statements", *tokens]))
+
+
+def _settings(**knobs: Any) -> Settings:
+    from pydantic import ValidationError
+
+    from icl_ft_plugin.augment.settings import Settings
+
+    try:
+        return Settings(**knobs)
+    except ValidationError as failure:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in failure.errors()]
+        raise UsageError("\n".join(line.removeprefix(": ") for line in lines)) from failure
+
+
+def _world(name: str, seed: int, settings: list[str] | None) -> KnowledgeSet:
+    from icl_ft_plugin.families import generate
+    from icl_ft_plugin.training.recipe import overrides_from
+    from icl_ft_plugin.worlds.corpus import read_world
+
+    if Path(name).is_dir():
+        if settings or seed:
+            raise UsageError(f"--seed and --set say how to generate a family; {name} is generated already")
+        return read_world(Path(name))
+    return generate(name, seed, overrides_from(settings or []))
+
+
+def _augmentation(
+    world: KnowledgeSet,
+    strategies: list[str],
+    model: str,
+    model_args: str,
+    prompt_names: list[str],
+    knobs: Settings,
+    keep: str,
+    journal: Journal,
+    attempts: int,
+    batch_size: int | None,
+) -> Augmentation:
+    """Run the strategies one after the other; all share the journal."""
+    from lm_eval.utils import simple_parse_args_string
+
+    from icl_ft_plugin.augment.audited import entailed
+    from icl_ft_plugin.augment.generate import load_lm
+    from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
+    from icl_ft_plugin.augment.settings import GENERATED
+    from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
+    from icl_ft_plugin.study.find import register_model
+
+    arguments = simple_parse_args_string(model_args)
+    asked = [strategy for strategy in GENERATED if strategy in strategies]
+    prompts = {
+        strategy: load_prompt(_named(strategy, prompt_names) or default_prompt(strategy, model, arguments), strategy)
+        for strategy in asked
+    }
+    identity = _identity(model, arguments)
+    if asked:
+        register_model()
+        # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
+        lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
+    rows: list[Row] = []
+    info = {}
+    seen: set[str] = set()
+    for strategy in dict.fromkeys(strategies):
+        if strategy in prompts:
+            part = augment(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
+        else:
+            part = rule_based(world, strategy)
+        if keep == "entailed" and strategy != "none":
+            true = set(entailed(world, [row["text"] for row in part.rows]))
+            part = Augmentation([row for row in part.rows if row["text"] in true], part.info)
+        new = [row for row in part.rows if not (knobs.deduplicate and row["text"] in seen)]
+        seen.update(row["text"] for row in new)
+        rows += new
+        info[strategy] = part.info
+    named = {"model": model, "model_args": arguments, "hash": identity}
+    return Augmentation(rows, {"model": named if asked else None, "keep": keep, "strategies": info})
+
+
+def _named(strategy: str, names: list[str]) -> str | None:
+    """Return the prompt named for a strategy: the one whose file says that it is for it."""
+    from icl_ft_plugin.augment.prompts import read_prompt
+
+    found = [name for name in names if read_prompt(name).strategy == strategy]
+    if len(found) > 1:
+        raise UsageError(f"--prompt: {' and '.join(found)} are both for {strategy}; name one")
+    return found[0] if found else None
+
+
+def _identity(model: str, arguments: dict[str, Any]) -> str:
+    """Return the hash of a local checkpoint's files, or of the words that name any other model."""
+    from icl_ft_plugin.schema import content_hash
+    from icl_ft_plugin.study.find import folder_hash
+
+    folder = Path(str(arguments.get("pretrained", "")))
+    if (folder / "config.json").is_file():
+        others = {key: value for key, value in arguments.items() if key not in ("pretrained", "device")}
+        return content_hash({"folder": folder_hash(folder), "model": model, "model_args": others})
+    return content_hash({"model": model, "model_args": arguments})
+
+
+def _progress(strategy: str) -> Any:
+    """Return what tells a person at a terminal how far the generation is."""
+
+    def announce(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"{strategy}: {done} of {total} generations", err=True)
+
+    return announce

@@ -1,0 +1,1 @@
+"""Simple reversals: "femp are more dangerous than glon" is read, "glon are less dangerous than ..." is asked."""

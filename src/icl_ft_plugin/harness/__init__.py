@@ -1,0 +1,1 @@
+"""lm-evaluation-harness: how tasks are built, prompts rendered and answers scored."""

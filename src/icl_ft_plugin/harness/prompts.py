@@ -1,0 +1,143 @@
+r"""How a question is asked: ``recipes/prompts/questions/*.yaml``, chosen by ``--metadata '{"prompt": "instruct"}'``.
+
+``plain`` is the study's own prompt (the documents, an empty line, the stem). ``instruct`` asks an instruction-tuned model::
+
+    The following statements are true.
+
+    Did you know that femp are more dangerous than glon?
+
+    Complete the sentence with what follows from the statements. Answer with a comparison ("more ... than ..." or ...
+
+    glon are
+
+A template sees ``question``, ``documents`` (one string, empty where the book is closed), ``options`` (pairs of letter and
+text, empty where none are shown) and ``form`` (what an answer looks like). It stays one user turn under lm-eval's
+``--apply_chat_template``, and as it is without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from string import ascii_uppercase
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.paths import prompt_file
+from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.training.recipe import read_yaml
+
+PLAIN = "plain"
+# What an answer looks like, as a prompt says it; ``form_of`` names the form of a split.
+FORMS = {
+    "comparison": 'a comparison ("more ... than ..." or "less ... than ...")',
+    "statement": "one statement that begins with All, Some or No",
+    "name": "a first name and a last name",
+    "description": 'a description ("the ... of the ...")',
+    "word": "one word",
+    "expression": "an expression in x",
+    "phrase": "the missing words",
+}
+_FAMILIES = {"syllogism": "statement", "semantic": "word", "process": "expression"}
+_SPLITS = {
+    "reversal": "comparison",
+    "rephrase": "comparison",
+    "reversal_entity": "word",
+    "rephrase_entity": "word",
+}
+_NAMES = ("reversal_trained", "reversal_untrained", "rephrase_name", "both_name")
+
+
+def form_of(family: str, split: str) -> str:
+    """Return the form of a split's answers, a key of ``FORMS``."""
+    if family == "reversal":
+        return _SPLITS.get(split, "phrase")
+    if family == "celebrity":
+        return "name" if split in _NAMES else "description"
+    return _FAMILIES.get(family, "phrase")
+
+
+class QuestionPrompt(BaseModel):
+    """One way to ask a question.
+
+    Attributes:
+        name: What tables call it.
+        version: Raised with every change of the wording.
+        template: Jinja source.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    version: int = Field(ge=1)
+    template: str = Field(min_length=1)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything in the file but its comments, as 64 hex digits."""
+        return content_hash(self.model_dump())
+
+    def render(self, question: str, *, documents: str = "", options: Sequence[str] = (), form: str = "phrase") -> str:
+        """Return the prompt, without whitespace at its ends.
+
+        Args:
+            question: The bare stem.
+            documents: What stands in the context; empty for a closed book.
+            options: The options in the order in which they are shown; none hides them.
+            form: A key of ``FORMS``.
+
+        Raises:
+            UsageError: The template asks for something that is not there, or for what the sandbox forbids.
+        """
+        try:
+            return (
+                _compiled(self.template)
+                .render(
+                    question=question,
+                    documents=documents,
+                    options=list(zip(ascii_uppercase, options, strict=False)),
+                    form=FORMS[form],
+                )
+                .strip()
+            )
+        except (TemplateError, TypeError) as error:
+            raise UsageError(f"prompt {self.name!r}: its template cannot be rendered: {error}") from error
+
+
+# trim_blocks: a line that holds a tag alone leaves no empty line behind.
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
+
+
+@lru_cache(maxsize=16)
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
+
+
+@lru_cache(maxsize=16)
+def load_question_prompt(name: str) -> QuestionPrompt:
+    """Return a prompt.
+
+    Args:
+        name: A file, or the name of one that ships in ``recipes/prompts/questions``.
+
+    Raises:
+        UsageError: It does not exist, something in it is wrong, or it loses the question, the documents or the options.
+    """
+    path = prompt_file(name, "questions")
+    try:
+        prompt = QuestionPrompt.model_validate(read_yaml(path))
+        text = prompt.render("the question", documents="the documents", options=["first option", "second option"])
+    except ValidationError as failure:
+        errors = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in failure.errors()]
+        raise UsageError("\n".join(f"{path}: {error}" for error in errors)) from failure
+    except TemplateError as error:
+        raise UsageError(f"{path}: template: {error}") from error
+    for part in ("the question", "the documents", "first option", "second option"):
+        if part not in text:
+            raise UsageError(
+                f"{path}: template: rendered, it lacks {part!r}; it must show question, documents and options"
+            )
+    return prompt

@@ -1,0 +1,162 @@
+"""Greedy generation behind a stem that many prompts share, such as many questions about one document.
+
+Prompts ``[document, question 1]``, ``[document, question 2]`` have the stem ``document``: its cache is computed once
+and copied for each batch, and ``generate`` starts at the questions. A batch's padding, left of each prompt in
+lm-eval, moves behind the stem so that the stem stands in the same columns of every row.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.prefix.cache import PathCache, fork, is_attention_only
+from icl_ft_plugin.prefix.score import TreeScorer
+from icl_ft_plugin.prefix.tree import build_tree, cut_groups, path_nodes, walk
+
+MIN_STEM = 32
+"""Shortest stem in tokens that is worth a prefill and its copies."""
+
+
+def common_stems(contexts: Sequence[list[int]]) -> list[tuple[list[int], list[int]]]:
+    """Return the stems worth a prefill, each with the indices of the contexts that begin with it.
+
+    Args:
+        contexts: Token ids of the prompts. Each belongs to one stem at most.
+    """
+    root = build_tree([(ids, []) for ids in contexts])
+    tops = cut_groups(root, MIN_STEM)
+    group_of = {id(below): number for number, top in enumerate(tops) for below in walk([top])}
+    groups: dict[int, list[int]] = {}
+    for index, ids in enumerate(contexts):
+        path = path_nodes(root, ids)
+        if path and id(path[-1]) in group_of:
+            groups.setdefault(group_of[id(path[-1])], []).append(index)
+    stems = []
+    for number, members in groups.items():
+        # At least one token must be left to run: its logits choose the first new one.
+        length = min(tops[number].end, min(len(contexts[i]) for i in members) - 1)
+        stems.append((contexts[members[0]][:length], members))
+    return stems
+
+
+def is_greedy(generation_kwargs: dict[str, Any], model: Any) -> bool:
+    """Say whether these arguments choose the likeliest token each time, with the default kind of cache."""
+    if generation_kwargs.get("do_sample") or generation_kwargs.get("temperature"):
+        return False
+    defaults = model.generation_config
+    for name in ("num_beams", "num_return_sequences", "penalty_alpha", "prompt_lookup_num_tokens"):
+        if (generation_kwargs.get(name) or getattr(defaults, name, None) or 1) != 1:
+            return False
+    return not any(
+        generation_kwargs.get(name) or getattr(defaults, name, None)
+        for name in ("cache_implementation", "assistant_model", "past_key_values")
+    )
+
+
+def behind_stem(
+    context: torch.Tensor, mask: torch.Tensor, stem: Sequence[int], *, padded: bool
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Move each row's padding from its left to behind the stem, so that the stem lies in the same columns of all.
+
+    Args:
+        context: Left-padded ids ``[rows, length]``.
+        mask: Their attention mask, 0 on padding.
+        stem: The ids that the cache holds.
+        padded: Whether the model may have padding inside a row; a sliding window counts padding as tokens.
+
+    Returns:
+        The moved ids and mask, or None where a row does not continue the stem.
+    """
+    size = len(stem)
+    head = torch.tensor(list(stem), device=context.device)
+    ids, seen = context.clone(), mask.clone()
+    for row in range(len(context)):
+        pad = int((mask[row] == 0).sum())
+        if (pad and not padded) or context.shape[1] - pad <= size:
+            return None
+        if not torch.equal(context[row, pad : pad + size], head):
+            return None
+        ids[row] = torch.cat([head, context[row, :pad], context[row, pad + size :]])
+        seen[row] = torch.cat([mask[row, pad : pad + size], mask[row, :pad], mask[row, pad + size :]])
+    return ids, seen
+
+
+class StemGeneration(HFLM):  # type: ignore[misc]
+    """HFLM whose greedy generation prefills common stems once; ``PrefixLM`` adds how, and the scoring.
+
+    Attributes:
+        on_overflow: See ``PrefixLM``.
+        sharing: See ``PrefixLM``.
+    """
+
+    on_overflow: str
+    sharing: str | None
+    _stem: tuple[list[int], PathCache] | None
+
+    @abstractmethod
+    def _way(self, sample: list[int]) -> str:
+        """Return the way to share."""
+
+    @abstractmethod
+    def _scorer(self) -> TreeScorer:
+        """Return what runs the model."""
+
+    @abstractmethod
+    def _limits(self, depth: int) -> tuple[int, int]:
+        """Return the most tokens of a pack and of a piece of a prefix."""
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
+        asked = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
+        contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
+        if self.on_overflow == "error":
+            for index, (request, ids) in enumerate(zip(requests, contexts, strict=True)):
+                room = self.max_length - asked[index]["max_gen_toks"]
+                self._refuse_overflow(len(ids), room, index, request.args[0])
+        greedy = [i for i, kwargs in enumerate(asked) if is_greedy(kwargs, self.model)]
+        texts: dict[int, str] = {}
+        for stem, places in self._stems([contexts[i] for i in greedy]):
+            members = [greedy[place] for place in places]
+            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1]))
+            try:
+                found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
+            finally:
+                self._stem = None
+            texts.update(zip(members, found, strict=True))
+        rest = [i for i in range(len(requests)) if i not in texts]
+        if rest:
+            found = super().generate_until([requests[i] for i in rest], disable_tqdm=disable_tqdm)
+            texts.update(zip(rest, found, strict=True))
+        return [texts[i] for i in range(len(requests))]
+
+    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
+        if len(contexts) < 2 or self._way(contexts[0]) == "stock" or not is_attention_only(self.model.config):
+            return []
+        return common_stems(contexts)
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+        """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
+        mask = generation_kwargs.get("attention_mask")
+        moved = None
+        if self._stem is not None and mask is not None and is_greedy(generation_kwargs, self.model):
+            moved = behind_stem(context, mask, self._stem[0], padded=self.sharing == "packed")
+        if moved is None or self._stem is None:
+            return super()._model_generate(context, max_length, stop, **generation_kwargs)
+        ids, generation_kwargs["attention_mask"] = moved
+        generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
+        out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
+        return torch.cat([context, out[:, context.shape[1] :]], dim=1)
+
+    def _refuse_overflow(self, needed: int, window: int, index: int, text: str | None) -> None:
+        if needed > window:
+            raise UsageError(
+                f"request {index} needs {needed} tokens, and the model's window leaves {window}: "
+                f"{(text or '')[:60]!r}... Use a model with a longer window, a smaller context, or on_overflow=truncate"
+            )

@@ -1,0 +1,201 @@
+"""The study file: which worlds, models, arms and seeds make the grid.
+
+For example ``recipes/studies/demo.yaml``::
+
+    name: demo
+    models: [nano]
+    worlds:
+      - {family: reversal, config: {n_facts: 20}, seeds: [0]}
+    arms: [pretrained, icl, ft, ft+rephrase, ft+oracle]
+    training_seeds: [0, 1, 2]
+    recipe: reversal/full.yaml
+    steps: 200
+
+An arm is data: which parts of the corpus are trained on, which tokens bear the loss, which prompt the test has. A name
+means an entry of ``recipes/arms.yaml``; an entry of the same form may stand in its place. All that can be wrong with
+the file is found here, before anything runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from icl_ft_plugin.arms.rows import check_form
+from icl_ft_plugin.augment.prompts import load_prompt
+from icl_ft_plugin.augment.settings import GENERATED, Settings
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.families import make_config
+from icl_ft_plugin.harness.prompts import PLAIN, load_question_prompt
+from icl_ft_plugin.paths import recipes_dir, study_names
+from icl_ft_plugin.study.schema import Arm, Hyperparameters, StudyConfig, Worlds
+from icl_ft_plugin.training.recipe import read_yaml
+from icl_ft_plugin.worlds.corpus import world_of
+
+Schema = TypeVar("Schema")
+_SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
+
+
+def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
+    """Read and check a study file.
+
+    Args:
+        file: The YAML file, or the name of a study that ships in ``recipes/studies`` (``demo``, ``demo.yaml``).
+        overrides: ``"key=value"`` or ``"worlds.0.config.n_facts=5"``; values are YAML.
+
+    Returns:
+        The study, every arm resolved.
+
+    Raises:
+        UsageError: The file is missing or anything in it is wrong; the message names key, value and file.
+    """
+    shipped = recipes_dir() / "studies" / f"{str(file).removesuffix('.yaml')}.yaml"
+    file = shipped if not file.exists() and shipped.is_file() else file
+    if not file.exists() and (hint := suggest(str(file), study_names())):
+        raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
+    data = read_yaml(file)
+    for override in overrides or []:
+        _override(data, override)
+    place = f"{file}{' with --set' if overrides else ''}"
+    entries = data.get("worlds")
+    for holder in (data, *(entries if isinstance(entries, list) else ())):
+        if isinstance(holder, dict) and isinstance(holder.get("arms"), list):
+            holder["arms"] = [_resolve_arm(arm, place) for arm in holder["arms"]]
+    study = _parse(StudyConfig, data, place)
+    _check(study, place)
+    return study
+
+
+def _parse(schema: type[Schema], data: dict[str, Any], place: str) -> Schema:
+    try:
+        return TypeAdapter(schema).validate_python(data, strict=True)
+    except ValidationError as failure:
+        raise UsageError("\n".join(f"{place}: {_explain(error)}" for error in failure.errors())) from failure
+
+
+def _explain(error: Any) -> str:
+    """Say in one line which key has which wrong value, and what would be right."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "extra_forbidden":
+        models: dict[str, type[BaseModel]] = {
+            "worlds": Worlds,
+            "arms": Arm,
+            "augmentation": Settings,
+            "hyperparameters": Hyperparameters,
+        }
+        inner = next((models[part] for part in reversed(error["loc"][:-1]) if part in models), StudyConfig)
+        known = list(inner.model_fields)
+        return f"unknown key {key!r} (value {error['input']!r}){suggest(error['loc'][-1], known)}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {error['input']!r}: {message}" if key else message
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    """Set one dotted key; an integer part indexes a list."""
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {override!r}: write key=value")
+    *parents, last = path.split(".")
+    node: Any = data
+    try:
+        value = yaml.safe_load(text)
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[int(last) if isinstance(node, list) else last] = value
+    except (yaml.YAMLError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(f"--set {override!r}: there is no such place in the study file, or no such value") from error
+
+
+def known_arms() -> dict[str, Any]:
+    """Return the arms of ``recipes/arms.yaml`` by name, unparsed."""
+    return read_yaml(recipes_dir() / "arms.yaml")
+
+
+def named_arm(name: str) -> Arm:
+    """Return an arm of ``recipes/arms.yaml``.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    place = str(recipes_dir() / "arms.yaml")
+    return _parse(Arm, _resolve_arm(name, place), place)
+
+
+def _resolve_arm(arm: Any, place: str) -> Any:
+    if not isinstance(arm, str):
+        return arm
+    arms = known_arms()
+    if arm not in arms:
+        raise UsageError(f"{place}: arms: no arm {arm!r}{suggest(arm, arms)}; arms.yaml has {', '.join(arms)}")
+    return {"name": arm, **arms[arm]}
+
+
+def _check(study: StudyConfig, place: str) -> None:
+    """Check what no single value shows."""
+    if study.launch and study.curve_every:
+        raise UsageError(f"{place}: launch: a learning curve needs a training of one process: leave out curve_every")
+    for worlds in study.worlds:
+        try:
+            if "path" in worlds.config:
+                world_of(worlds.family, 0, worlds.config)
+            else:
+                make_config(worlds.family, worlds.config)
+        except UsageError as error:
+            raise UsageError(f"{place}: worlds: {error}") from error
+    lists: dict[str, list[Any]] = {
+        "models": study.models,
+        "worlds": [worlds.label for worlds in study.worlds],
+        "arms": [arm.name for arm in study.arms],
+        "training_seeds": study.training_seeds,
+        "hyperparameters": [hyper.name for hyper in study.hyperparameters],
+        **{f"worlds[{i}].arms": [arm.name for arm in worlds.arms or ()] for i, worlds in enumerate(study.worlds)},
+        **{f"worlds[{i}].seeds": worlds.seeds for i, worlds in enumerate(study.worlds)},
+    }
+    for key, values in lists.items():
+        for value in values:
+            if values.count(value) > 1:
+                fix = "give one of them a name" if key == "worlds" else "remove one"
+                raise UsageError(f"{place}: {key}: {value!r} stands there twice and would make duplicate cells: {fix}")
+    for worlds in study.worlds:
+        for arm in study.arms_of(worlds):
+            if arm.corpus and study.training_of(worlds).recipe is None:
+                raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")
+            _check_arm(arm, place)
+    for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
+        for strategy, name in settings.prompts.items():
+            try:
+                load_prompt(name, strategy)
+            except UsageError as error:
+                raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
+
+
+def _check_arm(arm: Arm, place: str) -> None:
+    try:
+        check_form(arm.loss, arm.splitting, arm.transform)
+    except UsageError as error:
+        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+    if arm.context_tokens and arm.condition != "icl":
+        raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
+    try:
+        load_question_prompt(arm.prompt)
+    except UsageError as error:
+        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+    plain = {**arm.model_dump(), **_SDFT_ARM}
+    if arm.method == "sdft" and plain != arm.model_dump():
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
+            "write corpus: [documents] and no loss, splitting, keep or transform"
+        )
+    if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+        )
+    if arm.baseline and (arm.corpus or arm.condition != "closed" or arm.prompt != PLAIN or arm.chat_template):
+        raise UsageError(
+            f"{place}: arm {arm.name!r}: baseline: nothing is trained or prompted: write no corpus and condition"
+        )

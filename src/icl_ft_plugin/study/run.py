@@ -1,0 +1,117 @@
+"""Runs the cells of a study into a store that survives being killed: in this process, in several, or on a cluster.
+
+A study's folder; cells and checkpoints are named by the hash of all that they depend on::
+
+    runs/demo/study.json                 the plan: name, version, and the key and labels of each cell in order
+    runs/demo/cells/1f0c9a37e5b2d846/    config.json, ledger.json, lm-eval's results_*.json and samples_*.jsonl
+    runs/demo/checkpoints/8a3d5e.../     trained weights, until every cell that needs them is scored
+    runs/demo/augmentations/77b0c1.../   corpus.jsonl, augmentation.json: what a base model wrote, shared by arms and seeds
+    runs/demo/failures/52e1....json      the cells that failed in the last run: why, when, after how many attempts
+    runs/demo/running/8b07....json       the cells at work: on which host, in which process, since when
+    runs/demo/log.txt                    what the libraries printed
+
+A cell appears by one rename when it is complete: a study that was killed runs only the missing cells when it is started
+again, and a changed knob re-runs only what depends on it. What a kill left behind has a name that begins with a dot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.executors.local import Executor, InProcess
+from icl_ft_plugin.study.plan import plan
+from icl_ft_plugin.study.schema import StudyConfig
+from icl_ft_plugin.study.store import Store
+
+ATTEMPTS = 3  # of a cell whose process or node is lost each time
+
+Announce = Callable[[str, int, int], None]
+
+
+class Incomplete(UsageError):
+    """Cells have failed; all others are complete, and the table can be made of them."""
+
+
+def run(
+    study: StudyConfig,
+    folder: Path,
+    announce: Announce,
+    executor: Callable[[StudyConfig, Path], Executor] = InProcess,
+) -> None:
+    """Run the missing cells of a study; what the libraries print goes to ``log.txt``.
+
+    A cell that fails is noted under ``failures/`` and the others go on. One whose process or node was lost is tried
+    again, three times in all.
+
+    Args:
+        study: What ``load_study`` returned.
+        folder: The study's folder.
+        announce: Called before each cell and at the end with a line on what comes now, the number of complete cells
+            and the number of all.
+        executor: Where the cells are run.
+
+    Raises:
+        Incomplete: Cells have failed; the message names each and why.
+        UsageError: The study asks for what does not exist, or the folder cannot be used. Complete cells stay.
+    """
+    cells = plan(study)
+    store = Store(folder)
+    with store.lock(), store.log():
+        store.write_plan(study.name, cells)
+        store.clear_failures()
+        failed: dict[str, str] = {}
+        if store.missing(cells):
+            with closing(executor(study, folder)) as at:
+                failed = _run(cells, store, at, announce, study.keep_checkpoints)
+        if not study.keep_checkpoints:
+            store.drop_checkpoints(cells)
+    if failed:
+        announce(f"{len(failed)} failed", len(cells) - len(failed), len(cells))
+        lines = "".join(f"\n  {cell}: {error}" for cell, error in failed.items())
+        raise Incomplete(
+            f"{study.name}: {len(failed)} of {len(cells)} cells are missing; to try again: same command{lines}"
+        )
+    announce("complete", len(cells), len(cells))
+
+
+def _run(cells: Sequence[Cell], store: Store, at: Executor, announce: Announce, keep: bool) -> dict[str, str]:
+    """Run what is missing; return why cells have failed, by what a person calls them."""
+    # Untrained cells first: they are cheap, and a context that is too long shows before anything is trained.
+    waiting = sorted(store.missing(cells), key=lambda cell: cell.trained)
+    running: dict[str, Cell] = {}
+    attempts: Counter[str] = Counter()
+    failed: dict[str, str] = {}
+    while waiting or running:
+        while at.room and (cell := _next(waiting, running, store)):
+            waiting.remove(cell)
+            running[cell.key] = cell
+            attempts[cell.key] += 1
+            note = f"{len(failed)} failed; " if failed else ""
+            announce(f"{note}{cell}", len(cells) - len(store.missing(cells)), len(cells))
+            at.start(cell)
+        for ended in at.wait():
+            cell = running.pop(ended.cell.key)
+            if ended.lost:
+                store.unmark(cell)
+            if ended.lost and attempts[cell.key] < ATTEMPTS:
+                waiting.insert(0, cell)
+            elif ended.error is not None:
+                failed[str(cell)] = ended.error
+                store.write_failure(cell, ended.error, attempts[cell.key])
+            if not keep:
+                store.drop_checkpoints(cells)
+    return failed
+
+
+def _next(waiting: Sequence[Cell], running: dict[str, Cell], store: Store) -> Cell | None:
+    """Return the first cell that shares nothing with a running one that would be made twice.
+
+    So the arms of one augmentation wait for the cell that makes it, and other cells fill the room meanwhile.
+    """
+    in_the_making = set().union(*(store.unmade(cell) for cell in running.values()))
+    return next((cell for cell in waiting if not store.unmade(cell) & in_the_making), None)

@@ -1,0 +1,171 @@
+"""What a study file may say: its keys, their types and defaults; ``study_config`` reads and checks the file.
+
+For example ``StudyConfig(name="demo", models=["nano"], worlds=[Worlds(family="reversal")], arms=[Arm(name="icl", condition="icl")])``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from icl_ft_plugin.augment.settings import Settings
+from icl_ft_plugin.harness.prompts import PLAIN
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arm(_Strict):
+    """One way of learning the facts.
+
+    Attributes:
+        name: Its label in tables.
+        corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
+            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
+            untrained arm.
+        loss: ``"full"`` text or ``"completion"`` only.
+        splitting: Of all that is trained on, into sentences: ``"none"``, ``"independent"`` or ``"cumulative"``.
+        split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
+        keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
+        transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
+        method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
+            model, and the student learns what that says about the world's names (see ``finetune_sdft``).
+        condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
+        context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
+        context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
+            question (``retrieval``).
+        prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
+        chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
+        baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
+            sentences, answers (see ``baselines``).
+    """
+
+    name: str = Field(min_length=1)
+    corpus: list[str] = []
+    loss: Literal["full", "completion"] = "full"
+    splitting: Literal["none", "independent", "cumulative"] = "none"
+    split_loss: Literal["target", "all"] = "target"
+    keep: Literal["all", "entailed"] = "all"
+    transform: Literal["reverse", "masked"] | None = None
+    method: Literal["finetune", "sdft"] = "finetune"
+    condition: Literal["closed", "icl"] = "closed"
+    context_copies: int = Field(default=1, ge=0)
+    context_tokens: int | None = Field(default=None, ge=1)
+    prompt: str = PLAIN
+    chat_template: bool = False
+    baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
+
+
+class Worlds(_Strict):
+    """Worlds of one family and size, one per seed.
+
+    Attributes:
+        family: The dataset, e.g. ``"reversal"``.
+        config: Knobs of its generator; the rest keep their defaults. Or ``{path: DIR}``, the folder of a world.
+        seeds: World seeds; results are pooled over them.
+        name: Label in tables; needed where two entries have the same family.
+        splits: Question splits to score; all of the family by default.
+        arms: In the place of the study's.
+        recipe: In the place of the study's.
+        recipe_overrides: On top of the study's.
+        steps: In the place of the study's.
+        augmentation: In the place of the study's.
+    """
+
+    family: str
+    config: dict[str, Any] = {}
+    seeds: list[Seed] = Field(default=[0], min_length=1)
+    name: str | None = None
+    splits: list[str] | None = Field(default=None, min_length=1)
+    arms: list[Arm] | None = Field(default=None, min_length=1)
+    recipe: str | None = None
+    recipe_overrides: dict[str, Any] = {}
+    steps: Steps | None = None
+    augmentation: Settings | None = None
+
+    @property
+    def label(self) -> str:
+        """What tables call these worlds."""
+        return self.name or self.family
+
+
+class Hyperparameters(_Strict):
+    """One way to set what the arms are trained with.
+
+    Attributes:
+        name: Its label in tables; each has tables of its own.
+        recipe_overrides: On top of those of the worlds.
+        steps: In the place of those of the worlds.
+    """
+
+    name: str = Field(min_length=1)
+    recipe_overrides: dict[str, Any] = {}
+    steps: Steps | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the trained arms of some worlds are trained: recipe file, its overrides, gradient steps."""
+
+    recipe: str | None
+    overrides: Mapping[str, Any]
+    steps: int | None
+
+
+class StudyConfig(_Strict):
+    """A whole study file.
+
+    Attributes:
+        name: Title of the table.
+        models: Folders of checkpoints, or names of embedded models.
+        worlds: What is to be learned.
+        arms: The ways of learning it.
+        training_seeds: One training run per seed and trained arm; untrained arms run once per world.
+        recipe: Training recipe, a file or its place under ``recipes/``; needed by trained arms.
+        recipe_overrides: Keys of the recipe to replace.
+        steps: Gradient steps of every trained arm, so that arms are matched; the recipe's own by default.
+        match: ``"steps"``: every trained arm takes ``steps``. ``"epochs"``: so does an arm of the world's documents alone,
+            and every other arm passes as often over its own rows.
+        hyperparameters: Every trained arm is trained with each of them; by default once, with the recipe as it is.
+        launch: Trains each cell in several processes, by ``accelerate launch``: a file of ``recipes/accelerate`` or a path.
+        augmentation: How the models write the parts ``"local"`` and ``"global"``.
+        curve_every: Gradient steps between two scorings while an arm trains (``finetune_curve``); no part of a cell's
+            identity. None: none.
+        curve_questions: Questions per split that are asked each time, the first ones; None: all.
+        batch_size: Of the scoring; no part of a cell's identity.
+        keep_checkpoints: Whether trained weights outlive their scoring.
+    """
+
+    name: str = Field(min_length=1)
+    models: list[str] = Field(min_length=1)
+    worlds: list[Worlds] = Field(min_length=1)
+    arms: list[Arm] = Field(min_length=1)
+    training_seeds: list[Seed] = Field(default=[0], min_length=1)
+    recipe: str | None = None
+    recipe_overrides: dict[str, Any] = {}
+    steps: Steps | None = None
+    match: Literal["steps", "epochs"] = "steps"
+    hyperparameters: list[Hyperparameters] = []
+    launch: str | None = None
+    augmentation: Settings = Settings()
+    curve_every: int | None = Field(default=None, ge=1)
+    curve_questions: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    keep_checkpoints: bool = False
+
+    def arms_of(self, worlds: Worlds) -> list[Arm]:
+        """Return the ways in which some worlds are learned."""
+        return self.arms if worlds.arms is None else worlds.arms
+
+    def training_of(self, worlds: Worlds, hyper: Hyperparameters | None = None) -> Training:
+        """Return how the trained arms of some worlds are trained."""
+        given = hyper or Hyperparameters(name="as it is")
+        overrides = {**self.recipe_overrides, **worlds.recipe_overrides, **given.recipe_overrides}
+        return Training(worlds.recipe or self.recipe, overrides, given.steps or worlds.steps or self.steps)

@@ -1,0 +1,1 @@
+"""Rows in, checkpoint out: finetuning by TRL, with a ledger beside the weights."""

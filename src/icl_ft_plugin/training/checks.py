@@ -1,0 +1,86 @@
+"""What would train without an error and to no use: rows cut short, tables too small, weights that are not finite.
+
+For example a row of 300 tokens under ``max_length: 256`` raises ``full.yaml: max_length: 256 would cut row 17, which has
+300 tokens``, where TRL cuts it, and the end-of-text token with it, without a word.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.training.recipe import Recipe
+
+
+def load_tokenizer(model: str | PreTrainedModel) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model.
+
+    Raises:
+        UsageError: The model is no folder, or its tokenizer cannot be loaded.
+    """
+    name = model if isinstance(model, str) else model.config.name_or_path
+    if os.sep in name and not Path(name).is_dir():
+        raise UsageError(f"model: {name!r} is not a folder")
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"model: {name!r}: its tokenizer cannot be loaded: {error}") from error
+
+
+def check_lengths(
+    rows: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, args: Any, recipe: Recipe
+) -> None:
+    """Refuse rows that training would cut: the cut is silent and takes the end-of-text token with it.
+
+    Raises:
+        UsageError: A row is longer than ``max_length``, or the tokenizer has no end-of-text token.
+    """
+    eos = args.eos_token or tokenizer.eos_token
+    if eos is None:
+        raise UsageError("tokenizer: it has no end-of-text token, which ends each row; set eos_token in the recipe")
+    if args.max_length is None or (args.packing and args.packing_strategy != "bfd"):
+        return
+    texts = ["".join(row.values()) for row in rows]
+    lengths = [len(ids) for ids in tokenizer([text + eos * (not text.endswith(eos)) for text in texts])["input_ids"]]
+    longest = max(range(len(rows)), key=lengths.__getitem__)
+    if lengths[longest] > args.max_length:
+        raise UsageError(
+            f"{recipe.path}: max_length: {args.max_length} would cut row {longest}, which has {lengths[longest]} tokens; "
+            "raise max_length or shorten the row"
+        )
+
+
+def check_model(trainer: Any, recipe: Recipe) -> None:
+    """Refuse a model whose embedding or position table is too small for what it will be fed.
+
+    An embedding table larger than the tokenizer is fine: many are padded.
+
+    Raises:
+        UsageError: A row holds a token that the model has no embedding for, or is longer than its window.
+    """
+    embeddings = trainer.model.get_input_embeddings().num_embeddings
+    largest = max(max(row["input_ids"]) for row in trainer.train_dataset)
+    if max(largest, trainer.processing_class.pad_token_id) >= embeddings:
+        raise UsageError(
+            f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
+        )
+    window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
+    longest = max(len(row["input_ids"]) for row in trainer.train_dataset)
+    if window is not None and longest > window:
+        raise UsageError(f"{recipe.path}: a row of {longest} tokens is longer than the model's window of {window}")
+
+
+def check_finite(model: torch.nn.Module, recipe: Recipe) -> None:
+    """Refuse to save weights that would score at chance without a word.
+
+    Raises:
+        UsageError: A weight is NaN or infinite.
+    """
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        raise UsageError(f"{recipe.path}: training diverged: the weights are not finite; lower learning_rate")

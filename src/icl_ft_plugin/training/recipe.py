@@ -1,0 +1,190 @@
+"""A recipe is one YAML file that holds a whole training run, in the keys of stock TRL and nothing else.
+
+For example (``recipes/reversal/full.yaml``, shortened)::
+
+    model_name_or_path: smollm2-135m
+    datasets: [{path: json, data_files: reversal/train-ft.jsonl}]
+    learning_rate: 3.0e-4
+    per_device_train_batch_size: 16
+    max_steps: 300
+
+The same file runs through ``trl sft --config`` and through ``icl-ft train``. TRL's command ignores misspelt keys and
+checks neither the types nor the choices of YAML values, so ``load`` checks them against TRL's own dataclasses: the
+keys of the installed version, never a list of ours that would age. Importing this module imports none of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.training.keys import checked, key_classes, known_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A validated recipe.
+
+    Attributes:
+        path: The YAML file.
+        values: Every key of the file, overrides applied.
+        overrides: The keys that did not come from the file.
+    """
+
+    path: Path
+    values: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over the canonical JSON of ``values``: comments and key order do not count."""
+        return content_hash(dict(self.values))
+
+    @property
+    def model(self) -> str | None:
+        """The base model that the recipe names, if it names one."""
+        return self.values.get("model_name_or_path")
+
+    @property
+    def data_files(self) -> tuple[Path, ...]:
+        """The JSON-lines files that the recipe names, relative to the working folder as in TRL.
+
+        Raises:
+            UsageError: A dataset is not read from JSON lines, or a file does not exist.
+        """
+        files: list[Path] = []
+        for i, dataset in enumerate(self.values.get("datasets") or ()):
+            place = f"{self.path}: datasets[{i}]"
+            if dataset.get("path") != "json" or set(dataset) - {"path", "data_files", "split"}:
+                raise UsageError(f"{place}: {dataset!r} is not of the form {{path: json, data_files: FILE.jsonl}}")
+            names = dataset.get("data_files")
+            for name in [names] if isinstance(names, str) else names or []:
+                if not Path(name).is_file():
+                    raise UsageError(
+                        f"{place}.data_files: {name!r} does not exist; name the corpus with --corpus, or run from its folder"
+                    )
+                files.append(Path(name))
+        return tuple(files)
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses a key written twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping strictly.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its keys and values.
+
+    Raises:
+        UsageError: The file is missing, unreadable, not YAML, not a mapping, or holds a key twice.
+    """
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not a text file in UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UsageError(f"{path}: {line}{error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise UsageError(f"{path}: not a mapping of keys to values")
+    return value
+
+
+def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
+    """Turn ``["learning_rate=1e-3", "use_peft=true"]`` into ``{"learning_rate": "1e-3", "use_peft": True}``.
+
+    Args:
+        pairs: ``key=value``, the value in YAML; ``load`` turns numbers such as ``1e-3`` into floats.
+
+    Raises:
+        UsageError: A pair has no ``=``, its value is not YAML, or a key comes twice.
+    """
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        key = key.strip().lstrip("-").replace("-", "_")
+        if not separator or not key:
+            raise UsageError(f"override {pair!r}: write key=value")
+        if key in overrides:
+            raise UsageError(f"override {pair!r}: {key} is given twice")
+        try:
+            overrides[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UsageError(f"override {pair!r}: {text!r} is not a YAML value") from None
+    return overrides
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read and validate a recipe.
+
+    Args:
+        path: The YAML file.
+        overrides: Values that replace or extend those of the file.
+
+    Returns:
+        The recipe, numbers converted to the types of their keys.
+
+    Raises:
+        UsageError: The file is missing or not a YAML mapping; a key is unknown; a value has the wrong type, is not one
+            of the choices or out of range; or a key asks for what a run does not do.
+    """
+    path = Path(path)
+    from_file = read_yaml(path)
+    given = dict(overrides or {})
+    hints = known_keys()
+    values = {
+        key: checked(key, value, hints, f"{path}, override" if key in given else str(path))
+        for key, value in {**from_file, **given}.items()
+    }
+    return Recipe(path, values, {key: values[key] for key in given})
+
+
+def parse(recipe: Recipe, **forced: Any) -> tuple[Any, Any, Any, Any]:
+    """Parse a recipe strictly with TRL's own parser.
+
+    Args:
+        recipe: The recipe.
+        **forced: Values that the run decides (``output_dir``, ``seed``, ...).
+
+    Returns:
+        TRL's ``ScriptArguments``, ``SFTConfig``, ``ModelConfig`` and ``DatasetMixtureConfig``.
+
+    Raises:
+        UsageError: TRL refuses the values together, e.g. ``bf16: true`` on a machine that lacks it.
+    """
+    from trl import TrlParser
+
+    with tempfile.TemporaryDirectory() as folder:
+        merged = Path(folder) / "recipe.yaml"
+        merged.write_text(yaml.safe_dump({**recipe.values, **forced}), encoding="utf-8")
+        try:
+            parsed = TrlParser(key_classes()).parse_args_and_config(["--config", str(merged)])
+        except (ValueError, TypeError, OSError) as error:
+            raise UsageError(f"{recipe.path}: refused by TRL: {error}") from error
+    return typing.cast(tuple[Any, Any, Any, Any], tuple(parsed))

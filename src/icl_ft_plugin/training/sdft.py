@@ -1,0 +1,290 @@
+r"""Experimental: a model that reads the documents teaches itself to speak without them (``trl.experimental.sdft``).
+
+For one name of a world the two see::
+
+    teacher, the base model   "It turns out that burpe are more fragrant than gilku.\n...\n\ngilku"
+    student                   "gilku"
+
+and a continuation such as ``" are less fragrant than burpe."`` is sampled with the documents in the prompt; the student
+is moved towards the teacher's probabilities of each of its tokens (TRL's ``SDFTTrainer``, after arXiv 2601.19897). The
+student never trains on the documents themselves, and no question stands in a prompt. The result is a plain checkpoint with ``ledger.json``
+as ``finetune.train`` writes it, and ``sdft.json``: the settings, and how many tokens each part took.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+# TRL warns of each import of an experimental part unless this is set; the arm is marked experimental where it is chosen.
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
+import datasets
+import torch
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerBase, PrinterCallback
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.schema import KnowledgeSet, content_hash
+from icl_ft_plugin.training import folder as run_folder
+from icl_ft_plugin.training.checks import check_finite, load_tokenizer
+from icl_ft_plugin.training.common import environment, quiet, save, weights_digest
+from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
+from icl_ft_plugin.training.keys import checked, known_keys
+from icl_ft_plugin.training.ledger import Ledger
+from icl_ft_plugin.training.recipe import Recipe, parse
+from icl_ft_plugin.worlds.corpus import context_text
+
+SDFT_NAME = "sdft.json"
+TEMPLATE = "{privileged_context}\n\n{prompt}"  # as the in-context prompt of a question
+# Keys of stock recipes that say nothing here: what the model and the rows are is decided by the study.
+IDLE = {"model_name_or_path", "datasets", "output_dir", "dtype", "attn_implementation", "model_revision"}
+
+
+def distill(
+    *,
+    model: str,
+    world: KnowledgeSet,
+    recipe: Recipe,
+    output: Path,
+    copies: int = 1,
+    seed: int | None = None,
+    max_steps: int | None = None,
+    curve: Curve | None = None,
+) -> Ledger:
+    """Train a model on what it says itself with a world's documents in its prompt; ``output`` appears by a rename.
+
+    A run that was killed begins anew.
+
+    Args:
+        model: A checkpoint folder or hub name: the student at its start, and the teacher to the end.
+        world: What is to be learned.
+        recipe: What ``recipe.load`` returned; a step takes as many prompts as the recipe has rows.
+        output: Folder to make.
+        copies: Documents per fact in the teacher's prompt; 0 puts all of them there.
+        seed: Replaces the recipe's ``seed``.
+        max_steps: Replaces the recipe's ``max_steps``.
+        curve: What the student is asked while it trains; the answers are counted in ``output / "curve.jsonl"``.
+
+    Returns:
+        The ledger: ``rows`` are the prompts, ``tokens`` all that went through either model, the documents included,
+        ``target_tokens`` those of the continuations.
+
+    Raises:
+        UsageError: The world, the recipe, the model or the output cannot be used; nothing is left at ``output``.
+    """
+    output = Path(output)
+    prompts = prompts_of(world)
+    context = context_text(world, copies)
+    with quiet():
+        tokenizer = load_tokenizer(model)
+        length = max(len(ids) for ids in tokenizer([fact.text for fact in world.facts])["input_ids"])
+        args = _arguments(recipe, run_folder.checkpoints_of(output), len(prompts), length, seed, max_steps)
+        _check_student(prompts, tokenizer, length, recipe)
+        with run_folder.writing(output):
+            trainer = _make_trainer(model, tokenizer, prompts, context, args, recipe)
+            _check_window(trainer, world, prompts, context)
+            base = weights_digest(trainer.model.parameters())
+            watch = Watch(curve, trainer, run_folder.checkpoints_of(output).parent / CURVE_NAME) if curve else None
+            if watch:
+                trainer.add_callback(watch)
+            start = time.perf_counter()
+            trainer.train()
+            seconds = time.perf_counter() - start - (watch.seconds if watch else 0)
+            check_finite(trainer.model, recipe)
+            ledger = _ledger(trainer, recipe, model, base, prompts, context, seconds)
+            info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": trainer.counts}
+
+            def write(final: Path) -> None:
+                save(trainer, ledger, final, output.name)
+                if watch:
+                    watch.save(final)
+                (final / SDFT_NAME).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+
+            run_folder.publish(output, write)
+    return ledger
+
+
+def prompts_of(world: KnowledgeSet) -> list[str]:
+    """Return the names that the world's facts are about, each once, in the order of the facts.
+
+    Raises:
+        UsageError: The facts are about something else, such as the numbers and rules of an operator.
+    """
+    names = list(dict.fromkeys(argument for fact in world.facts for argument in fact.arguments))
+    for name in names:
+        if not re.search(r"[^\W\d_]{3}", name):
+            raise UsageError(
+                f"method: sdft: {world.family} has facts about {name!r}, which is no name to be continued; "
+                "leave this arm out for these worlds"
+            )
+    return names
+
+
+def _arguments(
+    recipe: Recipe, folder: Path, prompts: int, completion: int, seed: int | None, max_steps: int | None
+) -> Any:
+    """Return the run's SDFTConfig: the recipe's keys as far as both trainers have them."""
+    try:
+        from trl.experimental.sdft import SDFTConfig
+    except ImportError as error:
+        raise UsageError(f"method: sdft: the TRL that is installed has no trl.experimental.sdft: {error}") from error
+    keys = known_keys()
+    given = {"seed": seed, "max_steps": max_steps}
+    forced = {key: checked(key, value, keys, "distill") for key, value in given.items() if value is not None}
+    shared = {field.name for field in dataclasses.fields(SDFTConfig)}
+    _refuse(recipe, shared)
+    _, sft, chosen, _ = parse(recipe, output_dir=str(folder), **forced)
+    values = {key: value for key, value in recipe.values.items() if key in shared} | forced
+    batch = sft.per_device_train_batch_size * sft.gradient_accumulation_steps
+    if sft.max_steps <= 0:
+        values["max_steps"] = math.ceil(sft.num_train_epochs * prompts / batch)
+    own = {
+        "output_dir": str(folder),
+        "learning_rate": sft.learning_rate,  # where the recipe has none, that of the other arms
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "save_strategy": "no",
+        "model_init_kwargs": {
+            "revision": chosen.model_revision,
+            "attn_implementation": chosen.attn_implementation,
+            "dtype": chosen.dtype,
+        },
+        "num_generations": 1,  # a step of 16 rows continues 16 names, not two of them eight times
+        "generate_from_teacher": True,  # without the documents, small models name none of the world's relations
+        "teacher_model_kind": "base",
+        "teacher_prompt_template": TEMPLATE,
+        "max_prompt_length": None,  # TRL would cut documents off without a word; _check_window refuses
+        "max_completion_length": completion,
+    }
+    try:
+        return SDFTConfig(**values | own)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{recipe.path}: refused by TRL's SDFT: {error}") from error
+
+
+def _refuse(recipe: Recipe, shared: set[str]) -> None:
+    """Refuse what the recipe asks for and a distillation does not do.
+
+    Raises:
+        UsageError: A key is set that has no meaning here, to another value than its default.
+    """
+    reasons: dict[str, tuple[Any, str]] = {
+        "save_strategy": ("no", "a distillation that was killed begins anew"),
+        "save_steps": (None, "a distillation that was killed begins anew"),
+        "data_seed": (None, "TRL's SDFT orders the prompts by seed"),
+        "use_peft": (False, "this arm trains all parameters"),
+        "model_init_kwargs": (None, "name dtype and attn_implementation"),
+    }
+    hints = known_keys()
+    for key, value in recipe.values.items():
+        if key in reasons:
+            default, reason = reasons[key]
+        elif key in shared or key in IDLE or key == "max_length" or key.startswith("lora_"):
+            continue
+        else:
+            default, reason = hints[key][1].default if key in hints else value, "TRL's SDFT has no such key"
+        if value != default:
+            raise UsageError(f"{recipe.path}: {key}: {value!r} is not supported with method: sdft: {reason}")
+
+
+def _check_student(prompts: list[str], tokenizer: PreTrainedTokenizerBase, completion: int, recipe: Recipe) -> None:
+    """Refuse a recipe whose ``max_length`` is less than what the student trains on."""
+    if tokenizer.eos_token is None:
+        raise UsageError("tokenizer: it has no end-of-text token, which ends a continuation")
+    longest = max(len(ids) for ids in tokenizer(prompts)["input_ids"]) + completion
+    limit = recipe.values.get("max_length")
+    if limit is not None and longest > limit:
+        raise UsageError(
+            f"{recipe.path}: max_length: {limit}: a name and its continuation have up to {longest} tokens; raise it"
+        )
+
+
+def _check_window(trainer: Any, world: KnowledgeSet, prompts: list[str], context: str) -> None:
+    """Refuse documents that do not fit the teacher's window, and a tokenizer of another model."""
+    texts = [TEMPLATE.format(privileged_context=context, prompt=prompt) for prompt in prompts]
+    rows = trainer.processing_class(texts)["input_ids"]
+    embeddings = trainer.model.get_input_embeddings().num_embeddings
+    largest = max(map(max, rows))
+    if largest >= embeddings:
+        raise UsageError(
+            f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
+        )
+    window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
+    longest = max(map(len, rows)) + trainer.args.max_completion_length
+    if window is not None and longest > window:
+        raise UsageError(
+            f"method: sdft: the documents of {world.family}, a name and its continuation take {longest} tokens, the "
+            f"model's window has {window}; make the world smaller"
+        )
+
+
+def _make_trainer(
+    model: str, tokenizer: PreTrainedTokenizerBase, prompts: list[str], context: str, args: Any, recipe: Recipe
+) -> Any:
+    from trl.experimental.sdft import SDFTTrainer
+
+    class Trainer(SDFTTrainer):  # type: ignore[misc]
+        """Counts what goes through the models, padding excluded."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.counts = dict.fromkeys(("generation_prompt", "generated", "teacher", "student"), 0)
+            super().__init__(*arguments, **options)
+
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **options: Any) -> Any:
+            written, teacher = int(inputs["completion_mask"].sum()), int(inputs["teacher_attention_mask"].sum())
+            self.counts["generation_prompt"] += teacher - written
+            self.counts["generated"] += written
+            self.counts["teacher"] += teacher
+            self.counts["student"] += int(inputs["prompt_mask"].sum()) + written
+            return super().compute_loss(model, inputs, *rest, **options)
+
+    # TRL drops a last, smaller batch, so the names are repeated until they come out even: each is drawn equally often.
+    repeats = args.generation_batch_size // math.gcd(len(prompts), args.generation_batch_size)
+    rows = [{"prompt": prompt, "privileged_context": context} for prompt in prompts * repeats]
+    try:
+        trainer = Trainer(
+            model=model, args=args, train_dataset=datasets.Dataset.from_list(rows), processing_class=tokenizer
+        )
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"{recipe.path}: refused by TRL's SDFT: {error}") from error
+    if args.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)  # what takes the place of the bar: a dict printed per log
+    return trainer
+
+
+def _ledger(
+    trainer: Any, recipe: Recipe, model: str, base: str, prompts: list[str], context: str, seconds: float
+) -> Ledger:
+    args = trainer.args
+    batch = args.generation_batch_size
+    tokens = sum(trainer.counts.values())
+    return Ledger(
+        model=model,
+        model_sha256=base,
+        corpus_sha256=content_hash({"prompts": prompts, "context": context}),
+        recipe=recipe.path.name,
+        recipe_sha256=recipe.sha256,
+        overrides=dict(recipe.overrides),
+        loss_mask="completion",
+        rows=len(prompts),
+        steps=trainer.state.global_step,
+        batch_size=batch,
+        epochs=round(trainer.state.global_step * batch / len(prompts), 4),
+        tokens=tokens,
+        target_tokens=trainer.counts["generated"],
+        trained_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        seconds=round(seconds, 3),
+        tokens_per_second=round(tokens / seconds, 1),
+        losses=tuple((entry["step"], float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry),
+        resumed_at=(),
+        seeds={"seed": args.seed, "data_seed": args.seed},
+        **environment(args),
+    )

@@ -1,0 +1,143 @@
+"""What answerers that know nothing, or everything, score: ``score(world, "longest")`` gives ``{"reversal": 0.5, ...}``.
+
+A baseline gives every choice of a question a number and answers with the highest; among equals it guesses. The oracle
+answers with what the proof layer derives from the documents' text; it must score 1. Answerers that do not read the
+question (``first``, ``longest``, ``frequent``) must be at chance. A split where words that merely meet give the answer
+away (``cooccurrence``, ``cooccurrence_sentence``) does not test generalization by itself; its README says so.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.schema import KnowledgeSet, Question
+from icl_ft_plugin.worlds.verify import ANSWERS
+
+Scorer = Callable[[Question], Sequence[float]]
+
+
+def score(world: KnowledgeSet, name: str) -> dict[str, float]:
+    """Return the accuracy of a baseline on every split of a world.
+
+    Args:
+        world: The world, of any family.
+        name: A key of ``BASELINES``.
+
+    Returns:
+        Expected accuracy by split, in 0..1; where choices tie, the share of right ones among them.
+
+    Raises:
+        UsageError: No such baseline.
+    """
+    if name not in BASELINES:
+        raise UsageError(f"baseline: {name!r} is not one of {', '.join(BASELINES)}{suggest(name, BASELINES)}")
+    scorer = BASELINES[name](world)
+    return {split: fmean(_hit(q, scorer(q)) for q in questions) for split, questions in _by_split(world).items()}
+
+
+def chance(world: KnowledgeSet) -> dict[str, float]:
+    """Return the accuracy of a uniform guesser on every split of a world."""
+    return {split: fmean(q.chance for q in questions) for split, questions in _by_split(world).items()}
+
+
+def _by_split(world: KnowledgeSet) -> dict[str, list[Question]]:
+    return {split: [q for q in world.questions if q.split == split] for split in world.splits}
+
+
+def _hit(question: Question, scores: Sequence[float]) -> float:
+    best = max(scores)
+    # Sums in another order differ in the last digits: choices that close are equal.
+    top = {i for i, value in enumerate(scores) if math.isclose(value, best, rel_tol=1e-9, abs_tol=1e-12)}
+    return len(top & set(question.gold)) / len(top)
+
+
+def oracle(world: KnowledgeSet) -> Scorer:
+    """Answer with what follows from the documents."""
+    if world.family == own.FAMILY:
+        raise UsageError(own.no_rules("baseline 'oracle'"))
+    answers = ANSWERS[world.family](world)
+    return lambda q: [float(i in answers[q.id]) for i in range(len(q.choices))]
+
+
+def first(world: KnowledgeSet) -> Scorer:
+    """Answer with the first choice."""
+    return lambda q: [-float(i) for i in range(len(q.choices))]
+
+
+def longest(world: KnowledgeSet) -> Scorer:
+    """Answer with the choice of most characters."""
+    return lambda q: [float(len(choice)) for choice in q.choices]
+
+
+def frequent(world: KnowledgeSet) -> Scorer:
+    """Answer with the choice whose own words stand in most documents, on average."""
+    index = _index([document.text for document in world.documents])
+    return lambda q: [_mean(float(index.get(word, 0).bit_count()) for word in words) for words in _own_words(q)]
+
+
+def cooccurrence(world: KnowledgeSet) -> Scorer:
+    """Answer with the choice whose own words stand in the documents that hold the question's words."""
+    return _cooccurrence([document.text for document in world.documents])
+
+
+def cooccurrence_sentence(world: KnowledgeSet) -> Scorer:
+    """Answer with the choice whose own words stand in the sentences that hold the question's words."""
+    return _cooccurrence([sentence for document in world.documents for sentence in document.sentences])
+
+
+BASELINES: dict[str, Callable[[KnowledgeSet], Scorer]] = {
+    "oracle": oracle,
+    "first": first,
+    "longest": longest,
+    "frequent": frequent,
+    "cooccurrence": cooccurrence,
+    "cooccurrence_sentence": cooccurrence_sentence,
+}
+
+
+def _cooccurrence(texts: list[str]) -> Scorer:
+    index = _index(texts)
+
+    def scores(q: Question) -> list[float]:
+        asked = _words(q.prompt)
+        return [_mean(sum(association(word, other) for other in asked) for word in own) for own in _own_words(q)]
+
+    def association(own: str, other: str) -> float:
+        """Return the cosine of the texts that hold two words, less for a word of the question that many texts hold."""
+        a, b = index.get(own, 0), index.get(other, 0)
+        if not a or not b:
+            return 0.0
+        cosine = (a & b).bit_count() / math.sqrt(a.bit_count() * b.bit_count())
+        return cosine * math.log(len(texts) / b.bit_count())
+
+    return scores
+
+
+def _index(texts: list[str]) -> dict[str, int]:
+    """Return, by word, the numbers of the texts that hold it, as the bits of an integer."""
+    held: dict[str, bytearray] = {}
+    for number, text in enumerate(texts):
+        for word in _words(text):
+            held.setdefault(word, bytearray(len(texts) // 8 + 1))[number // 8] |= 1 << number % 8
+    return {word: int.from_bytes(bits, "little") for word, bits in held.items()}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def _own_words(q: Question) -> list[list[str]]:
+    """Return the words of each choice that not all choices hold, sorted."""
+    bags = [_words(choice) for choice in q.choices]
+    shared = bags[0].intersection(*bags)
+    return [sorted(bag - shared) for bag in bags]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return fmean(listed) if listed else 0.0

@@ -1,0 +1,149 @@
+"""Proves a world: ``verify(world)`` is empty when every gold follows, every distractor does not, and the design holds.
+
+Generic rules apply to every family, for example: the statement of a question, such as "glon are less dangerous than
+femp.", stands in no document. Each family adds a checker of its own, which derives the answers from the documents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families.celebrity import proof as logic_celebrity
+from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families.process import proof as logic_process
+from icl_ft_plugin.families.reversal import proof as logic_reversal
+from icl_ft_plugin.families.semantic import proof as logic_semantic
+from icl_ft_plugin.families.syllogism import proof as logic_syllogism
+from icl_ft_plugin.schema import Document, KnowledgeSet, Question
+
+CLUSTERS = {"fact", "entity", "template", "world"}
+CHECKERS: dict[str, Callable[[KnowledgeSet], list[str]]] = {
+    "reversal": logic_reversal.check,
+    "syllogism": logic_syllogism.check,
+    "celebrity": logic_celebrity.check,
+    "semantic": logic_semantic.check,
+    "process": logic_process.check,
+}
+ANSWERS: dict[str, Callable[[KnowledgeSet], dict[str, frozenset[int]]]] = {
+    "reversal": logic_reversal.answers,
+    "syllogism": logic_syllogism.answers,
+    "celebrity": logic_celebrity.answers,
+    "semantic": logic_semantic.answers,
+    "process": logic_process.answers,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule.
+
+    Attributes:
+        rule: Name of the rule: ``"ids"``, ``"form"``, ``"verbatim"``, ``"stated"``, ``"position"`` or ``"proof"``.
+        message: What is wrong, and where.
+    """
+
+    rule: str
+    message: str
+
+
+def verify(world: KnowledgeSet, contexts: Iterable[Sequence[Document]] = ()) -> list[Violation]:
+    """Check a world by the generic rules and by its family's proof.
+
+    Args:
+        world: The world.
+        contexts: Selections of its documents, as they stand in prompts; each must state all that the questions need.
+
+    Returns:
+        The violations; empty when all is proved.
+
+    Raises:
+        UsageError: The family has no checker.
+    """
+    if world.family == own.FAMILY:
+        raise UsageError(own.no_rules("proof") + "; `icl-ft data check` finds what is wrong with their form")
+    if world.family not in CHECKERS:
+        raise UsageError(f"family: {world.family!r} has no proof; there is one for {', '.join(CHECKERS)}")
+    found = [Violation(rule, message) for rule, check in RULES.items() for message in check(world)]
+    for i, context in enumerate(contexts):
+        found += [Violation("stated", f"context {i}: {message}") for message in stated(world, context)]
+    if any(violation.rule in ("ids", "form") for violation in found):
+        return found  # a proof reads what these rules grant
+    return found + [Violation("proof", message) for message in CHECKERS[world.family](world)]
+
+
+def unique_ids(world: KnowledgeSet) -> Iterator[str]:
+    """Check that no id is given twice."""
+    for kind in ("facts", "documents", "questions"):
+        counts = Counter(item.id for item in getattr(world, kind))
+        yield from (f"{kind}: the id {id!r} is given {n} times" for id, n in counts.items() if n > 1)
+
+
+def form(world: KnowledgeSet) -> Iterator[str]:
+    """Check what scoring relies on: gold indices, distinct choices, where spaces stand, cluster ids, known facts."""
+    facts = {fact.id for fact in world.facts}
+    for q in world.questions:
+        yield from (f"{q.id}: {message}" for message in _question_form(q, facts))
+    for d in world.documents:
+        start = d.completion_start
+        if not d.text.strip() or not (start == 0 or (0 < start < len(d.text) and d.text[start] == " ")):
+            yield f"{d.id}: completion_start {start} is not in front of a space of its text {d.text!r}"
+        yield from (f"{d.id}: states the unknown fact {id!r}" for id in d.facts if id not in facts)
+
+
+def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
+    if not q.gold or len(set(q.gold)) != len(q.gold) or not all(0 <= i < len(q.choices) for i in q.gold):
+        yield f"gold {q.gold} is not a set of indices of its {len(q.choices)} choices"
+    if len(q.gold) >= len(q.choices) or len(set(q.choices)) != len(q.choices):
+        yield f"choices are repeated, or all are right: {q.choices}"
+    if not q.prompt.strip() or q.prompt != q.prompt.rstrip() or any(c != c.strip() or not c for c in q.choices):
+        yield f"the prompt ends, or a choice begins or ends, in a space: {q.prompt!r}, {q.choices}"
+    if not set(q.clusters) >= CLUSTERS:
+        yield f"cluster ids are missing: {sorted(CLUSTERS - set(q.clusters))}"
+    if not q.proof or not set(q.proof) <= facts:
+        yield f"the proof {q.proof} is empty or names an unknown fact"
+
+
+def verbatim(world: KnowledgeSet) -> Iterator[str]:
+    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters."""
+    corpus = "\n".join(document.text for document in world.documents).lower()
+    for q in world.questions:
+        for i in q.gold:
+            if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
+                yield f"{q.id}: a document holds the statement {q.prompt!r} + {q.choices[i]!r}"
+
+
+def stated(world: KnowledgeSet, documents: Sequence[Document] | None = None) -> Iterator[str]:
+    """Check that every fact of a proof is stated in some document.
+
+    Args:
+        world: The world.
+        documents: The documents that count; all of the world's by default.
+    """
+    told = {id for document in (world.documents if documents is None else documents) for id in document.facts}
+    for q in world.questions:
+        yield from (f"{q.id}: no document states {id!r} of its proof" for id in q.proof if id not in told)
+
+
+def position(world: KnowledgeSet) -> Iterator[str]:
+    """Check that in no split the choice at one position is right more often than chance allows (six deviations)."""
+    for split in world.splits:
+        questions = [q for q in world.questions if q.split == split]
+        right = Counter(i for q in questions for i in q.gold)
+        expected = sum(q.chance for q in questions)
+        limit = expected + 6 * math.sqrt(sum(q.chance * (1 - q.chance) for q in questions))
+        for i, n in right.items():
+            if n > limit:
+                yield f"{split}: choice {i} is right in {n} of {len(questions)} questions, expected {expected:.1f}"
+
+
+RULES: dict[str, Callable[[KnowledgeSet], Iterator[str]]] = {
+    "ids": unique_ids,
+    "form": form,
+    "verbatim": verbatim,
+    "stated": stated,
+    "position": position,
+}

@@ -1,0 +1,70 @@
+"""Pretraining text: the shapes of the tasks, fresh words, nothing of the evaluation worlds."""
+
+import random
+import re
+
+import pytest
+
+from icl_ft_plugin.families import FAMILIES
+from icl_ft_plugin.families.celebrity import generate as celebrity
+from icl_ft_plugin.families.words import coin, pool
+from icl_ft_plugin.pretrain.episodes import _KNOBS, INFERENCE_MARK, TEXT_MARK, augmentation_prompt, episode
+
+WEIGHTS = {"document": 0.2, "question": 0.1, "answer": 1.0}
+
+
+def texts(family: str, n: int, room: int = 512) -> list[str]:
+    """Episodes of one family as plain text."""
+    rng = random.Random(f"test-{family}")
+    return ["".join(t for t, _ in episode(rng, {family: 1.0}, room, WEIGHTS)) for _ in range(n)]
+
+
+def test_every_family_has_episodes() -> None:
+    assert set(_KNOBS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_word_or_name_of_an_evaluation_world(family: str) -> None:
+    held_out = {*pool("evaluation"), *celebrity.names("first", "evaluation"), *celebrity.names("last", "evaluation")}
+    seen = {word for text in texts(family, 150) for word in re.findall("[A-Za-z]+", text)}
+    assert len(seen) > 50
+    assert not seen & held_out
+
+
+def test_no_title_of_an_evaluation_world() -> None:
+    held_out = set(celebrity.titles("evaluation"))
+    text = "\n".join(texts("celebrity", 200))
+    assert not [title for title in held_out if title in text]
+
+
+def test_questions_stand_behind_the_documents_as_in_the_tasks() -> None:
+    found = [text for text in texts("reversal", 40) if TEXT_MARK not in text]
+    assert found
+    for text in found:
+        documents, *questions = text.split("\n\n")
+        assert questions
+        assert all(re.match(r"^\S+ (are|turn|seem) .*\w\.?$", question) for question in questions)
+        subjects = {question.split()[0] for question in questions}
+        assert all(re.search(rf"\b{subject}\b", documents) for subject in subjects)
+
+
+def test_only_answers_carry_the_full_weight() -> None:
+    for segments in (episode(random.Random(i), {"syllogism": 1.0}, 512, WEIGHTS) for i in range(20)):
+        assert {weight for _, weight in segments} <= set(WEIGHTS.values())
+        assert any(weight == 1.0 and text.strip() for text, weight in segments)
+
+
+def test_augmentation_format() -> None:
+    assert augmentation_prompt("femp are red.") == f"{TEXT_MARK} femp are red.\n{INFERENCE_MARK}"
+    assert any(text.count(INFERENCE_MARK) >= text.count(TEXT_MARK) > 0 for text in texts("reversal", 60))
+
+
+def test_episodes_depend_on_the_generator_alone() -> None:
+    assert texts("semantic", 3) == texts("semantic", 3)
+
+
+def test_coined_words_are_many_and_never_banned() -> None:
+    rng = random.Random(0)
+    words = [coin(rng, frozenset({"rou", "vea"})) for _ in range(5000)]
+    assert len(set(words)) > 3500
+    assert not {"rou", "vea"} & set(words)

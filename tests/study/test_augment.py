@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tiny import RECIPE
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.study.augment import arm_rows, augmentation_cost
+from icl_ft_plugin.study.config import StudyConfig, known_arms, load_study
+from icl_ft_plugin.study.plan import Cell, plan
+from icl_ft_plugin.study.run_cell import steps_of
+from icl_ft_plugin.study.store import Store
+from icl_ft_plugin.training.rows import check_rows
+
+
+@pytest.fixture(scope="module")
+def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    study = {
+        "name": "t",
+        "models": ["nano"],
+        "worlds": [{"family": "reversal", "config": {"n_facts": 3, "documents_per_fact": 2}}],
+        "arms": ["ft", "ft+local", "ft+local+global", "ft+local+global+independent"],
+        "training_seeds": [0, 1],
+        "recipe": str(folder / "recipe.yaml"),
+        "steps": 12,
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    return folder / "study.yaml"
+
+
+def load(file: Path, **changes: Any) -> StudyConfig:
+    return load_study(file, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
+
+
+def by_arm(study: StudyConfig) -> dict[str, Cell]:
+    return {cell.arm.name: cell for cell in plan(study)}
+
+
+@pytest.fixture(scope="module")
+def augmented(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, Store]:
+    """A study whose model has been asked for the arm with both strategies."""
+    study, store = load(study_file), Store(tmp_path_factory.mktemp("store") / "out")
+    arm_rows(by_arm(study)["ft+local+global"], store)
+    return study, store
+
+
+def test_every_augmented_arm_comes_with_every_splitting() -> None:
+    arms = known_arms()
+    for name in ("ft", "ft+local", "ft+global", "ft+local+global", "ft+oracle"):
+        for splitting in ("independent", "cumulative"):
+            assert arms[f"{name}+{splitting}"] == {**arms[name], "splitting": splitting}
+    for name, arm in arms.items():
+        assert ("truth" in name) == (arm.get("keep") == "entailed")
+
+
+def test_augmentations_are_shared_by_arms_and_training_seeds(study_file: Path) -> None:
+    cells = plan(load(study_file))
+    assert len({cell.key for cell in cells}) == len({cell.checkpoint_key for cell in cells}) == 8
+    assert {tuple(cell.augmentations) for cell in cells} == {(), ("local",), ("local", "global")}
+    assert len({key for cell in cells for key in cell.augmentations.values()}) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "arms"),
+    [
+        ({"augmentation": {"temperature": 0.5}}, {"ft+local", "ft+local+global", "ft+local+global+independent"}),
+        ({"augmentation": {"prompts": {"global": "base-global"}}}, {"ft+local+global", "ft+local+global+independent"}),
+        ({"augmentation": {"prompts": {"global": "nano-global"}}}, set()),
+        ({"match": "epochs"}, {"ft", "ft+local", "ft+local+global", "ft+local+global+independent"}),
+    ],
+)
+def test_a_knob_renames_only_the_arms_that_depend_on_it(
+    study_file: Path, changes: dict[str, Any], arms: set[str]
+) -> None:
+    before, after = by_arm(load(study_file)), by_arm(load(study_file, **changes))
+    assert {name for name in before if before[name].key != after[name].key} == arms
+
+
+def test_the_model_is_asked_once(augmented: tuple[StudyConfig, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    study, store = augmented
+    made = sorted(path.name for path in (store.folder / "augmentations").iterdir())
+    cells = by_arm(study)
+    assert made == sorted(cells["ft+local+global"].augmentations.values())
+    audits = [json.loads((store.folder / "augmentations" / key / "audit.json").read_text()) for key in made]
+    assert all(set(audit["labels"]) == {"entailed", "contradicted", "unsupported", "unparsed"} for audit in audits)
+    monkeypatch.setattr("icl_ft_plugin.study.augment.load_lm", None)  # a call would fail
+    counts = {name: len(arm_rows(cell, store)) for name, cell in cells.items()}
+    assert counts["ft"] == 6 < counts["ft+local"] <= counts["ft+local+global"]
+    texts = [row["text"] for row in arm_rows(cells["ft+local+global"], store)]
+    assert len(texts) == len(set(texts))  # what both strategies wrote is there once
+    assert check_rows(arm_rows(cells["ft+local"], store)) == "full"
+
+
+def test_a_generation_that_was_killed_goes_on(augmented: tuple[StudyConfig, Store], tmp_path: Path) -> None:
+    study, store = augmented
+    cell = by_arm(study)["ft+local"]
+    (key,) = cell.augmentations.values()
+    other = Store(tmp_path / "out")
+    work = other.folder / "augmentations" / f".{key}.partial"
+    work.mkdir(parents=True)
+    shutil.copy(store.augmentation(key) / "journal.jsonl", work)
+    with (work / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"answers": {"cut')
+    assert arm_rows(cell, other) == arm_rows(cell, store)
+    assert not work.exists()
+
+
+def test_only_entailed_statements_are_kept_in_the_arm_that_uses_the_truth(
+    augmented: tuple[StudyConfig, Store], study_file: Path
+) -> None:
+    _, store = augmented
+    audited = by_arm(load(study_file, arms=["ft+local+truth-audited"]))["ft+local+truth-audited"]
+    study = load(study_file)
+    folder = store.augmentation(audited.augmentations["local"])
+    rows = (folder / "corpus.jsonl").read_text()
+    try:
+        lie = json.loads(rows.splitlines()[0])
+        fact = audited.world.facts[0]
+        flipped = fact.text.replace("more", "MORE").replace("less", "more").replace("MORE", "less")
+        (folder / "corpus.jsonl").write_text(rows + json.dumps({**lie, "text": flipped}) + "\n")
+        kept = [row["text"] for row in arm_rows(audited, store)]
+        everything = [row["text"] for row in arm_rows(by_arm(study)["ft+local"], store)]
+    finally:
+        (folder / "corpus.jsonl").write_text(rows)
+    assert flipped in everything and flipped not in kept and len(kept) > len(audited.world.documents)
+
+
+def test_the_ledger_counts_the_tokens_of_each_strategy(augmented: tuple[StudyConfig, Store]) -> None:
+    study, store = augmented
+    cells = by_arm(study)
+    assert augmentation_cost(cells["ft"], store) is None
+    costs = augmentation_cost(cells["ft+local+global"], store)
+    assert costs is not None and list(costs) == ["local", "global"]
+    assert costs["local"]["prompt"] == "nano-local/1" and costs["local"]["requests"] == 6
+    assert 0 < costs["local"]["prompt_tokens"] < costs["global"]["prompt_tokens"]
+    assert costs["local"]["generated_tokens"] > 6 * 8
+
+
+def test_steps_are_matched_in_steps_or_in_epochs(study_file: Path) -> None:
+    cell = by_arm(load(study_file))["ft+local"]
+    assert steps_of(cell, 30, None) == 12
+    cell = by_arm(load(study_file, match="epochs"))["ft+local"]
+    assert len(cell.world.documents) == 6
+    assert [steps_of(cell, rows, None) for rows in (6, 18, 30)] == [12, 36, 60]
+    by_recipe = load(study_file, match="epochs", steps=None)
+    assert steps_of(by_arm(by_recipe)["ft+local"], 18, 6) == 18
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"augmentation": {"temprature": 1.0}}, ["augmentation.temprature", "did you mean 'temperature'"]),
+        ({"augmentation": {"n_samples": 2}}, ["augmentation", "would all be the same"]),
+        (
+            {"augmentation": {"prompts": {"local": "nano-global"}}},
+            ["augmentation.prompts.local", "global augmentation"],
+        ),
+        ({"match": "tokens"}, ["match"]),
+        ({"arms": [{"name": "x", "corpus": ["documents"], "keep": "entailed"}]}, ["'x'", "keep: entailed"]),
+        (
+            {"arms": [{"name": "x", "corpus": ["documents"], "loss": "completion", "splitting": "independent"}]},
+            ["'x'", "exclude one another"],
+        ),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_runs(
+    study_file: Path, changes: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(UsageError) as error:
+        load(study_file, **changes)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_epochs_need_steps_to_match(study_file: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("max_steps: 6\n", ""))
+    with pytest.raises(UsageError, match="match: epochs needs steps"):
+        plan(load(study_file, match="epochs", steps=None, recipe=str(recipe)))

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from icl_ft_plugin.augment.folder import make_folder
+from icl_ft_plugin.augment.settings import Settings
+from icl_ft_plugin.augment.statements import Augmentation
+from icl_ft_plugin.study.config import StudyConfig, named_arm
+from icl_ft_plugin.study.cost import SAMPLE, Estimator, lines
+from icl_ft_plugin.study.plan import Cell, plan
+from icl_ft_plugin.study.rates import DEFAULT, PARAMETERS, Measured, Rates, parameters_of
+
+
+def cells_of(arms: list[str], n_facts: int = 4, **study: object) -> list[Cell]:
+    world = {"family": "reversal", "config": {"n_facts": n_facts, "documents_per_fact": 2}}
+    config = {"name": "t", "models": ["nano"], "worlds": [world], "arms": [named_arm(arm).model_dump() for arm in arms]}
+    return plan(StudyConfig.model_validate({**config, "recipe": "reversal/nano.yaml", "steps": 10, **study}))
+
+
+MEASURED = [
+    Measured("train", "a", 1000, "reversal", 600, 2.0),
+    Measured("train", "a", 1000, "reversal", 200, 2.0),
+    Measured("train", "a", 1000, "process", 500, 1.0),
+    Measured("icl", "b", 4000, "reversal", 90, 3.0),
+]
+
+
+def test_a_rate_is_of_the_nearest_measurement() -> None:
+    rates = Rates(MEASURED)
+    found = rates.find("train", "a", 1000, "reversal")
+    assert found.tokens_per_second == 200 and found.source == "measured, 2 times"
+    found = rates.find("train", "a", 1000, "semantic")
+    assert found.tokens_per_second == 300 and "process, reversal" in found.source
+    found = rates.find("icl", "a", 1000, "reversal")
+    assert found.tokens_per_second == pytest.approx(120) and "scaled" in found.source  # a fourth of b's size
+    found = rates.find("closed", "a", PARAMETERS // 2, "reversal")
+    assert found.tokens_per_second == pytest.approx(2 * DEFAULT["closed"]) and "not measured here" in found.source
+
+
+def test_parameters_are_counted_without_loading(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(3, 5), "b": torch.zeros(7)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert parameters_of(tmp_path) == 22
+    assert parameters_of(tmp_path / "lost") == PARAMETERS == parameters_of(cells_of(["pretrained"])[0].model.path)
+
+
+def test_shared_work_is_counted_once() -> None:
+    cells = cells_of(["ft+local", "ft+local+global"], training_seeds=[0, 1])
+    costs = Estimator([]).costs(cells)
+    assert [sorted(cost.written) for cost in costs] == [["local"], [], ["global"], []]
+    again = replace(cells[0], tasks={"reversal": cells[0].tasks["reversal"]})
+    assert again.key != cells[0].key and again.checkpoint_key == cells[0].checkpoint_key
+    first, second = Estimator([]).costs([cells[0], again])
+    assert first.seconds.keys() == {"closed", "local", "train"} and second.seconds.keys() == {"closed"}
+    assert second.prompts < first.prompts
+
+
+def test_what_a_model_has_written_is_counted_and_what_not_is_estimated(tmp_path: Path) -> None:
+    (cell,) = cells_of(["ft+local"])
+    (ahead,) = Estimator([]).costs([cell])
+    assert ahead.estimated and ahead.written["local"] > 0
+    assert any(line.split()[-1].startswith("~") for line in lines([ahead], {}))
+    text = "glon are less dangerous than femp and it is so long a statement that the mean of all rows is higher by it."
+    made = Augmentation([{"text": text}] * 40, {})
+    make_folder(tmp_path / "augmentations" / cell.augmentations["local"], lambda journal: made)
+    (known,) = Estimator([tmp_path], own=False).costs([replace(cell, settings=Settings(deduplicate=False))])
+    assert not known.estimated and not known.written and known.trained and ahead.trained
+    assert known.trained > 1.5 * ahead.trained
+
+
+def test_many_rows_are_counted_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell,) = cells_of(["ft"], n_facts=60)
+    (exact,) = Estimator([]).costs([cell])
+    monkeypatch.setattr("icl_ft_plugin.study.cost.SAMPLE", 10)
+    (sampled,) = Estimator([]).costs([cell])
+    assert SAMPLE > 120 and not exact.estimated and sampled.estimated
+    assert exact.trained and sampled.trained == pytest.approx(exact.trained, rel=0.15)
+
+
+def test_epochs_packing_and_several_processes(tmp_path: Path) -> None:
+    (cell,) = cells_of(["ft"])
+    (plain,) = Estimator([]).costs([cell])  # 10 steps of 16 rows, of which there are 8
+    assert plain.trained and plain.trained % 10 == 0
+    once = plain.trained // 10
+    recipe = {key: value for key, value in cell.recipe.items() if key != "max_steps"}
+    by_epochs = replace(cell, steps=None, recipe={**recipe, "num_train_epochs": 2.0, "per_device_train_batch_size": 3})
+    packed = replace(cell, recipe={**recipe, "packing": True, "max_length": 64, "per_device_train_batch_size": 1})
+    wide = replace(cell, recipe={**recipe, "per_device_train_batch_size": 2}, launch={"num_processes": 2})
+    costs = Estimator([]).costs([by_epochs, packed, wide])
+    assert [cost.trained for cost in costs][::2] == [2 * once, 5 * once]
+    sequences = -(-once // 64)
+    assert costs[1].trained == int(once * (10 // sequences + 10 % sequences / sequences))
+
+
+def test_the_self_distilled_arm_is_not_estimated() -> None:
+    costs = Estimator([]).costs(cells_of(["sdft", "ft"]))
+    assert costs[0].trained is None
+    text = "\n".join(lines(costs, {}))
+    assert "+ ?" in text and "sdft is not estimated" in text
+
+
+def test_a_broken_cell_measures_nothing(tmp_path: Path) -> None:
+    cell = tmp_path / "cells" / "abc"
+    cell.mkdir(parents=True)
+    (cell / "ledger.json").write_text("{")
+    (cell / "config.json").write_text(json.dumps({"arm": {}}))
+    assert Rates.of([tmp_path]).find("train", "a", PARAMETERS, "reversal").tokens_per_second == DEFAULT["train"]
+
+
+def test_what_was_written_for_cells_that_are_not_there_yet_is_of_its_family(tmp_path: Path) -> None:
+    written = tmp_path / "augmentations" / "abc"
+    written.mkdir(parents=True)
+    identity = {"strategy": "local", "model": "a"}
+    for name, value in {
+        "augmentation": {"identity": identity},
+        "timing": {"seconds": 2.0, "generated_tokens": 100},
+        "audit": {"family": "syllogism"},
+    }.items():
+        (written / f"{name}.json").write_text(json.dumps(value))
+    rates = Rates.of([tmp_path])
+    assert rates.find("local", "a", PARAMETERS, "syllogism").source == "measured, 1 time"
+    assert rates.find("local", "a", PARAMETERS, "reversal").source.endswith("on other families (syllogism)")
+    cell = tmp_path / "cells" / "c"
+    cell.mkdir(parents=True)
+    training = {"model": "a", "augmentations": {}}
+    config = {"identity": {"training": training}, "labels": {"family": "reversal"}, "model": str(tmp_path)}
+    save_file({"weight": torch.zeros(10)}, tmp_path / "model.safetensors")
+    (cell / "config.json").write_text(json.dumps({**config, "arm": {"baseline": "x"}}))
+    (written / "timing.json").write_text(json.dumps({"seconds": 1.0, "generated_tokens": 100}))
+    other = Rates.of([tmp_path]).find("local", "b", 20, "syllogism")
+    assert other.tokens_per_second == 50  # of a model twice as large

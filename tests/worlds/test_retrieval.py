@@ -1,0 +1,67 @@
+"""BM25 chooses documents by the question alone, within the budget, in the order of their file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.schema import Document, Question
+from icl_ft_plugin.worlds.retrieval import chosen, summary
+
+TEXTS = [
+    "Soup is served at noon.",
+    "The Gull Desk is led by Odan Pell.",
+    "The Salt Room is for the Gull Desk.",
+    "Odan Pell sings.",
+]
+DOCUMENTS = [Document(f"d{i}", (text,), (f"d{i}",)) for i, text in enumerate(TEXTS)]
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def ids(question: str, budget: int) -> list[str]:
+    return [document.id for document in chosen(DOCUMENTS, question, budget, words)]
+
+
+def test_the_best_come_first_and_stand_in_the_order_of_the_file() -> None:
+    assert ids("Odan Pell leads", 3) == ["d3"]
+    assert ids("Odan Pell leads", 11) == ["d1", "d3"]
+    assert ids("The Salt Room", 8) == ["d2"]
+    assert ids("Odan Pell leads", 1000) == ["d0", "d1", "d2", "d3"]
+
+
+def test_what_is_too_long_is_passed_over() -> None:
+    assert ids("the Gull Desk", 6) == ["d0"]
+    assert ids("nothing of this", 8) == ["d0", "d3"]
+
+
+def test_a_budget_for_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"context_tokens=2: not one document fits; the shortest takes 3 tokens"):
+        ids("Odan", 2)
+
+
+def test_texts_without_words_have_an_order_too() -> None:
+    dots = [Document(f"d{i}", ("...",), (f"d{i}",)) for i in range(3)]
+    assert chosen(dots, "?", 2, words) == dots[:2] == chosen(dots, "Odan", 2, words)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40), st.integers(3, 40))
+def test_the_budget_is_kept_whatever_is_asked(question: str, budget: int) -> None:
+    found = chosen(DOCUMENTS, question, budget, words)
+    assert 0 < sum(words(document.text) for document in found) <= budget
+    assert found == [document for document in DOCUMENTS if document in found]
+
+
+def test_the_summary_counts_questions_whose_evidence_is_there() -> None:
+    def question(*proof: str) -> Question:
+        return Question("q", "s", "x", ("a", "b"), (0,), "own", 0, proof, {})
+
+    found = [DOCUMENTS[:1], DOCUMENTS[:3], DOCUMENTS[:2]]
+    counted = summary(found, [question("d0"), question("d1", "d3"), question()], 4, 99)
+    assert (counted["least"], counted["mean"], counted["most"], counted["documents"]) == (1, 2.0, 3, 4)
+    assert (counted["with_evidence"], counted["evidence_whole"]) == (2, 1)
