@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.worlds import corpus
+from icl_ft_plugin.worlds.context import context_text
 
 WORLDS = [
     ("reversal", {"n_facts": 20}),
@@ -63,7 +63,7 @@ def main() -> None:
             continue
         for seed in range(args.seeds):
             world = generate(family, seed, knobs)
-            context = corpus.context_text(world) + "\n\n"
+            context = context_text(world) + "\n\n"
             n = len(tokenizer(context)["input_ids"])
             if n > model.config.max_position_embeddings - 64:
                 print(f"{family} {knobs} needs {n} tokens")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, suggest
 
+PLAIN = "plain"  # the question prompt that adds nothing to a question
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
 _NO_RECIPES = ("accelerate", "prompts", "studies")  # folders below recipes/ that hold something else

@@ -15,9 +15,9 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of, generate
+from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.paths import models_dir
-from icl_ft_plugin.study.find import register_model
-from icl_ft_plugin.worlds.corpus import context_documents
+from icl_ft_plugin.worlds.context import context_documents
 
 LOCAL = load_prompt("nano-local", "local")
 GLOBAL = load_prompt("nano-global", "global")

@@ -11,7 +11,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.paths import models_dir, recipes_dir
 from icl_ft_plugin.pretrain.episodes import augmentation_prompt
-from icl_ft_plugin.worlds import corpus
+from icl_ft_plugin.worlds.context import context_documents, context_text
 
 PROMPTS = sorted(file.stem for file in (recipes_dir() / "prompts").glob("*.yaml"))
 TEXT = "femp are more dangerous than glon."
@@ -45,12 +45,12 @@ def test_every_prompt_that_ships_is_valid_and_named_after_its_file() -> None:
 
 def test_the_embedded_models_prompts_are_its_pretraining_text_to_the_character() -> None:
     world = generate("reversal", 0, {"n_facts": 4})
-    documents = [document.text for document in corpus.context_documents(world)]
+    documents = [document.text for document in context_documents(world)]
     for name in ("nano-local", "nano-local-document"):
         assert load_prompt(name, "local").render(TEXT) == augmentation_prompt(TEXT)
     rendered = load_prompt("nano-global", "global").render(TEXT, documents)
     # episodes._augmentation: the documents, a blank line, then the text with its marks
-    assert rendered == f"{corpus.context_text(world)}\n\n{augmentation_prompt(TEXT)}"
+    assert rendered == f"{context_text(world)}\n\n{augmentation_prompt(TEXT)}"
 
 
 def test_few_shot_prompts_end_where_the_model_goes_on() -> None:

@@ -11,8 +11,8 @@ from serving import transformers_serve
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
+from icl_ft_plugin.files import read_jsonl
 from icl_ft_plugin.paths import models_dir
-from icl_ft_plugin.worlds.corpus import read_jsonl
 
 pytestmark = pytest.mark.slow
 NANO = models_dir() / "nano"

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.families import family_of, generate
+from icl_ft_plugin.files import read_jsonl
 from icl_ft_plugin.paths import models_dir
 from icl_ft_plugin.training.rows import read_rows
-from icl_ft_plugin.worlds.corpus import read_jsonl, save_world
+from icl_ft_plugin.worlds.folder import save_world
 
 WORLD = generate("syllogism", 0, {"n_documents": 3})
 RULE = ("--model", "icl_ft_rule", "--prompt", "nano-local", "--prompt", "nano-global")

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from icl_ft_plugin import __version__
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.families import generate
-from icl_ft_plugin.worlds.corpus import load_world, write_jsonl
+from icl_ft_plugin.files import write_jsonl
+from icl_ft_plugin.worlds.folder import load_world
 
 STUDY = """\
 name: t

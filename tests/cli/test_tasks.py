@@ -17,7 +17,7 @@ from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.in_context import in_context_prompt
 from icl_ft_plugin.paths import models_dir, recipe_names, study_names, tasks_dir
-from icl_ft_plugin.study.find import find_recipe
+from icl_ft_plugin.training.recipe import find_recipe
 
 
 def icl_ft(*arguments: Any) -> Any:

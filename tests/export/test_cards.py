@@ -14,10 +14,11 @@ from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import hub
 from icl_ft_plugin.families import generate
+from icl_ft_plugin.files import write_jsonl
 from icl_ft_plugin.training import card as cards_model
 from icl_ft_plugin.training import ledger, recipe
 from icl_ft_plugin.training import train as finetune
-from icl_ft_plugin.worlds import corpus
+from icl_ft_plugin.worlds.folder import load_world, save_world
 
 
 def icl_ft(*arguments: Any) -> Any:
@@ -60,7 +61,7 @@ def test_dataset_card_has_what_the_hub_reads(tmp_path: Path) -> None:
     again = next(line for line in card.text.splitlines() if line.startswith("icl-ft data build"))
     second = tmp_path / "again"
     assert icl_ft(*again.replace("'", "").replace("DIR", str(second)).split()[1:]).exit_code == 0
-    assert corpus.load_world(second).hash == corpus.load_world(out).hash
+    assert load_world(second).hash == load_world(out).hash
 
 
 def test_card_of_many_worlds_adds_them_up(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_card_of_a_world_that_was_not_generated_claims_no_licence(tmp_path: Path
     from dataclasses import replace
 
     world = replace(generate("reversal", 0, {"n_facts": 4}), config={"source": "somewhere"})
-    corpus.save_world(world, tmp_path / "w")
+    save_world(world, tmp_path / "w")
     card = DatasetCard.load(tmp_path / "w" / "README.md")
     assert card.data.license == "other" and "Read from files" in card.text and "data build" not in card.text
 
@@ -172,7 +173,7 @@ def test_data_build_pushes_only_on_request(tmp_path: Path, online: None) -> None
 
 def test_train_pushes_what_it_saved(tmp_path: Path, trained: dict[str, Path], online: None) -> None:
     place = trained["place"]
-    corpus.write_jsonl(tmp_path / "rows.jsonl", PAIRS)
+    write_jsonl(tmp_path / "rows.jsonl", PAIRS)
     arguments = ("--model", place / "tiny", "--corpus", tmp_path / "rows.jsonl", "--set", "max_steps=1")
     command = ("train", place / "recipe.yaml", *arguments, "--out", tmp_path / "ft", "--push-to-hub", "me/ft")
     result = icl_ft(*command)

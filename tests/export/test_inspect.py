@@ -20,8 +20,8 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import inspect as inspect_tasks
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.paths import models_dir
-from icl_ft_plugin.study.find import register_model
 
 SIZE = {"n_facts": 3}
 RAW = "{{ messages[0]['content'] }}"  # a base model reads the prompt as it is

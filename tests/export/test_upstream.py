@@ -21,8 +21,8 @@ from icl_ft_plugin.export.upstream import DESCRIPTIONS, upstream
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.in_context import in_context_prompt
+from icl_ft_plugin.harness.index import read_task
 from icl_ft_plugin.paths import models_dir, tasks_dir
-from icl_ft_plugin.study.find import read_task
 
 SMALL = {
     "reversal": {"n_facts": 12},
@@ -209,9 +209,7 @@ def run_in(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_upstreams_own_tests_accept_every_family(checkout: Path) -> None:
-    result = run_in(
-        checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_tasks.py", "-k", "NewTasks"
-    )
+    result = run_in(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_tasks.py", "-k", "NewTasks")
     assert result.returncode == 0, result.stdout[-3000:]
     passed = int(re.search(r"(\d+) passed", result.stdout)[1])  # type: ignore[index]
     tests = len(re.findall(r"    def test_", (checkout / "tests" / "test_tasks.py").read_text()))

@@ -19,7 +19,7 @@ from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.worlds import audit, baselines, corpus, own_check
 from icl_ft_plugin.worlds import verify as logic
-from icl_ft_plugin.worlds.corpus import save_world
+from icl_ft_plugin.worlds.folder import save_world
 
 DOCUMENTS = [
     {"id": "desks", "text": "The Lantern Desk is led by Mirela Voss.\n\nIt answers to the Keel Office."},

@@ -14,7 +14,7 @@ from icl_ft_plugin.families.process.facts import rules_of
 from icl_ft_plugin.families.process.identify import all_options, identify
 from icl_ft_plugin.families.process.oracle import oracle
 from icl_ft_plugin.families.process.rules import DERIVATIVE, FUNCTIONS, Rules, apply, show
-from icl_ft_plugin.worlds.corpus import context_documents
+from icl_ft_plugin.worlds.context import context_documents
 
 SHAPES = [Shape(levels, 9, 5) for levels in (2, 3)]
 

@@ -14,7 +14,7 @@ from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.families.semantic.oracle import oracle
 from icl_ft_plugin.families.semantic.questions import SPLITS
 from icl_ft_plugin.families.words import pool
-from icl_ft_plugin.worlds.corpus import context_documents
+from icl_ft_plugin.worlds.context import context_documents
 
 SMALL = {"n_categories": 14, "n_documents": 20, "max_sentences": 8, "n_holdout": 2, "n_questions": 10}
 

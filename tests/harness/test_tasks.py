@@ -21,9 +21,9 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.in_context import context_of
+from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.paths import models_dir, tasks_dir
 from icl_ft_plugin.schema import KnowledgeSet
-from icl_ft_plugin.study.find import find_tasks
 from icl_ft_plugin.worlds import baselines
 
 # The tasks on own documents need a folder: tests/harness/test_own.py

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from icl_ft_plugin.arms.rows import training_rows
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.paths import models_dir, recipes_dir
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
-from icl_ft_plugin.worlds import corpus
 
 NANO = models_dir() / "nano"
 KNOBS = {"n_facts": 16, "documents_per_fact": 6}
@@ -26,7 +26,7 @@ def accuracy(model: Path, tasks: list[str], **metadata: object) -> dict[str, flo
 
 def finetuned(output: Path, parts: list[str]) -> dict[str, float]:
     """Accuracy after finetuning on some parts of the world's corpus."""
-    rows = corpus.training_rows(generate("reversal", 1, KNOBS), parts)
+    rows = training_rows(generate("reversal", 1, KNOBS), parts)
     settings = recipe.load(recipes_dir() / "reversal/nano.yaml", {"disable_tqdm": True})
     finetune.train(model=str(NANO), rows=rows, recipe=settings, output=output, seed=0, max_steps=90)
     return accuracy(output, CLOSED)

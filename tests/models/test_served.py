@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 from serving import transformers_serve
 
+from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.harness.task import evaluate
+from icl_ft_plugin.models.find import check_chat_template
 from icl_ft_plugin.paths import models_dir, tasks_dir
-from icl_ft_plugin.study.find import check_chat_template, register_model
 
 pytestmark = pytest.mark.slow
 TASKS = ["icl_ft_reversal_gen_icl", "icl_ft_reversal_gen_options_entity_icl"]

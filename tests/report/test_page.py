@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.harness.index import _all_tasks
 from icl_ft_plugin.report.evidence import audit_table, curve_rows, loss_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.orderings import CLAIMS, is_augmented
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import write_table
-from icl_ft_plugin.study.find import _all_tasks
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror=\'document.title="ran"\'></style>&amp;'
 

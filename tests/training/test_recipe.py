@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from icl_ft_plugin.config import overrides_from
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training import recipe
@@ -67,7 +68,7 @@ def test_small_numbers_survive_the_way_through_yaml(tmp_path: Path) -> None:
 
 def test_overrides_replace_and_extend(tmp_path: Path) -> None:
     path = write(tmp_path, "max_steps: 300\nseed: 1\n")
-    loaded = recipe.load(path, recipe.overrides_from(["max_steps=20", "--learning-rate=1e-3", "use_peft=true"]))
+    loaded = recipe.load(path, overrides_from(["max_steps=20", "--learning-rate=1e-3", "use_peft=true"]))
     assert loaded.values == {"max_steps": 20, "seed": 1, "learning_rate": 1e-3, "use_peft": True}
     assert loaded.overrides == {"max_steps": 20, "learning_rate": 1e-3, "use_peft": True}
     assert loaded.sha256 != recipe.load(path).sha256
@@ -126,9 +127,9 @@ def test_a_bad_override_is_not_blamed_on_the_file(tmp_path: Path) -> None:
         recipe.load(write(tmp_path, "seed: 1"), {"lr": 1})
     for pair, part in (("seed", "key=value"), ("=1", "key=value"), ("seed=[", "YAML")):
         with pytest.raises(UsageError, match=part):
-            recipe.overrides_from([pair])
+            overrides_from([pair])
     with pytest.raises(UsageError, match="twice"):
-        recipe.overrides_from(["seed=1", "seed=2"])
+        overrides_from(["seed=1", "seed=2"])
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:

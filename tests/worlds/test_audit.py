@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_logic import small_world
+from worlds.test_verify import small_world
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate

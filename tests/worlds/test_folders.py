@@ -13,7 +13,7 @@ from icl_ft_plugin.families import generate
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.worlds.corpus import load_world, save_world
+from icl_ft_plugin.worlds.folder import load_world, save_world
 
 KNOBS = {"n_facts": 4}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.worlds.corpus import context_documents
+from icl_ft_plugin.worlds.context import context_documents
 from icl_ft_plugin.worlds.verify import ANSWERS, CHECKERS, verify
 
 SMALL = {

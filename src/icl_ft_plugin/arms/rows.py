@@ -7,21 +7,50 @@ sentence, those of the world's own documents first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
 
+from icl_ft_plugin.arms.arm import GENERATED
 from icl_ft_plugin.arms.splitting import Row, SplitLoss, Splitting, split_documents, split_text
 from icl_ft_plugin.arms.transforms import Transform, transform
-from icl_ft_plugin.augment.settings import GENERATED
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.schema import Document, KnowledgeSet
-from icl_ft_plugin.worlds.corpus import Loss, training_documents
 
+Loss = Literal["full", "completion"]
+DOCUMENTS = "documents"
 Keep = Callable[[KnowledgeSet, Sequence[str]], Sequence[bool]]
+
+
+def training_documents(world: KnowledgeSet, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:
+    """Return the documents of a corpus made of the named parts.
+
+    Args:
+        world: The world.
+        parts: ``"documents"`` for the world's own, and styles of the family's oracle (``"rephrase"``,
+            ``"reversal"``, ``"chain"``) for rule-based augmentations.
+
+    Raises:
+        UsageError: A part that the family does not have.
+    """
+    if world.family == own.FAMILY and (rules := set(parts) - {DOCUMENTS}):
+        raise UsageError(own.no_rules(f"corpus part {min(rules)!r}"))
+    inferred = family_of(world.family).oracle(world) if set(parts) - {DOCUMENTS} else ()
+    known = {DOCUMENTS, *(document.style for document in inferred)}
+    for part in parts:
+        if part not in known:
+            raise UsageError(
+                f"corpus part {part!r} does not exist in {world.family}; it has {', '.join(sorted(known))}"
+            )
+    stated = list(world.documents) if DOCUMENTS in parts else []
+    return stated + [document for document in inferred if document.style in parts]
 
 
 def training_rows(
     world: KnowledgeSet,
-    parts: Sequence[str],
-    generated: Mapping[str, Sequence[str]],
+    parts: Sequence[str] = (DOCUMENTS,),
+    generated: Mapping[str, Sequence[str]] = MappingProxyType({}),
     *,
     loss: Loss = "full",
     splitting: Splitting = "none",

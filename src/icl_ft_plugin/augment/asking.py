@@ -18,7 +18,7 @@ from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import KnowledgeSet, content_hash
-from icl_ft_plugin.worlds.corpus import context_documents
+from icl_ft_plugin.worlds.context import context_documents
 
 Turns = list[dict[str, str]]
 Count = Callable[[str | Turns], int | None]

@@ -15,7 +15,7 @@ from typing import Any
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.statements import Augmentation, Row
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.worlds.corpus import atomic_folder, read_jsonl, write_jsonl
+from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 
 Extra = Mapping[str, list[Any] | dict[str, Any]]
 

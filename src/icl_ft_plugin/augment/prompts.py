@@ -27,11 +27,11 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from icl_ft_plugin.augment.settings import Strategy
+from icl_ft_plugin.arms.arm import Strategy
+from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import models_dir, prompt_file
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.training.recipe import read_yaml
 
 
 class Message(BaseModel):

@@ -5,12 +5,9 @@ For example ``augmentation: {n_samples: 4, temperature: 0.8, copies: 1}``; all o
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Strategy = Literal["local", "global"]
-GENERATED: tuple[Strategy, ...] = ("local", "global")
+from icl_ft_plugin.arms.arm import Strategy
 
 
 class Settings(BaseModel):

@@ -86,9 +86,10 @@ def train(
     ] = None,
 ) -> None:
     """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger and a card."""
+    from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
-    from icl_ft_plugin.study.find import find_model, find_recipe
-    from icl_ft_plugin.training.recipe import load, overrides_from
+    from icl_ft_plugin.models.find import find_model
+    from icl_ft_plugin.training.recipe import find_recipe, load
     from icl_ft_plugin.training.rows import read_rows
 
     if repository is not None:
@@ -126,10 +127,11 @@ def evaluate(
 
     With one --peft, or none, OUT holds the results; with several, OUT/NAME holds those of the adapter NAME.
     """
+    from icl_ft_plugin.config import overrides_from
+    from icl_ft_plugin.files import atomic_folder
     from icl_ft_plugin.harness.adapters import evaluate_each, labels_of
-    from icl_ft_plugin.study.find import check_chat_template, find_model, register_model
-    from icl_ft_plugin.training.recipe import overrides_from
-    from icl_ft_plugin.worlds.corpus import atomic_folder
+    from icl_ft_plugin.harness.index import register_model
+    from icl_ft_plugin.models.find import check_chat_template, find_model
 
     path, adapters = find_model(model), labels_of(peft or [])
     if chat:
@@ -213,8 +215,8 @@ def pretrain(
     ] = None,
 ) -> None:
     """Pretrain the embedded model; started again, it goes on from its last checkpoint."""
+    from icl_ft_plugin.models.find import find_model
     from icl_ft_plugin.pretrain.loop import pretrain as run
-    from icl_ft_plugin.study.find import find_model
 
     line = run(
         recipe,

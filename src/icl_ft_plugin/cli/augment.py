@@ -123,9 +123,9 @@ def _settings(**knobs: Any) -> Settings:
 
 
 def _world(name: str, seed: int, settings: list[str] | None) -> KnowledgeSet:
+    from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.families import generate
-    from icl_ft_plugin.training.recipe import overrides_from
-    from icl_ft_plugin.worlds.corpus import read_world
+    from icl_ft_plugin.worlds.folder import read_world
 
     if Path(name).is_dir():
         if settings or seed:
@@ -149,12 +149,12 @@ def _augmentation(
     """Run the strategies one after the other; all share the journal."""
     from lm_eval.utils import simple_parse_args_string
 
+    from icl_ft_plugin.arms.arm import GENERATED
     from icl_ft_plugin.augment.audited import entailed
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
-    from icl_ft_plugin.augment.settings import GENERATED
     from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
-    from icl_ft_plugin.study.find import register_model
+    from icl_ft_plugin.harness.index import register_model
 
     arguments = simple_parse_args_string(model_args)
     asked = [strategy for strategy in GENERATED if strategy in strategies]
@@ -198,8 +198,8 @@ def _named(strategy: str, names: list[str]) -> str | None:
 
 def _identity(model: str, arguments: dict[str, Any]) -> str:
     """Return the hash of a local checkpoint's files, or of the words that name any other model."""
+    from icl_ft_plugin.models.find import folder_hash
     from icl_ft_plugin.schema import content_hash
-    from icl_ft_plugin.study.find import folder_hash
 
     folder = Path(str(arguments.get("pretrained", "")))
     if (folder / "config.json").is_file():

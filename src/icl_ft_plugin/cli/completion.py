@@ -47,8 +47,8 @@ def tasks(incomplete: str) -> list[str]:
 
 def arms(incomplete: str) -> list[str]:
     """Complete an arm."""
+    from icl_ft_plugin.config import read_yaml
     from icl_ft_plugin.paths import recipes_dir
-    from icl_ft_plugin.training.recipe import read_yaml
 
     return _begin(read_yaml(recipes_dir() / "arms.yaml"), incomplete)
 

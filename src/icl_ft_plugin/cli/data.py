@@ -12,8 +12,8 @@ from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
+    from icl_ft_plugin.families.own.check import Tokens
     from icl_ft_plugin.worlds.card import Summary
-    from icl_ft_plugin.worlds.own_check import Tokens
 
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
@@ -41,10 +41,10 @@ def data_build(
     ] = None,
 ) -> None:
     """Generate a world, or many: world.json, facts, documents and questions as JSON lines."""
+    from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
-    from icl_ft_plugin.training.recipe import overrides_from
+    from icl_ft_plugin.files import atomic_folder
     from icl_ft_plugin.worlds.card import write_dataset_card
-    from icl_ft_plugin.worlds.corpus import atomic_folder
 
     if repository is not None:
         hub.check(repository)
@@ -69,10 +69,11 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
     """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
     from icl_ft_plugin.arms.rows import training_rows
     from icl_ft_plugin.families import generate
+    from icl_ft_plugin.files import write_jsonl
     from icl_ft_plugin.study.config import named_arm
     from icl_ft_plugin.study.plan import corpus_parts
     from icl_ft_plugin.worlds.card import summarize, write_dataset_card
-    from icl_ft_plugin.worlds.corpus import write_jsonl, write_world
+    from icl_ft_plugin.worlds.folder import write_world
 
     world = generate(family, seed, knobs)
     write_world(world, folder)
@@ -106,9 +107,10 @@ def data_verify(
     settings: Settings = None,
 ) -> None:
     """Prove every answer of a world and refute every distractor; exit code 1 on a violation."""
+    from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.families import generate
-    from icl_ft_plugin.training.recipe import overrides_from
-    from icl_ft_plugin.worlds.corpus import context_documents, read_world
+    from icl_ft_plugin.worlds.context import context_documents
+    from icl_ft_plugin.worlds.folder import read_world
     from icl_ft_plugin.worlds.verify import verify
 
     if Path(world).is_dir():
@@ -134,7 +136,7 @@ def data_import_reversal_curse(
 ) -> None:
     """Read the data of the reversal curse (arXiv 2309.12288) into a world."""
     from icl_ft_plugin.families.celebrity.reversal_curse import load
-    from icl_ft_plugin.worlds.corpus import save_world
+    from icl_ft_plugin.worlds.folder import save_world
 
     world = load(folder, seed)
     save_world(world, out)
@@ -150,7 +152,7 @@ def data_check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 on warnings too.")] = False,
 ) -> None:
     """Explain everything that is wrong with own documents, by file, line and field; exit code 2 on errors."""
-    from icl_ft_plugin.worlds.own_check import check
+    from icl_ft_plugin.families.own.check import check
 
     found = check(folder, None if model is None else _tokens(model))
     for title, problems in (("error", found.errors), ("warning", found.warnings)):
@@ -167,8 +169,8 @@ def data_check(
 
 def _tokens(model: str) -> Tokens:
     """Return the tokenizer and window of a checkpoint."""
-    from icl_ft_plugin.study.find import find_model
-    from icl_ft_plugin.worlds.own_check import Tokens
+    from icl_ft_plugin.families.own.check import Tokens
+    from icl_ft_plugin.models.find import find_model
 
     path = find_model(model)
     from icl_ft_plugin.harness.own import counter, window_and_tokenizer
@@ -185,8 +187,8 @@ def data_example(
     """Copy an example of own documents, to be read, changed and run."""
     import shutil
 
+    from icl_ft_plugin.files import atomic_folder
     from icl_ft_plugin.paths import examples_dir
-    from icl_ft_plugin.worlds.corpus import atomic_folder
 
     names = sorted(path.name for path in examples_dir().iterdir() if path.is_dir())
     if name not in names:

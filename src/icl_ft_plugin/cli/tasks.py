@@ -106,8 +106,8 @@ def _entries() -> tuple[tuple[str, dict[str, Any]], ...]:
 
 def _read_entries() -> Iterator[tuple[str, dict[str, Any]]]:
     from icl_ft_plugin.families import FAMILIES
+    from icl_ft_plugin.harness.index import read_task
     from icl_ft_plugin.paths import tasks_dir
-    from icl_ft_plugin.study.find import read_task
 
     order = [*FAMILIES]
     for file in sorted(tasks_dir().rglob("*.yaml")):
@@ -160,8 +160,9 @@ def _world(family: str, seed: int, knobs: str) -> KnowledgeSet:
 
 def _tokens(world: KnowledgeSet, asked: list[Question], entry: Mapping[str, Any], count: Callable[[str], int]) -> int:
     """Return the tokens of the longest prompt and answer, judged by characters as the tasks' own check does."""
-    from icl_ft_plugin.harness.prompts import PLAIN, form_of, load_question_prompt
-    from icl_ft_plugin.worlds.corpus import context_text
+    from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
+    from icl_ft_plugin.paths import PLAIN
+    from icl_ft_plugin.worlds.context import context_text
 
     longest = max(asked, key=lambda q: len(q.prompt) + max(map(len, q.choices)))
     prompt = load_question_prompt(entry.get("prompt", PLAIN)).render(
@@ -183,7 +184,7 @@ def _tokenizer(model: str) -> tuple[Callable[[str], int], int | None]:
     """
     from tokenizers import Tokenizer
 
-    from icl_ft_plugin.study.find import find_model
+    from icl_ft_plugin.models.find import find_model
 
     path: Path = find_model(model)
     try:

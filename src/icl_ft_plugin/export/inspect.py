@@ -109,8 +109,8 @@ def _tasks(family: str, condition: str, split: str | None, options: str, knobs: 
     """Return lm-eval's task objects by name; ``knobs`` is JSON."""
     from lm_eval.tasks import TaskManager
 
+    from icl_ft_plugin.harness.index import read_task
     from icl_ft_plugin.paths import tasks_dir
-    from icl_ft_plugin.study.find import read_task
 
     names = {}
     for file in sorted((tasks_dir() / family / "gen").glob(f"*_{condition}.yaml")):

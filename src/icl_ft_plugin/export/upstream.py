@@ -26,8 +26,9 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
 from icl_ft_plugin.export.extract import PACKAGE, Part, extract, replaced
 from icl_ft_plugin.families import family_of, generate
+from icl_ft_plugin.files import atomic_folder
 from icl_ft_plugin.paths import tasks_dir
-from icl_ft_plugin.worlds.corpus import atomic_folder, context_text
+from icl_ft_plugin.worlds.context import context_text
 
 DESCRIPTIONS = {
     "reversal": "Comparisons of nonsense words, asked from the other side; closed book and with the documents in context.",

@@ -22,9 +22,11 @@ from typing import Any, NamedTuple
 from lm_eval.api.task import ConfigurableTask
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.prompts import PLAIN, form_of, load_question_prompt
+from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
-from icl_ft_plugin.worlds import corpus
+from icl_ft_plugin.worlds import folder
+from icl_ft_plugin.worlds.context import context_text, documents_within, join_documents
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +44,13 @@ def world_key(key: str) -> str:
 @lru_cache(maxsize=8)
 def _world(key: str) -> KnowledgeSet:
     spec = json.loads(key)
-    return corpus.world_of(spec["family"], spec["seed"], spec["config"])
+    return folder.world_of(spec["family"], spec["seed"], spec["config"])
 
 
 @lru_cache(maxsize=8)
 def context_of(key: str) -> str:
     """Return the documents that stand in front of a task document's question, from its ``world`` field."""
-    return corpus.context_text(world_of(key), json.loads(key)["context_copies"])
+    return context_text(world_of(key), json.loads(key)["context_copies"])
 
 
 def closed_prompt(doc: Mapping[str, Any]) -> str:
@@ -191,10 +193,10 @@ def _context_within(key: str, budget: int, model: _Model) -> str:
     if loaded is None:
         raise UsageError(f"context_tokens={budget}: the tokenizer of {model.name} cannot be loaded")
     tokenizer = loaded[1]
-    documents = corpus.documents_within(
+    documents = documents_within(
         world_of(key), budget, lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
     )
-    return corpus.join_documents(documents)
+    return join_documents(documents)
 
 
 @lru_cache(maxsize=2)

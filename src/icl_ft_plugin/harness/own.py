@@ -20,10 +20,12 @@ from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.harness.answers import with_options
 from icl_ft_plugin.harness.in_context import InContextTask, load_window, model_of, world_of
-from icl_ft_plugin.harness.prompts import PLAIN, load_question_prompt
+from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.harness.task import HIDDEN, SHOWN, mean_of_subset, question_rows
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
-from icl_ft_plugin.worlds import corpus, retrieval
+from icl_ft_plugin.worlds import folder, retrieval
+from icl_ft_plugin.worlds.context import join_documents
 
 KNOBS = ("path", "split", "context_tokens", "prompt", "options")
 
@@ -93,7 +95,7 @@ def _world(path: Any) -> KnowledgeSet:
         raise UsageError(
             'own documents: no path; say where they are: --metadata \'{"path": "DIR"}\' (docs/own-documents.md)'
         )
-    return corpus.world_of(own.FAMILY, 0, {"path": path})
+    return folder.world_of(own.FAMILY, 0, {"path": path})
 
 
 class OwnTask(ConfigurableTask):  # type: ignore[misc]
@@ -131,7 +133,7 @@ class OwnInContextTask(InContextTask):
     def _context(self, doc: Mapping[str, Any]) -> str:
         if (self.config.metadata or {}).get("context_tokens") is None:
             return super()._context(doc)
-        return corpus.join_documents(self._chosen(doc))
+        return join_documents(self._chosen(doc))
 
     def _chosen(self, doc: Mapping[str, Any]) -> tuple[Document, ...]:
         metadata = self.config.metadata or {}

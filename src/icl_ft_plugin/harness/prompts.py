@@ -25,12 +25,11 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import prompt_file
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.training.recipe import read_yaml
 
-PLAIN = "plain"
 # What an answer looks like, as a prompt says it; ``form_of`` names the form of a split.
 FORMS = {
     "comparison": 'a comparison ("more ... than ..." or "less ... than ...")',

@@ -24,7 +24,8 @@ from icl_ft_plugin.families import family_of, make_config
 from icl_ft_plugin.families.syllogism.generate import FORMS
 from icl_ft_plugin.harness.answers import with_options
 from icl_ft_plugin.harness.in_context import InContextTask, closed_prompt, in_context_prompt, world_of
-from icl_ft_plugin.harness.prompts import PLAIN, load_question_prompt
+from icl_ft_plugin.harness.prompts import load_question_prompt
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json
 
 __all__ = [

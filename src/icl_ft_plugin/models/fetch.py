@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.worlds.corpus import atomic_folder
+from icl_ft_plugin.files import atomic_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.families.celebrity import generate as celebrity
 from icl_ft_plugin.families.words import coin, pool
 from icl_ft_plugin.schema import Document, KnowledgeSet
-from icl_ft_plugin.worlds import corpus
+from icl_ft_plugin.worlds.context import context_text
 
 Segment = tuple[str, float]
 TEXT_MARK = "Text:"
@@ -97,7 +97,7 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[str]]:
 
 def _reading(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Documents, then as many of the world's questions as fit, each with a correct answer."""
-    text = corpus.context_text(world, rng.choice((1, 1, 1, 2)))
+    text = context_text(world, rng.choice((1, 1, 1, 2)))
     segments = [(text, weights["document"])]
     left = budget - tokens(text)
     questions = list(world.questions)
@@ -122,7 +122,7 @@ def _augmentation(world: KnowledgeSet, rng: random.Random, budget: int, weights:
     left = budget
     alone = rng.random() < 0.5
     if not alone:
-        text = corpus.context_text(world)
+        text = context_text(world)
         segments.append((text + "\n\n", weights["document"]))
         left -= tokens(text)
     for number, document in enumerate(rng.sample(world.documents, len(world.documents))):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.prompts import PLAIN
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.report.read import Item, item_of
 from icl_ft_plugin.report.stats.accuracy import clustered_accuracy
 from icl_ft_plugin.report.stats.compare import compare, holm

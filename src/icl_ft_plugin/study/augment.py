@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
 from icl_ft_plugin.augment.audited import audits, entailed
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.statements import Augmentation, augment
+from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.find import register_model
 from icl_ft_plugin.study.plan import prompt_of
 from icl_ft_plugin.study.store import Store
 

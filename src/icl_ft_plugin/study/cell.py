@@ -15,13 +15,15 @@ from typing import Any
 import yaml
 
 from icl_ft_plugin import __version__
+from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.harness.prompts import PLAIN, load_question_prompt
+from icl_ft_plugin.harness.prompts import load_question_prompt
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
-from icl_ft_plugin.study.schema import Arm, Training
+from icl_ft_plugin.study.schema import Training
 from icl_ft_plugin.training.launch import DECIDING
-from icl_ft_plugin.worlds.corpus import world_of
+from icl_ft_plugin.worlds.folder import world_of
 
 
 @dataclass(frozen=True, slots=True)

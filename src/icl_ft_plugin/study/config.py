@@ -24,16 +24,17 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from icl_ft_plugin.arms.arm import GENERATED, Arm
 from icl_ft_plugin.arms.rows import check_form
 from icl_ft_plugin.augment.prompts import load_prompt
-from icl_ft_plugin.augment.settings import GENERATED, Settings
+from icl_ft_plugin.augment.settings import Settings
+from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import make_config
-from icl_ft_plugin.harness.prompts import PLAIN, load_question_prompt
-from icl_ft_plugin.paths import recipes_dir, study_names
-from icl_ft_plugin.study.schema import Arm, Hyperparameters, StudyConfig, Worlds
-from icl_ft_plugin.training.recipe import read_yaml
-from icl_ft_plugin.worlds.corpus import world_of
+from icl_ft_plugin.harness.prompts import load_question_prompt
+from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
+from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
+from icl_ft_plugin.worlds.folder import world_of
 
 Schema = TypeVar("Schema")
 _SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.audited import entailed
 from icl_ft_plugin.augment.folder import read_folder
-from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.plan import prompt_of

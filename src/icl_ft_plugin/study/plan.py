@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin import families as generators
+from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
+from icl_ft_plugin.arms.rows import training_documents
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
-from icl_ft_plugin.augment.settings import GENERATED, Settings, Strategy
+from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import identity_of
+from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.harness.index import find_tasks
+from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
 from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
 from icl_ft_plugin.study.cell import Cell, Model, hash_at, world_at
-from icl_ft_plugin.study.find import check_chat_template, find_model, find_recipe, find_tasks, folder_hash
-from icl_ft_plugin.study.schema import Arm, Hyperparameters, StudyConfig, Training, Worlds
+from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Training, Worlds
 from icl_ft_plugin.training.launch import launch_config
-from icl_ft_plugin.worlds.corpus import training_documents
+from icl_ft_plugin.training.recipe import find_recipe
 
 # Keys of a recipe that a study decides itself.
 DECIDED = (
@@ -186,6 +190,6 @@ def _recipe_values(study: StudyConfig, source: Training) -> dict[str, Any]:
             f"{study.name}: match: epochs needs steps (or max_steps in the recipe): those of the documents alone"
         )
     dropped = [*DECIDED] if source.steps else [key for key in DECIDED if key != "max_steps"]
-    file = recipe.read_yaml(loaded.path)
+    file = read_yaml(loaded.path)
     dropped += [key for key in TRACKING if key not in file]
     return {key: file[key] if key in TRACKING else value for key, value in loaded.values.items() if key not in dropped}

@@ -21,15 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.harness.prompts import PLAIN, form_of, load_question_prompt
+from icl_ft_plugin.files import atomic_folder
+from icl_ft_plugin.harness.index import register_model
+from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
+from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import Question
 from icl_ft_plugin.study.augment import arm_rows, augmentation_cost
 from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.find import find_recipe, register_model
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
+from icl_ft_plugin.training.recipe import find_recipe
 from icl_ft_plugin.worlds import retrieval
-from icl_ft_plugin.worlds.corpus import atomic_folder, context_text, documents_within, join_documents
+from icl_ft_plugin.worlds.context import context_text, documents_within, join_documents
 
 
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.harness.prompts import PLAIN
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
@@ -20,47 +20,6 @@ Steps = Annotated[int, Field(ge=1, le=10**9)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Arm(_Strict):
-    """One way of learning the facts.
-
-    Attributes:
-        name: Its label in tables.
-        corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
-            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
-            untrained arm.
-        loss: ``"full"`` text or ``"completion"`` only.
-        splitting: Of all that is trained on, into sentences: ``"none"``, ``"independent"`` or ``"cumulative"``.
-        split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
-        keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
-        transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
-        method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
-            model, and the student learns what that says about the world's names (see ``finetune_sdft``).
-        condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
-        context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
-        context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
-            question (``retrieval``).
-        prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
-        chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
-        baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
-            sentences, answers (see ``baselines``).
-    """
-
-    name: str = Field(min_length=1)
-    corpus: list[str] = []
-    loss: Literal["full", "completion"] = "full"
-    splitting: Literal["none", "independent", "cumulative"] = "none"
-    split_loss: Literal["target", "all"] = "target"
-    keep: Literal["all", "entailed"] = "all"
-    transform: Literal["reverse", "masked"] | None = None
-    method: Literal["finetune", "sdft"] = "finetune"
-    condition: Literal["closed", "icl"] = "closed"
-    context_copies: int = Field(default=1, ge=0)
-    context_tokens: int | None = Field(default=None, ge=1)
-    prompt: str = PLAIN
-    chat_template: bool = False
-    baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
 
 
 class Worlds(_Strict):

@@ -25,11 +25,12 @@ from typing import Any
 
 import yaml
 
+from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training import folder as run_folder
 from icl_ft_plugin.training import ledger
-from icl_ft_plugin.training.recipe import Recipe, load, read_yaml
+from icl_ft_plugin.training.recipe import Recipe, load
 from icl_ft_plugin.training.rows import check_rows
 
 # What of a configuration decides the weights; the rest says which machine, address and port.

@@ -39,7 +39,7 @@ from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.training.keys import checked, known_keys
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.recipe import Recipe, parse
-from icl_ft_plugin.worlds.corpus import context_text
+from icl_ft_plugin.worlds.context import context_text
 
 SDFT_NAME = "sdft.json"
 TEMPLATE = "{privileged_context}\n\n{prompt}"  # as the in-context prompt of a question

@@ -1,0 +1,55 @@
+"""An arm is one way of learning a world, as data: ``Arm(name="ft+local", corpus=["documents", "local"])``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from icl_ft_plugin.paths import PLAIN
+
+Strategy = Literal["local", "global"]
+GENERATED: tuple[Strategy, ...] = ("local", "global")
+
+
+class Arm(BaseModel):
+    """One way of learning the facts.
+
+    Attributes:
+        name: Its label in tables.
+        corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
+            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
+            untrained arm.
+        loss: ``"full"`` text or ``"completion"`` only.
+        splitting: Of all that is trained on, into sentences: ``"none"``, ``"independent"`` or ``"cumulative"``.
+        split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
+        keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
+        transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
+        method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
+            model, and the student learns what that says about the world's names (see ``finetune_sdft``).
+        condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
+        context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
+        context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
+            question (``retrieval``).
+        prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
+        chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
+        baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
+            sentences, answers (see ``baselines``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    corpus: list[str] = []
+    loss: Literal["full", "completion"] = "full"
+    splitting: Literal["none", "independent", "cumulative"] = "none"
+    split_loss: Literal["target", "all"] = "target"
+    keep: Literal["all", "entailed"] = "all"
+    transform: Literal["reverse", "masked"] | None = None
+    method: Literal["finetune", "sdft"] = "finetune"
+    condition: Literal["closed", "icl"] = "closed"
+    context_copies: int = Field(default=1, ge=0)
+    context_tokens: int | None = Field(default=None, ge=1)
+    prompt: str = PLAIN
+    chat_template: bool = False
+    baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None

@@ -1,0 +1,50 @@
+"""Finds a model: ``find_model("nano")`` gives the folder of the embedded model, a path gives itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.paths import model_names, models_dir
+from icl_ft_plugin.schema import content_hash
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model: an embedded one by its name, any other by its path.
+
+    Raises:
+        UsageError: There is no checkpoint.
+    """
+    embedded = model_names()
+    path = models_dir() / name if name in embedded else Path(name)
+    if not (path / "config.json").is_file():
+        hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
+        raise UsageError(f"models: {name!r} is no folder of a checkpoint (with config.json){hint}")
+    if not any(path.glob("*.safetensors")):
+        raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
+    return path
+
+
+def check_chat_template(path: Path) -> None:
+    """Check that a checkpoint's tokenizer can lay out a chat.
+
+    Raises:
+        UsageError: It has no chat template.
+    """
+    config = path / "tokenizer_config.json"
+    named = config.is_file() and "chat_template" in json.loads(config.read_text(encoding="utf-8"))
+    if not named and not (path / "chat_template.jinja").is_file():
+        raise UsageError(f"{path}: its tokenizer has no chat template: ask without one (chat_template: false)")
+
+
+def folder_hash(path: Path) -> str:
+    """Return the hash of a checkpoint's weights, config and tokenizer, whatever its folder is called."""
+    digests = {}
+    for file in sorted(path.iterdir()):
+        # A trained checkpoint's ledger holds times; it is no part of the model.
+        if file.suffix in {".safetensors", ".json", ".model", ".txt", ".jinja"} and file.name != "ledger.json":
+            with file.open("rb") as stream:
+                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return content_hash(digests)

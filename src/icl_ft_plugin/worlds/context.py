@@ -1,0 +1,85 @@
+"""Which documents of a world stand in the prompt, and in which order.
+
+The in-context prompt is the documents, one a line, a blank line, then the bare question (arXiv 2505.00661, section 4).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.schema import Document, KnowledgeSet
+
+
+def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
+    """Choose the documents that stand in the prompt; every stated fact is kept.
+
+    Documents are visited in an order drawn from the world's seed, own documents in that of their file; one is kept while it states a fact that fewer
+    than ``copies`` kept documents state.
+
+    Args:
+        world: The world.
+        copies: Documents per fact, as far as there are so many; 0 keeps all documents.
+    """
+    documents = list(world.documents)
+    if world.family != own.FAMILY:  # their order is their author's
+        random.Random(f"context-{world.seed}").shuffle(documents)
+    if copies == 0:
+        return documents
+    stated: Counter[str] = Counter()
+    kept = []
+    for document in documents:
+        if any(stated[fact] < copies for fact in document.facts):
+            kept.append(document)
+            stated.update(document.facts)
+    return kept
+
+
+def context_text(world: KnowledgeSet, copies: int = 1) -> str:
+    """Return the in-context part of a prompt: the chosen documents, one after the other, each on its own line."""
+    return join_documents(context_documents(world, copies))
+
+
+def join_documents(documents: Iterable[Document]) -> str:
+    """Return documents as they stand in a prompt, each on its own line."""
+    return "\n".join(document.text for document in documents)
+
+
+def documents_within(world: KnowledgeSet, budget: int, count: Callable[[str], int]) -> list[Document]:
+    """Choose as many documents for the prompt as a budget allows; every fact that a question needs is kept.
+
+    First come those that state the most needed facts per token, until all are stated, then others in the order of
+    ``context_documents``, which is also the order of the result.
+
+    Args:
+        world: The world.
+        budget: Most tokens of the documents together.
+        count: Returns the number of tokens of a text.
+
+    Raises:
+        UsageError: The needed facts alone take more; the message tells how many tokens.
+    """
+    documents = context_documents(world, 0)
+    sizes = {document.id: count(f"{document.text}\n") for document in documents}
+    missing = {fact for question in world.questions for fact in question.proof}
+    chosen: set[str] = set()
+    while missing:
+        best = max(documents, key=lambda d: len(missing.intersection(d.facts)) / sizes[d.id])
+        if missing.isdisjoint(best.facts):
+            break  # what no document states is for the proof layer to report
+        chosen.add(best.id)
+        missing -= set(best.facts)
+    spent = sum(sizes[id_] for id_ in chosen)
+    if spent > budget:
+        raise UsageError(
+            f"context_tokens={budget}: the documents that state what the questions need take {spent} tokens; raise it or "
+            "make the world smaller"
+        )
+    for document in documents:
+        if document.id not in chosen and spent + sizes[document.id] <= budget:
+            chosen.add(document.id)
+            spent += sizes[document.id]
+    return [document for document in documents if document.id in chosen]

@@ -1,0 +1,109 @@
+"""A world as a folder: JSON lines of its facts, documents and questions, and ``world.json`` with their hash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from icl_ft_plugin import __version__
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import generate
+from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
+from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.worlds.card import summarize, write_dataset_card
+
+TABLES = ("questions", "documents", "facts")
+
+
+def save_world(world: KnowledgeSet, folder: Path) -> None:
+    """Write a world as JSON lines plus ``world.json``; the folder appears complete or not at all.
+
+    Raises:
+        UsageError: The folder exists or cannot be written.
+    """
+    with atomic_folder(folder) as temporary:
+        write_world(world, temporary)
+
+
+def write_world(world: KnowledgeSet, folder: Path) -> None:
+    """Write a world and its dataset card into a folder that exists."""
+    for name in TABLES:
+        write_jsonl(folder / f"{name}.jsonl", map(asdict, getattr(world, name)))
+    header = {
+        "family": world.family,
+        "config": dict(world.config),
+        "seed": world.seed,
+        "hash": world.hash,
+        "version": __version__,
+    }
+    (folder / "world.json").write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+    write_dataset_card(folder, [summarize(world)])
+
+
+def load_world(folder: Path) -> KnowledgeSet:
+    """Read what ``save_world`` wrote and check its hash.
+
+    Raises:
+        UsageError: A file is missing or damaged, or the content does not match the hash.
+    """
+    try:
+        header = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise UsageError(f"{folder}: not a world (world.json: {error})") from error
+    world = KnowledgeSet(
+        family=header["family"],
+        config=header["config"],
+        seed=header["seed"],
+        facts=tuple(Fact(**_tuples(row)) for row in read_jsonl(folder / "facts.jsonl")),
+        documents=tuple(Document(**_tuples(row)) for row in read_jsonl(folder / "documents.jsonl")),
+        questions=tuple(Question(**_tuples(row)) for row in read_jsonl(folder / "questions.jsonl")),
+    )
+    if world.hash != header["hash"]:
+        raise UsageError(f"{folder}: the files do not match the hash in world.json; build the world again")
+    return world
+
+
+def read_world(folder: Path) -> KnowledgeSet:
+    """Return the world of a folder: one that ``save_world`` wrote, or own documents.
+
+    Raises:
+        UsageError: Something in it cannot be used.
+    """
+    if own.is_own(folder):
+        return own.load(folder)
+    if not (folder / "world.json").exists():
+        files = f"neither world.json (icl-ft data build) nor {own.DOCUMENTS} and {own.QUESTIONS} of your own"
+        raise UsageError(f"{folder}: not a world: it holds {files}")
+    return load_world(folder)
+
+
+def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:
+    """Return a generated world, or the one in a folder if the only knob is its ``path``.
+
+    Args:
+        family: The world's family.
+        seed: The world seed; a loaded world has its own.
+        knobs: Config fields that differ from the defaults, or ``{"path": "DIR"}``.
+
+    Raises:
+        UsageError: What ``generate`` or ``read_world`` refuses, further knobs beside ``path``, or another family there.
+    """
+    if "path" not in knobs:
+        return generate(family, seed, knobs)
+    path = knobs["path"]
+    if len(knobs) > 1 or not isinstance(path, str):
+        raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
+    asked_own = family == own.FAMILY and not (Path(path) / "world.json").exists()
+    world = own.load(Path(path)) if asked_own else read_world(Path(path))
+    if world.family != family:
+        raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
+    return world
+
+
+def _tuples(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its lists as tuples, as the frozen classes hold them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
