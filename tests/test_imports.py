@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
 

@@ -98,7 +98,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class KnowledgeSet:
+class World:
     """A whole world.
 
     Attributes:

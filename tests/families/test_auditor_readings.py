@@ -1,6 +1,6 @@
 import pytest
 from families.test_auditors import judged
-from tests.test_generators_reversal_curse import folder  # noqa: F401 (a fixture)
+from families.test_reversal_curse import folder  # noqa: F401 (a fixture)
 
 from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.families.celebrity.generate import people_of

@@ -4,10 +4,10 @@ import random
 from itertools import product
 
 import pytest
+from families.test_reversal_curse import folder  # noqa: F401 (a fixture)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_generators_reversal_curse import folder  # noqa: F401 (a fixture)
-from tests.test_logic import small_world
+from worlds.test_verify import small_world
 
 from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.families.celebrity.generate import HELD_OUT, ORDERS, PHRASINGS, fill, people_of

@@ -23,7 +23,7 @@ from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.in_context import context_of
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.paths import models_dir, tasks_dir
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds import baselines
 
 # The tasks on own documents need a folder: tests/harness/test_own.py
@@ -71,7 +71,7 @@ def docs(name: str) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=8)
-def world(family: str) -> KnowledgeSet:
+def world(family: str) -> World:
     return generate(family, 0)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.schema import Document, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Question, World
 from icl_ft_plugin.worlds.baselines import BASELINES, chance, score
 
 SEEDS = range(3)
@@ -58,7 +58,7 @@ def question(id, prompt, choices, gold):
 
 def tiny(questions):
     documents = (Document("a", ("red cat.", "blue dog."), ()), Document("b", ("green cat.",), ()))
-    return KnowledgeSet("reversal", {}, 0, (), documents, tuple(questions))
+    return World("reversal", {}, 0, (), documents, tuple(questions))
 
 
 def test_scores_on_a_world_small_enough_to_count():

@@ -16,14 +16,14 @@ from icl_ft_plugin.arms.transforms import Transform, transform
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 Loss = Literal["full", "completion"]
 DOCUMENTS = "documents"
-Keep = Callable[[KnowledgeSet, Sequence[str]], Sequence[bool]]
+Keep = Callable[[World, Sequence[str]], Sequence[bool]]
 
 
-def training_documents(world: KnowledgeSet, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:
+def training_documents(world: World, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:
     """Return the documents of a corpus made of the named parts.
 
     Args:
@@ -48,7 +48,7 @@ def training_documents(world: KnowledgeSet, parts: Sequence[str] = (DOCUMENTS,))
 
 
 def training_rows(
-    world: KnowledgeSet,
+    world: World,
     parts: Sequence[str] = (DOCUMENTS,),
     generated: Mapping[str, Sequence[str]] = MappingProxyType({}),
     *,

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from icl_ft_plugin.arms.splitting import Row
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 Transform = Literal["reverse", "masked"]
 MASK = "_"
 MASKED_COPIES = 8
 
 
-def transform(world: KnowledgeSet, documents: Sequence[Document], kind: Transform) -> list[Row]:
+def transform(world: World, documents: Sequence[Document], kind: Transform) -> list[Row]:
     """Return the training rows of a rival.
 
     Args:
@@ -48,7 +48,7 @@ def transform(world: KnowledgeSet, documents: Sequence[Document], kind: Transfor
     return rows
 
 
-def names_of(world: KnowledgeSet) -> list[str]:
+def names_of(world: World) -> list[str]:
     """Return the names of several words that the world's facts are about, the longest first."""
     names = {argument for fact in world.facts for argument in fact.arguments if " " in argument}
     return sorted(names, key=lambda name: (-len(name), name))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.schema import KnowledgeSet, content_hash
+from icl_ft_plugin.schema import World, content_hash
 from icl_ft_plugin.worlds.context import context_documents
 
 Turns = list[dict[str, str]]
@@ -56,7 +56,7 @@ class Window:
     size: int | None
 
 
-def texts_of(world: KnowledgeSet, prompt: Prompt, copies: int) -> list[tuple[str, str]]:
+def texts_of(world: World, prompt: Prompt, copies: int) -> list[tuple[str, str]]:
     """Return (text, id of its document) of everything asked about, each text once, in generation order.
 
     Args:
@@ -73,9 +73,7 @@ def texts_of(world: KnowledgeSet, prompt: Prompt, copies: int) -> list[tuple[str
     return list(found.items())
 
 
-def context_of(
-    world: KnowledgeSet, prompt: Prompt, settings: Settings, window: Window
-) -> tuple[list[str], tuple[int, int]]:
+def context_of(world: World, prompt: Prompt, settings: Settings, window: Window) -> tuple[list[str], tuple[int, int]]:
     """Return the context of every request, and how many of how many documents it holds.
 
     The documents are those of the in-context task, in its order; where not all fit into the window beside the longest
@@ -108,7 +106,7 @@ def context_of(
 
 
 def requests_of(
-    world: KnowledgeSet, prompt: Prompt, settings: Settings, context: Sequence[str], identity: str
+    world: World, prompt: Prompt, settings: Settings, context: Sequence[str], identity: str
 ) -> list[Request]:
     """Return all requests; every text has its first sample before any has its second.
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.audit import AUDITORS, AuditReport, audit, keep, summarize
 
 
-def entailed(world: KnowledgeSet, texts: Sequence[str]) -> list[str]:
+def entailed(world: World, texts: Sequence[str]) -> list[str]:
     """Return the statements that follow from the world's documents; this uses the truth, which no learner has."""
     return keep(texts, audit(world, texts))
 
 
-def audits(
-    world: KnowledgeSet, rows: Sequence[Mapping[str, Any]], tokens: Mapping[str, int | None]
-) -> dict[str, AuditReport]:
+def audits(world: World, rows: Sequence[Mapping[str, Any]], tokens: Mapping[str, int | None]) -> dict[str, AuditReport]:
     """Audit the statements of each strategy.
 
     Args:

@@ -23,7 +23,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.schema import KnowledgeSet, content_hash
+from icl_ft_plugin.schema import World, content_hash
 
 Row = dict[str, Any]
 
@@ -61,7 +61,7 @@ def identity_of(world_hash: str, prompt: Prompt, settings: Settings, model: str)
 
 
 def augment(
-    world: KnowledgeSet,
+    world: World,
     prompt: Prompt,
     settings: Settings,
     lm: Any,
@@ -107,7 +107,7 @@ def augment(
     return Augmentation(rows, info)
 
 
-def rule_based(world: KnowledgeSet, strategy: str) -> Augmentation:
+def rule_based(world: World, strategy: str) -> Augmentation:
     """Return what needs no model, in the same form.
 
     Args:
@@ -144,7 +144,7 @@ def _total(counts: Any) -> int | None:
 
 
 def rows_of(
-    world: KnowledgeSet,
+    world: World,
     prompt: Prompt,
     settings: Settings,
     requests: Sequence[Request],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal
     from icl_ft_plugin.augment.settings import Settings
     from icl_ft_plugin.augment.statements import Augmentation, Row
-    from icl_ft_plugin.schema import KnowledgeSet
+    from icl_ft_plugin.schema import World
     from icl_ft_plugin.worlds.audit import AuditReport
 
 STRATEGIES = ("local", "global", "oracle", "none")
@@ -122,7 +122,7 @@ def _settings(**knobs: Any) -> Settings:
         raise UsageError("\n".join(line.removeprefix(": ") for line in lines)) from failure
 
 
-def _world(name: str, seed: int, settings: list[str] | None) -> KnowledgeSet:
+def _world(name: str, seed: int, settings: list[str] | None) -> World:
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.families import generate
     from icl_ft_plugin.worlds.folder import read_world
@@ -135,7 +135,7 @@ def _world(name: str, seed: int, settings: list[str] | None) -> KnowledgeSet:
 
 
 def _augmentation(
-    world: KnowledgeSet,
+    world: World,
     strategies: list[str],
     model: str,
     model_args: str,

@@ -24,7 +24,7 @@ from icl_ft_plugin.cli.completion import families, models
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
-    from icl_ft_plugin.schema import KnowledgeSet, Question
+    from icl_ft_plugin.schema import Question, World
 
 _BUILD = ("family", "split", "seed", "version", "context_copies", "prompt", "options")  # metadata that is no knob
 
@@ -152,13 +152,13 @@ def _listed(name: str, entry: Mapping[str, Any], count: Callable[[str], int]) ->
 
 
 @lru_cache(maxsize=16)
-def _world(family: str, seed: int, knobs: str) -> KnowledgeSet:
+def _world(family: str, seed: int, knobs: str) -> World:
     from icl_ft_plugin.families import generate
 
     return generate(family, seed, json.loads(knobs))
 
 
-def _tokens(world: KnowledgeSet, asked: list[Question], entry: Mapping[str, Any], count: Callable[[str], int]) -> int:
+def _tokens(world: World, asked: list[Question], entry: Mapping[str, Any], count: Callable[[str], int]) -> int:
     """Return the tokens of the longest prompt and answer, judged by characters as the tasks' own check does."""
     from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
     from icl_ft_plugin.paths import PLAIN

@@ -40,7 +40,7 @@ DESCRIPTIONS = {
 # What is written for the export: in the template of utils.py, or, a question's plain prompt, in the task file.
 WRITTEN = {"build", "closed_prompt", "in_context_prompt", "InContextTask"}
 # Functions of this package that utils.py calls.
-USED = (("schema", "canonical_json"), ("schema", "KnowledgeSet"), ("harness", "question_rows"))
+USED = (("schema", "canonical_json"), ("schema", "World"), ("harness", "question_rows"))
 # Upstream's folder has no package of ours, no PyYAML of its own and no build scripts.
 CHANGES = {
     "from importlib.resources import files": "from pathlib import Path",

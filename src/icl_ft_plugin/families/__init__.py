@@ -1,6 +1,6 @@
 """The dataset families: ``generate("reversal", 0, {"n_facts": 20})`` is a whole world.
 
-A family is one file with a frozen config dataclass, a pure ``generate(config, seed) -> KnowledgeSet`` and an
+A family is one file with a frozen config dataclass, a pure ``generate(config, seed) -> World`` and an
 ``oracle(world)`` that writes what rules infer from the documents.
 """
 
@@ -19,7 +19,7 @@ from icl_ft_plugin.families.reversal import generate as reversal
 from icl_ft_plugin.families.semantic import generate as semantic
 from icl_ft_plugin.families.semantic import oracle as semantic_oracle
 from icl_ft_plugin.families.syllogism import generate as syllogism
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Family:
     """
 
     config: type
-    generate: Callable[[Any, int], KnowledgeSet]
-    oracle: Callable[[KnowledgeSet], tuple[Document, ...]]
+    generate: Callable[[Any, int], World]
+    oracle: Callable[[World], tuple[Document, ...]]
 
 
 FAMILIES: dict[str, Family] = {
@@ -79,7 +79,7 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     return cls(**knobs)
 
 
-def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> KnowledgeSet:
+def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> World:
     """Generate one world.
 
     Args:

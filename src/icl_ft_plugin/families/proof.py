@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 
-def disagreements(world: KnowledgeSet, answers: Mapping[str, frozenset[int]]) -> list[str]:
+def disagreements(world: World, answers: Mapping[str, frozenset[int]]) -> list[str]:
     """Compare the gold sets with the choices that a proof found to follow from the documents.
 
     Args:

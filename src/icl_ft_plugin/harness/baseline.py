@@ -14,7 +14,7 @@ from typing import Any
 from lm_eval.api.model import LM
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.baselines import BASELINES
 
 
@@ -26,7 +26,7 @@ class BaselineLM(LM):  # type: ignore[misc]
         name: A key of ``baselines.BASELINES``.
     """
 
-    def __init__(self, world: KnowledgeSet, name: str) -> None:
+    def __init__(self, world: World, name: str) -> None:
         super().__init__()
         self._scorer = BASELINES[name](world)
         self._questions = {question.id: question for question in world.questions}

@@ -24,14 +24,14 @@ from lm_eval.api.task import ConfigurableTask
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+from icl_ft_plugin.schema import World, canonical_json, content_hash
 from icl_ft_plugin.worlds import folder
 from icl_ft_plugin.worlds.context import context_text, documents_within, join_documents
 
 logger = logging.getLogger(__name__)
 
 
-def world_of(key: str) -> KnowledgeSet:
+def world_of(key: str) -> World:
     """Return the world of a task document from its ``world`` field."""
     return _world(world_key(key))
 
@@ -42,7 +42,7 @@ def world_key(key: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _world(key: str) -> KnowledgeSet:
+def _world(key: str) -> World:
     spec = json.loads(key)
     return folder.world_of(spec["family"], spec["seed"], spec["config"])
 

@@ -11,7 +11,7 @@ import yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import tasks_dir
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 
 def register_model() -> None:
@@ -50,7 +50,7 @@ def _all_tasks() -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def find_tasks(world: KnowledgeSet, splits: list[str] | None, condition: str) -> dict[str, str]:
+def find_tasks(world: World, splits: list[str] | None, condition: str) -> dict[str, str]:
     """Return the task of each split under a condition; None asks for all splits that have one.
 
     Raises:

@@ -23,7 +23,7 @@ from icl_ft_plugin.harness.in_context import InContextTask, load_window, model_o
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.harness.task import HIDDEN, SHOWN, mean_of_subset, question_rows
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import Document, KnowledgeSet, canonical_json
+from icl_ft_plugin.schema import Document, World, canonical_json
 from icl_ft_plugin.worlds import folder, retrieval
 from icl_ft_plugin.worlds.context import join_documents
 
@@ -73,7 +73,7 @@ def build(
     return {"test": datasets.Dataset.from_list(with_options(rows, world.seed) if options == SHOWN else rows)}
 
 
-def splits_of(world: KnowledgeSet, split: str | Sequence[str] | None) -> list[str]:
+def splits_of(world: World, split: str | Sequence[str] | None) -> list[str]:
     """Return the splits that are asked.
 
     Raises:
@@ -90,7 +90,7 @@ def splits_of(world: KnowledgeSet, split: str | Sequence[str] | None) -> list[st
     return wanted
 
 
-def _world(path: Any) -> KnowledgeSet:
+def _world(path: Any) -> World:
     if path is None:
         raise UsageError(
             'own documents: no path; say where they are: --metadata \'{"path": "DIR"}\' (docs/own-documents.md)'

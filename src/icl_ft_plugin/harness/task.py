@@ -26,7 +26,7 @@ from icl_ft_plugin.harness.answers import with_options
 from icl_ft_plugin.harness.in_context import InContextTask, closed_prompt, in_context_prompt, world_of
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import KnowledgeSet, canonical_json
+from icl_ft_plugin.schema import World, canonical_json
 
 __all__ = [
     "InContextTask",
@@ -105,7 +105,7 @@ def build(
     return {"test": datasets.Dataset.from_list(with_options(rows, world.seed) if options == SHOWN else rows)}
 
 
-def question_rows(world: KnowledgeSet, key: str) -> list[dict[str, Any]]:
+def question_rows(world: World, key: str) -> list[dict[str, Any]]:
     """Return the world's questions as task documents.
 
     Args:

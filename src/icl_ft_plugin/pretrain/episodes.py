@@ -24,7 +24,7 @@ from typing import Any
 from icl_ft_plugin.families import FAMILIES, generate
 from icl_ft_plugin.families.celebrity import generate as celebrity
 from icl_ft_plugin.families.words import coin, pool
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 from icl_ft_plugin.worlds.context import context_text
 
 Segment = tuple[str, float]
@@ -95,7 +95,7 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(of("pretraining")), frozenset(word.lower() for word in of("evaluation"))
 
 
-def _reading(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
+def _reading(world: World, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Documents, then as many of the world's questions as fit, each with a correct answer."""
     text = context_text(world, rng.choice((1, 1, 1, 2)))
     segments = [(text, weights["document"])]
@@ -112,7 +112,7 @@ def _reading(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapp
     return segments
 
 
-def _augmentation(world: KnowledgeSet, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
+def _augmentation(world: World, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Show what follows from one text: alone (local) or together with the documents before it (global)."""
     inferred = defaultdict(list)
     for document in FAMILIES[world.family].oracle(world):

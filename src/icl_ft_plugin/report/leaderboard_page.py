@@ -17,7 +17,7 @@ from typing import Any
 from icl_ft_plugin.report.findings import MAIN, TITLES, p_text, spaced
 from icl_ft_plugin.report.leaderboard import Scored, rank, read_results, shortened
 from icl_ft_plugin.report.orderings import LEVEL
-from icl_ft_plugin.report.tables import p_value
+from icl_ft_plugin.report.table_rows import p_value
 
 HEADER = ("rank", "model", "% [95% interval]", "n (facts)", "p to the first", "contamination")
 

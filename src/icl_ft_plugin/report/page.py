@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.report import evidence, figures, tables
+from icl_ft_plugin.report import evidence, figures, table_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share, main_split, title
 from icl_ft_plugin.report.questions import browsable
 from icl_ft_plugin.report.read import Study, together
@@ -63,7 +63,7 @@ def fill(template: str, *, script: str = "", data: Any = None, **values: Any) ->
         loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
-    environment.filters["p"] = tables.p_value
+    environment.filters["p"] = table_rows.p_value
     return environment.get_template(template).render(
         **values,
         style=load("page.css"),
@@ -93,14 +93,14 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "main_panel": figures.svg(figures.panel(block, main_split(block)), f"{anchor}-main"),
         "legend": [(arm, shades[arm]) for arm in block.arms],
         "panels": _drawn([figures.panel(block, split) for split in _asked(block)], f"{anchor}-bars"),
-        "accuracy": tables.accuracy_rows(block),
-        "labels": tables.label_rows(block),
+        "accuracy": table_rows.accuracy_rows(block),
+        "labels": table_rows.label_rows(block),
         "meters": _meters(block, shades),
-        "gaps": tables.gap_rows(block),
-        "reasons": tables.gap_reasons(block),
-        "comparisons": tables.comparison_rows(block),
-        "variance": tables.variance_rows(block),
-        "compute": tables.compute_rows(block),
+        "gaps": table_rows.gap_rows(block),
+        "reasons": table_rows.gap_reasons(block),
+        "comparisons": table_rows.comparison_rows(block),
+        "variance": table_rows.variance_rows(block),
+        "compute": table_rows.compute_rows(block),
         "ledger": _drawn([figures.compute_panel(block, key, name) for key, name in costs.items()], f"{anchor}-costs"),
         **_curves(block, anchor, evidence.loss_rows(cells), evidence.curve_rows(cells)),
     }

@@ -24,7 +24,14 @@ from typing import TYPE_CHECKING, Any
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.summary import Block, build_blocks
-from icl_ft_plugin.report.tables import accuracy_rows, compute_rows, gap_reasons, gap_rows, label_rows, ordering_rows
+from icl_ft_plugin.report.table_rows import (
+    accuracy_rows,
+    compute_rows,
+    gap_reasons,
+    gap_rows,
+    label_rows,
+    ordering_rows,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table

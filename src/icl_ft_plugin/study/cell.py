@@ -20,7 +20,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+from icl_ft_plugin.schema import World, canonical_json, content_hash
 from icl_ft_plugin.study.schema import Training
 from icl_ft_plugin.training.launch import DECIDING
 from icl_ft_plugin.worlds.folder import world_of
@@ -87,7 +87,7 @@ class Cell:
         return self.training_seed is not None
 
     @property
-    def world(self) -> KnowledgeSet:
+    def world(self) -> World:
         """The world, generated once per process."""
         return world_at(self.family, self.world_seed, canonical_json(dict(self.config)))
 
@@ -169,7 +169,7 @@ def line_of(labels: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=32)
-def world_at(family: str, seed: int, config: str) -> KnowledgeSet:
+def world_at(family: str, seed: int, config: str) -> World:
     """Return a world by the canonical JSON of its config; the last ones are kept."""
     return world_of(family, seed, yaml.safe_load(config))
 

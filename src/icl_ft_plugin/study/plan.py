@@ -23,7 +23,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
-from icl_ft_plugin.schema import KnowledgeSet, canonical_json, content_hash
+from icl_ft_plugin.schema import World, canonical_json, content_hash
 from icl_ft_plugin.study.cell import Cell, Model, hash_at, world_at
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Training, Worlds
 from icl_ft_plugin.training.launch import launch_config
@@ -150,7 +150,7 @@ def augmentation_identity(world_hash: str, model: Model, settings: Settings, str
     return identity_of(world_hash, prompt_of(model, settings, strategy), settings, model.hash)
 
 
-def corpus_parts(world: KnowledgeSet, arm: Arm) -> list[str]:
+def corpus_parts(world: World, arm: Arm) -> list[str]:
     """Return the parts an arm trains on, with ``"oracle"`` spelt out in the styles that the family's oracle has.
 
     Raises:

@@ -31,7 +31,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, PrinterCallback
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.schema import KnowledgeSet, content_hash
+from icl_ft_plugin.schema import World, content_hash
 from icl_ft_plugin.training import folder as run_folder
 from icl_ft_plugin.training.checks import check_finite, load_tokenizer
 from icl_ft_plugin.training.common import environment, quiet, save, weights_digest
@@ -50,7 +50,7 @@ IDLE = {"model_name_or_path", "datasets", "output_dir", "dtype", "attn_implement
 def distill(
     *,
     model: str,
-    world: KnowledgeSet,
+    world: World,
     recipe: Recipe,
     output: Path,
     copies: int = 1,
@@ -111,7 +111,7 @@ def distill(
     return ledger
 
 
-def prompts_of(world: KnowledgeSet) -> list[str]:
+def prompts_of(world: World) -> list[str]:
     """Return the names that the world's facts are about, each once, in the order of the facts.
 
     Raises:
@@ -205,7 +205,7 @@ def _check_student(prompts: list[str], tokenizer: PreTrainedTokenizerBase, compl
         )
 
 
-def _check_window(trainer: Any, world: KnowledgeSet, prompts: list[str], context: str) -> None:
+def _check_window(trainer: Any, world: World, prompts: list[str], context: str) -> None:
     """Refuse documents that do not fit the teacher's window, and a tokenizer of another model."""
     texts = [TEMPLATE.format(privileged_context=context, prompt=prompt) for prompt in prompts]
     rows = trainer.processing_class(texts)["input_ids"]

@@ -18,23 +18,23 @@ from icl_ft_plugin.families.reversal.audit import ReversalAuditor
 from icl_ft_plugin.families.semantic.audit import SemanticAuditor
 from icl_ft_plugin.families.syllogism.audit import SyllogismAuditor
 from icl_ft_plugin.families.verdicts import Verdict
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.audit_report import AuditReport, to_markdown
 from icl_ft_plugin.worlds.audit_report import summarize as _summarize
 
 __all__ = ["AUDITORS", "AuditReport", "Verdict", "audit", "keep", "summarize", "to_markdown"]
 
-AUDITORS: dict[str, Callable[[KnowledgeSet], Auditor]] = {
+AUDITORS: dict[str, Callable[[World], Auditor]] = {
     "reversal": ReversalAuditor,
     "syllogism": SyllogismAuditor,
     "celebrity": CelebrityAuditor,
     "semantic": SemanticAuditor,
     "process": ProcessAuditor,
 }
-_latest: list[tuple[KnowledgeSet, Auditor]] = []
+_latest: list[tuple[World, Auditor]] = []
 
 
-def audit(world: KnowledgeSet, texts: Iterable[str]) -> list[Verdict]:
+def audit(world: World, texts: Iterable[str]) -> list[Verdict]:
     """Judge every statement of some texts by what the world's documents entail.
 
     The closure of the world audited last is kept, so that a second call with the same object is fast.
@@ -53,7 +53,7 @@ def audit(world: KnowledgeSet, texts: Iterable[str]) -> list[Verdict]:
     return list(_auditor(world).audit(texts))
 
 
-def summarize(world: KnowledgeSet, verdicts: Iterable[Verdict], tokens: int) -> AuditReport:
+def summarize(world: World, verdicts: Iterable[Verdict], tokens: int) -> AuditReport:
     """Count verdicts and what of the world's closure they cover.
 
     Args:
@@ -84,7 +84,7 @@ def keep(texts: Iterable[str], verdicts: Iterable[Verdict]) -> list[str]:
     return [text for i, text in enumerate(texts) if i in read - wrong]
 
 
-def _auditor(world: KnowledgeSet) -> Auditor:
+def _auditor(world: World) -> Auditor:
     if world.family == own.FAMILY:
         raise UsageError(own.no_rules("audit"))
     if world.family not in AUDITORS:

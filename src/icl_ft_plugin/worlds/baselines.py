@@ -15,13 +15,13 @@ from statistics import fmean
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.schema import KnowledgeSet, Question
+from icl_ft_plugin.schema import Question, World
 from icl_ft_plugin.worlds.verify import ANSWERS
 
 Scorer = Callable[[Question], Sequence[float]]
 
 
-def score(world: KnowledgeSet, name: str) -> dict[str, float]:
+def score(world: World, name: str) -> dict[str, float]:
     """Return the accuracy of a baseline on every split of a world.
 
     Args:
@@ -40,12 +40,12 @@ def score(world: KnowledgeSet, name: str) -> dict[str, float]:
     return {split: fmean(_hit(q, scorer(q)) for q in questions) for split, questions in _by_split(world).items()}
 
 
-def chance(world: KnowledgeSet) -> dict[str, float]:
+def chance(world: World) -> dict[str, float]:
     """Return the accuracy of a uniform guesser on every split of a world."""
     return {split: fmean(q.chance for q in questions) for split, questions in _by_split(world).items()}
 
 
-def _by_split(world: KnowledgeSet) -> dict[str, list[Question]]:
+def _by_split(world: World) -> dict[str, list[Question]]:
     return {split: [q for q in world.questions if q.split == split] for split in world.splits}
 
 
@@ -56,7 +56,7 @@ def _hit(question: Question, scores: Sequence[float]) -> float:
     return len(top & set(question.gold)) / len(top)
 
 
-def oracle(world: KnowledgeSet) -> Scorer:
+def oracle(world: World) -> Scorer:
     """Answer with what follows from the documents."""
     if world.family == own.FAMILY:
         raise UsageError(own.no_rules("baseline 'oracle'"))
@@ -64,33 +64,33 @@ def oracle(world: KnowledgeSet) -> Scorer:
     return lambda q: [float(i in answers[q.id]) for i in range(len(q.choices))]
 
 
-def first(world: KnowledgeSet) -> Scorer:
+def first(world: World) -> Scorer:
     """Answer with the first choice."""
     return lambda q: [-float(i) for i in range(len(q.choices))]
 
 
-def longest(world: KnowledgeSet) -> Scorer:
+def longest(world: World) -> Scorer:
     """Answer with the choice of most characters."""
     return lambda q: [float(len(choice)) for choice in q.choices]
 
 
-def frequent(world: KnowledgeSet) -> Scorer:
+def frequent(world: World) -> Scorer:
     """Answer with the choice whose own words stand in most documents, on average."""
     index = _index([document.text for document in world.documents])
     return lambda q: [_mean(float(index.get(word, 0).bit_count()) for word in words) for words in _own_words(q)]
 
 
-def cooccurrence(world: KnowledgeSet) -> Scorer:
+def cooccurrence(world: World) -> Scorer:
     """Answer with the choice whose own words stand in the documents that hold the question's words."""
     return _cooccurrence([document.text for document in world.documents])
 
 
-def cooccurrence_sentence(world: KnowledgeSet) -> Scorer:
+def cooccurrence_sentence(world: World) -> Scorer:
     """Answer with the choice whose own words stand in the sentences that hold the question's words."""
     return _cooccurrence([sentence for document in world.documents for sentence in document.sentences])
 
 
-BASELINES: dict[str, Callable[[KnowledgeSet], Scorer]] = {
+BASELINES: dict[str, Callable[[World], Scorer]] = {
     "oracle": oracle,
     "first": first,
     "longest": longest,

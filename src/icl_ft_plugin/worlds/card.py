@@ -22,7 +22,7 @@ from typing import Any
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.families import FAMILIES, make_config
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question, canonical_json
+from icl_ft_plugin.schema import Document, Fact, Question, World, canonical_json
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2505.00661"
@@ -86,7 +86,7 @@ class Summary:
         return family is not None and set(self.config) == {field.name for field in fields(family.config)}
 
 
-def summarize(world: KnowledgeSet) -> Summary:
+def summarize(world: World) -> Summary:
     """Return what a card says of a world."""
     chances = {split: [q.chance for q in world.questions if q.split == split] for split in world.splits}
     return Summary(

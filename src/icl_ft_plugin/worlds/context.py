@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 
-def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
+def context_documents(world: World, copies: int = 1) -> list[Document]:
     """Choose the documents that stand in the prompt; every stated fact is kept.
 
     Documents are visited in an order drawn from the world's seed, own documents in that of their file; one is kept while it states a fact that fewer
@@ -38,7 +38,7 @@ def context_documents(world: KnowledgeSet, copies: int = 1) -> list[Document]:
     return kept
 
 
-def context_text(world: KnowledgeSet, copies: int = 1) -> str:
+def context_text(world: World, copies: int = 1) -> str:
     """Return the in-context part of a prompt: the chosen documents, one after the other, each on its own line."""
     return join_documents(context_documents(world, copies))
 
@@ -48,7 +48,7 @@ def join_documents(documents: Iterable[Document]) -> str:
     return "\n".join(document.text for document in documents)
 
 
-def documents_within(world: KnowledgeSet, budget: int, count: Callable[[str], int]) -> list[Document]:
+def documents_within(world: World, budget: int, count: Callable[[str], int]) -> list[Document]:
     """Choose as many documents for the prompt as a budget allows; every fact that a question needs is kept.
 
     First come those that state the most needed facts per token, until all are stated, then others in the order of

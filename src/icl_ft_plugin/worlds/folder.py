@@ -13,13 +13,13 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, Question, World
 from icl_ft_plugin.worlds.card import summarize, write_dataset_card
 
 TABLES = ("questions", "documents", "facts")
 
 
-def save_world(world: KnowledgeSet, folder: Path) -> None:
+def save_world(world: World, folder: Path) -> None:
     """Write a world as JSON lines plus ``world.json``; the folder appears complete or not at all.
 
     Raises:
@@ -29,7 +29,7 @@ def save_world(world: KnowledgeSet, folder: Path) -> None:
         write_world(world, temporary)
 
 
-def write_world(world: KnowledgeSet, folder: Path) -> None:
+def write_world(world: World, folder: Path) -> None:
     """Write a world and its dataset card into a folder that exists."""
     for name in TABLES:
         write_jsonl(folder / f"{name}.jsonl", map(asdict, getattr(world, name)))
@@ -44,7 +44,7 @@ def write_world(world: KnowledgeSet, folder: Path) -> None:
     write_dataset_card(folder, [summarize(world)])
 
 
-def load_world(folder: Path) -> KnowledgeSet:
+def load_world(folder: Path) -> World:
     """Read what ``save_world`` wrote and check its hash.
 
     Raises:
@@ -54,7 +54,7 @@ def load_world(folder: Path) -> KnowledgeSet:
         header = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise UsageError(f"{folder}: not a world (world.json: {error})") from error
-    world = KnowledgeSet(
+    world = World(
         family=header["family"],
         config=header["config"],
         seed=header["seed"],
@@ -67,7 +67,7 @@ def load_world(folder: Path) -> KnowledgeSet:
     return world
 
 
-def read_world(folder: Path) -> KnowledgeSet:
+def read_world(folder: Path) -> World:
     """Return the world of a folder: one that ``save_world`` wrote, or own documents.
 
     Raises:
@@ -81,7 +81,7 @@ def read_world(folder: Path) -> KnowledgeSet:
     return load_world(folder)
 
 
-def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> KnowledgeSet:
+def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
     """Return a generated world, or the one in a folder if the only knob is its ``path``.
 
     Args:

@@ -18,17 +18,17 @@ from icl_ft_plugin.families.process import proof as logic_process
 from icl_ft_plugin.families.reversal import proof as logic_reversal
 from icl_ft_plugin.families.semantic import proof as logic_semantic
 from icl_ft_plugin.families.syllogism import proof as logic_syllogism
-from icl_ft_plugin.schema import Document, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Question, World
 
 CLUSTERS = {"fact", "entity", "template", "world"}
-CHECKERS: dict[str, Callable[[KnowledgeSet], list[str]]] = {
+CHECKERS: dict[str, Callable[[World], list[str]]] = {
     "reversal": logic_reversal.check,
     "syllogism": logic_syllogism.check,
     "celebrity": logic_celebrity.check,
     "semantic": logic_semantic.check,
     "process": logic_process.check,
 }
-ANSWERS: dict[str, Callable[[KnowledgeSet], dict[str, frozenset[int]]]] = {
+ANSWERS: dict[str, Callable[[World], dict[str, frozenset[int]]]] = {
     "reversal": logic_reversal.answers,
     "syllogism": logic_syllogism.answers,
     "celebrity": logic_celebrity.answers,
@@ -50,7 +50,7 @@ class Violation:
     message: str
 
 
-def verify(world: KnowledgeSet, contexts: Iterable[Sequence[Document]] = ()) -> list[Violation]:
+def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Violation]:
     """Check a world by the generic rules and by its family's proof.
 
     Args:
@@ -75,14 +75,14 @@ def verify(world: KnowledgeSet, contexts: Iterable[Sequence[Document]] = ()) -> 
     return found + [Violation("proof", message) for message in CHECKERS[world.family](world)]
 
 
-def unique_ids(world: KnowledgeSet) -> Iterator[str]:
+def unique_ids(world: World) -> Iterator[str]:
     """Check that no id is given twice."""
     for kind in ("facts", "documents", "questions"):
         counts = Counter(item.id for item in getattr(world, kind))
         yield from (f"{kind}: the id {id!r} is given {n} times" for id, n in counts.items() if n > 1)
 
 
-def form(world: KnowledgeSet) -> Iterator[str]:
+def form(world: World) -> Iterator[str]:
     """Check what scoring relies on: gold indices, distinct choices, where spaces stand, cluster ids, known facts."""
     facts = {fact.id for fact in world.facts}
     for q in world.questions:
@@ -107,7 +107,7 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
         yield f"the proof {q.proof} is empty or names an unknown fact"
 
 
-def verbatim(world: KnowledgeSet) -> Iterator[str]:
+def verbatim(world: World) -> Iterator[str]:
     """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters."""
     corpus = "\n".join(document.text for document in world.documents).lower()
     for q in world.questions:
@@ -116,7 +116,7 @@ def verbatim(world: KnowledgeSet) -> Iterator[str]:
                 yield f"{q.id}: a document holds the statement {q.prompt!r} + {q.choices[i]!r}"
 
 
-def stated(world: KnowledgeSet, documents: Sequence[Document] | None = None) -> Iterator[str]:
+def stated(world: World, documents: Sequence[Document] | None = None) -> Iterator[str]:
     """Check that every fact of a proof is stated in some document.
 
     Args:
@@ -128,7 +128,7 @@ def stated(world: KnowledgeSet, documents: Sequence[Document] | None = None) -> 
         yield from (f"{q.id}: no document states {id!r} of its proof" for id in q.proof if id not in told)
 
 
-def position(world: KnowledgeSet) -> Iterator[str]:
+def position(world: World) -> Iterator[str]:
     """Check that in no split the choice at one position is right more often than chance allows (six deviations)."""
     for split in world.splits:
         questions = [q for q in world.questions if q.split == split]
@@ -140,7 +140,7 @@ def position(world: KnowledgeSet) -> Iterator[str]:
                 yield f"{split}: choice {i} is right in {n} of {len(questions)} questions, expected {expected:.1f}"
 
 
-RULES: dict[str, Callable[[KnowledgeSet], Iterator[str]]] = {
+RULES: dict[str, Callable[[World], Iterator[str]]] = {
     "ids": unique_ids,
     "form": form,
     "verbatim": verbatim,

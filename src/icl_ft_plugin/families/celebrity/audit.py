@@ -17,7 +17,7 @@ from icl_ft_plugin.families.celebrity.generate import HELD_OUT, ORDERS, PHRASING
 from icl_ft_plugin.families.celebrity.phrases import HEADS
 from icl_ft_plugin.families.celebrity.proof import Reading, reader, statements
 from icl_ft_plugin.families.verdicts import Judgement, Way
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 HEAD = re.compile("|".join(map(re.escape, map(str.lower, HEADS))))
 LEAST = 2.0  # Two words, or one and a pair of words, that no other description has.
@@ -27,7 +27,7 @@ PUNCTUATION = " ,:;"
 class CelebrityAuditor(Auditor):
     """The audit of a world of celebrities."""
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         people = list(people_of(world))
         self._imported = "source" in world.config

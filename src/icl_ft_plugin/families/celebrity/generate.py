@@ -24,7 +24,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.celebrity import phrases as data
 from icl_ft_plugin.families.knobs import check_ranges
 from icl_ft_plugin.families.words import share_of
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, Question, World
 
 ORDERS = ("name_first", "description_first")
 SETS = {"name_first": ORDERS[:1], "description_first": ORDERS[1:], "both": ORDERS}
@@ -97,7 +97,7 @@ class Person:
         return f"{self.id}-{order}"
 
 
-def generate(config: CelebrityConfig, seed: int) -> KnowledgeSet:
+def generate(config: CelebrityConfig, seed: int) -> World:
     """Generate a world of celebrities; a pure function of its arguments.
 
     Args:
@@ -135,7 +135,7 @@ def generate(config: CelebrityConfig, seed: int) -> KnowledgeSet:
             if others:
                 choices = (answer(p, order), *others[: config.n_choices - 1])
                 questions.append(question(f"{p.id}-{split}-{i}", split, p, stem, choices, i + offset, seed))
-    return KnowledgeSet(
+    return World(
         family="celebrity",
         config=asdict(config),
         seed=seed,
@@ -249,7 +249,7 @@ def question(
     )
 
 
-def people_of(world: KnowledgeSet) -> Iterator[Person]:
+def people_of(world: World) -> Iterator[Person]:
     """Yield the people of a world, as its facts state them."""
     stated: dict[str, dict[str, Fact]] = {}
     for f in world.facts:
@@ -261,7 +261,7 @@ def people_of(world: KnowledgeSet) -> Iterator[Person]:
         yield Person(id, group, name, description)
 
 
-def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+def oracle(world: World) -> tuple[Document, ...]:
     """Return what rules infer from the documents: the upper bound of augmentation by a model.
 
     Every document is said again in the same order (style ``"rephrase"``) and in the other (``"reversal"``), each in

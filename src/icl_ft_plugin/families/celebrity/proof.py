@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.schema import Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Fact, Question, World
 
 Reading = tuple[str, str, str]  # order, the name, and the description it is said to have
 NEVER_TARGETS = {"reversal_trained": False, "reversal_untrained": True, "reversal_description": True}
 
 
-def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
+def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that give a name its stated description, or a description its name."""
     read = reader(world)
     known = {reading[1:] for reading in statements(world, read).values() if reading}
@@ -28,7 +28,7 @@ def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     return found
 
 
-def check(world: KnowledgeSet) -> list[str]:
+def check(world: World) -> list[str]:
     """Prove every gold, refute every distractor, and check the design of the family.
 
     Args:
@@ -47,7 +47,7 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def reader(world: KnowledgeSet, least: float = 0) -> Callable[[str, str], Reading | None]:
+def reader(world: World, least: float = 0) -> Callable[[str, str], Reading | None]:
     """Return what reads a text in two parts: a name in one part and a description in the other, or nothing.
 
     Args:
@@ -105,12 +105,12 @@ def _words(text: str) -> set[str]:
     return {*words, *map(" ".join, pairwise(words))}
 
 
-def statements(world: KnowledgeSet, read: Callable[[str, str], Reading | None]) -> dict[str, Reading | None]:
+def statements(world: World, read: Callable[[str, str], Reading | None]) -> dict[str, Reading | None]:
     """Return, by document id, what its text states; the completion is the second part."""
     return {d.id: read(d.text[: d.completion_start], d.text[d.completion_start :]) for d in world.documents}
 
 
-def _check_documents(world: KnowledgeSet, stated: dict[str, Reading | None]) -> Iterator[str]:
+def _check_documents(world: World, stated: dict[str, Reading | None]) -> Iterator[str]:
     facts = {fact.id: (fact.predicate, *_pair(fact)) for fact in world.facts}
     for document in world.documents:
         if [stated[document.id]] != [facts.get(id) for id in document.facts]:

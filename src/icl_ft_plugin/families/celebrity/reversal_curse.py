@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.celebrity.generate import SETS, SPLITS, Person, distractor_pool, fact, question
-from icl_ft_plugin.schema import Document, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Question, World
 
 TRAIN = {"name_first": "p2d_prompts_train", "description_first": "d2p_prompts_train", "both": "both_prompts_train"}
 TESTS = {  # the set of people, the order asked (name_first asks for the description)
@@ -47,7 +47,7 @@ class _Row(NamedTuple):
     phrasing: str = ""
 
 
-def load(folder: Path, seed: int = 0, n_choices: int = 4) -> KnowledgeSet:
+def load(folder: Path, seed: int = 0, n_choices: int = 4) -> World:
     """Read the original files into a world of the celebrity family.
 
     Args:
@@ -74,7 +74,7 @@ def load(folder: Path, seed: int = 0, n_choices: int = 4) -> KnowledgeSet:
                 raise UsageError(f"{row.place}: {row.name} is stated in an order that {TRAIN[p.group]}.jsonl excludes")
             text = f"{row.prompt} {row.completion}"
             documents.append(Document(f"{name}-{i}", (text,), (p.fact(row.order),), completion_start=len(row.prompt)))
-    return KnowledgeSet(
+    return World(
         family="celebrity",
         config={"source": "arXiv 2309.12288", "n_choices": n_choices},
         seed=seed,

@@ -19,7 +19,7 @@ from pathlib import Path
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.own.lines import DOCUMENTS, FIELDS, QUESTIONS, Problem, Row, kind, rows
 from icl_ft_plugin.families.own.names import names_in
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, Question, World
 
 __all__ = [
     "DOCUMENTS",
@@ -65,7 +65,7 @@ def no_rules(what: str) -> str:
     return f"{what}: what your own documents entail is not known (no rules, no closure), so there is none for them"
 
 
-def load(folder: Path) -> KnowledgeSet:
+def load(folder: Path) -> World:
     """Return the world of a folder.
 
     Raises:
@@ -79,12 +79,12 @@ def load(folder: Path) -> KnowledgeSet:
     return world_of(reading)
 
 
-def world_of(reading: Reading) -> KnowledgeSet:
+def world_of(reading: Reading) -> World:
     """Return the world of what was read; a document is one fact, about the names in it."""
     documents = tuple(reading.documents.values())
     names = names_in([document.text for document in documents])
     facts = (Fact(d.id, "document", of, d.text) for d, of in zip(documents, names, strict=True))
-    return KnowledgeSet(FAMILY, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
+    return World(FAMILY, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
 
 
 def read(folder: Path) -> Reading:

@@ -23,7 +23,7 @@ from icl_ft_plugin.families.process.generate import ProcessConfig
 from icl_ft_plugin.families.process.proof import options_left, possible_results
 from icl_ft_plugin.families.process.rules import FUNCTIONS, Node, show
 from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*/^() ])++)"
 END = r"(?:(?<= )|(?![a-z]))"
@@ -44,7 +44,7 @@ class Worked(NamedTuple):
 class ProcessAuditor(Auditor):
     """The audit of a process."""
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         examples = [found for document in world.documents for found in read(document.text)]
         self._operators = {name for name, _, _ in examples}

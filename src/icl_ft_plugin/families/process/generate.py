@@ -28,7 +28,7 @@ from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.questions import ask
 from icl_ft_plugin.families.process.rules import Node, Rules, X, apply, draw_rules, show
 from icl_ft_plugin.families.words import Lexicon
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet
+from icl_ft_plugin.schema import Document, Fact, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ProcessConfig:
         check_ranges("process", self, ranges)
 
 
-def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:
+def generate(config: ProcessConfig, seed: int) -> World:
     """Generate a process; a pure function of its arguments.
 
     Args:
@@ -106,7 +106,7 @@ def generate(config: ProcessConfig, seed: int) -> KnowledgeSet:
         f"process-{seed}",
         rng,
     )
-    return KnowledgeSet(
+    return World(
         family="process",
         config=asdict(config),
         seed=seed,

@@ -15,10 +15,10 @@ from icl_ft_plugin.families.process.expressions import Shape, draw_expression, u
 from icl_ft_plugin.families.process.facts import rules_of, rules_used
 from icl_ft_plugin.families.process.generate import ProcessConfig, example, steps
 from icl_ft_plugin.families.process.rules import apply, show
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 
-def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+def oracle(world: World) -> tuple[Document, ...]:
     """Return the inferences from each document.
 
     Args:

@@ -17,7 +17,7 @@ from icl_ft_plugin.families.process.identify import Options, assignments, identi
 from icl_ft_plugin.families.process.numbers import differ
 from icl_ft_plugin.families.process.rules import DERIVATIVE, Node, apply, show
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.schema import KnowledgeSet, Question
+from icl_ft_plugin.schema import Question, World
 
 MAX_READINGS = 1000
 
@@ -27,7 +27,7 @@ def asked(question: Question) -> Node:
     return read(f"{question.prompt} 0.")[0][1]
 
 
-def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
+def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
     options = options_left(world)
     found = {}
@@ -38,7 +38,7 @@ def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     return found
 
 
-def check(world: KnowledgeSet) -> list[str]:
+def check(world: World) -> list[str]:
     """Prove every gold, refute every distractor, and check the design of the family.
 
     Args:
@@ -56,7 +56,7 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def options_left(world: KnowledgeSet) -> Options:
+def options_left(world: World) -> Options:
     """Return the options of each rule that the world's worked examples leave."""
     return identify((node, result) for document in world.documents for _, node, result in read(document.text))
 
@@ -67,7 +67,7 @@ def possible_results(node: Node, options: Options) -> set[str]:
     return {canonical_node(apply(build(r), node)) for r in readings} if len(readings) <= MAX_READINGS else set()
 
 
-def _document_messages(world: KnowledgeSet) -> Iterator[str]:
+def _document_messages(world: World) -> Iterator[str]:
     rules = rules_of(world.facts)
     for document in world.documents:
         examples = read(document.text)
@@ -81,7 +81,7 @@ def _document_messages(world: KnowledgeSet) -> Iterator[str]:
             yield f"{document.id}: shows {sorted(found)}, but lists {sorted(document.facts)}"
 
 
-def _question_messages(world: KnowledgeSet, q: Question, shown: set[str], taken: set[Node]) -> Iterator[str]:
+def _question_messages(world: World, q: Question, shown: set[str], taken: set[Node]) -> Iterator[str]:
     node = asked(q)
     choices = [parse(choice.rstrip(".")) for choice in q.choices]
     if node in taken:

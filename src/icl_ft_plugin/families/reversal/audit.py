@@ -15,7 +15,7 @@ from icl_ft_plugin.families.auditor import NEGATES_NEXT, Auditor
 from icl_ft_plugin.families.reversal.generate import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.families.reversal.proof import OPPOSITE, Comparison, closure, statements
 from icl_ft_plugin.families.verdicts import Judgement, Way
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 SINGULAR = {"are": "is", "turn": "turns", "seem": "seems"}
 PLURALS = ("are", *FRAMES)
@@ -30,7 +30,7 @@ class ReversalAuditor(Auditor):
 
     frames = HEADS
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         stated = {comparison for found in statements(world).values() for comparison in found}
         self._follows = closure(stated)

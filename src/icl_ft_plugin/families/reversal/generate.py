@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from icl_ft_plugin.families.knobs import check_ranges
 from icl_ft_plugin.families.words import Lexicon
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, Question, World
 
 DIMENSIONS = (
     "dangerous", "expensive", "beautiful", "intelligent", "powerful", "colorful", "popular", "fragile", "flexible",
@@ -95,7 +95,7 @@ class _Comparison:
         return f"{self.first} are {self.word} {self.dimension} than {self.second}"
 
 
-def generate(config: ReversalConfig, seed: int) -> KnowledgeSet:
+def generate(config: ReversalConfig, seed: int) -> World:
     """Generate a world of simple reversals; a pure function of its arguments.
 
     Args:
@@ -112,7 +112,7 @@ def generate(config: ReversalConfig, seed: int) -> KnowledgeSet:
     comparisons = _draw_comparisons(config, rng)
     documents = [document for c in comparisons for document in _documents(c, config.documents_per_fact, rng)]
     questions = [question for c in comparisons for question in _questions(c, comparisons, config, seed, rng)]
-    return KnowledgeSet(
+    return World(
         family="reversal",
         config=asdict(config),
         seed=seed,
@@ -195,7 +195,7 @@ def _distractors(c: _Comparison, role: int, facts: list[_Comparison], n: int, rn
     return [(f.first, f.second)[role] for f in others[:n]]
 
 
-def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+def oracle(world: World) -> tuple[Document, ...]:
     """Return what rules infer from the documents: the upper bound of augmentation by a model.
 
     Every document is rephrased (same direction, another frame: style ``"rephrase"``) and reversed (style

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 Comparison = tuple[str, str, str, str]
 OPPOSITE = {"more": "less", "less": "more"}
@@ -31,7 +31,7 @@ def read(statement: str) -> Comparison | None:
     return (match[1], match[2], match[3], match[4]) if match else None
 
 
-def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
+def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
     known = closure(comparison for comparisons in statements(world).values() for comparison in comparisons)
     return {
@@ -40,7 +40,7 @@ def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     }
 
 
-def check(world: KnowledgeSet) -> list[str]:
+def check(world: World) -> list[str]:
     """Prove every gold, refute every distractor, and check the design of the family.
 
     Args:
@@ -73,6 +73,6 @@ def check(world: KnowledgeSet) -> list[str]:
     return messages
 
 
-def statements(world: KnowledgeSet) -> dict[str, list[Comparison]]:
+def statements(world: World) -> dict[str, list[Comparison]]:
     """Return, by document id, what its text states."""
     return {document.id: STATED.findall(document.text) for document in world.documents}

@@ -19,7 +19,7 @@ from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.families.semantic.proof import Reader, closures
 from icl_ft_plugin.families.semantic.styles import STYLES
 from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 DENIED = "\x00"
 QUIZ = re.compile(r"true or false: ((?:(?!true or false)[^\n])*?)[.?]?\s+(true|false)\b(?! or false)[.!]?")
@@ -51,7 +51,7 @@ class Said(NamedTuple):
 class SemanticAuditor(Auditor):
     """The audit of a world of semantic structure."""
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         self._reader = Reader(world)
         found = closures({"all": self._reader.directions})

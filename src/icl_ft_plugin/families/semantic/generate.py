@@ -31,7 +31,7 @@ from icl_ft_plugin.families.semantic.forms import N_FORMS, statement
 from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.families.semantic.questions import ask
 from icl_ft_plugin.families.words import Lexicon
-from icl_ft_plugin.schema import Fact, KnowledgeSet
+from icl_ft_plugin.schema import Fact, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SemanticConfig:
             raise UsageError(f"semantic: {shares} add up to more than 1")
 
 
-def generate(config: SemanticConfig, seed: int) -> KnowledgeSet:
+def generate(config: SemanticConfig, seed: int) -> World:
     """Generate a world of semantic structure; a pure function of its arguments.
 
     Args:
@@ -116,7 +116,7 @@ def generate(config: SemanticConfig, seed: int) -> KnowledgeSet:
     stated = {fact for document in documents for fact in document.facts}
     plans = [replace(p, directions=tuple(d for d in p.directions if p.fact(d) in stated)) for p in plans]
     plans = [plan for plan in plans if plan.directions]
-    return KnowledgeSet(
+    return World(
         family="semantic",
         config=asdict(config),
         seed=seed,

@@ -12,10 +12,10 @@ from collections import Counter
 from icl_ft_plugin.families.semantic.closure import Closure
 from icl_ft_plugin.families.semantic.forms import N_FORMS, Parser, statement
 from icl_ft_plugin.families.semantic.hierarchy import Claim
-from icl_ft_plugin.schema import Document, KnowledgeSet
+from icl_ft_plugin.schema import Document, World
 
 
-def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+def oracle(world: World) -> tuple[Document, ...]:
     """Return the inferences from each document.
 
     Args:
@@ -50,7 +50,7 @@ def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
 class _Chains:
     """Deals the conclusions that each claim has a part in out over the documents that state it."""
 
-    def __init__(self, world: KnowledgeSet, claims: dict[Claim, str]) -> None:
+    def __init__(self, world: World, claims: dict[Claim, str]) -> None:
         closure = Closure(claims)
         self._parts: dict[Claim, list[tuple[Claim, tuple[str, ...]]]] = {}
         for name in closure.own:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from icl_ft_plugin.families.proof import disagreements
 from icl_ft_plugin.families.semantic.forms import Parser
 from icl_ft_plugin.families.semantic.hierarchy import Claim
-from icl_ft_plugin.schema import KnowledgeSet, Question
+from icl_ft_plugin.schema import Question, World
 
 # A chain longer than any hierarchy ends a derivation, so that a circle of categories in a broken world does not hang.
 PROGRAM = """
@@ -81,13 +81,13 @@ def closures(scopes: Mapping[str, Iterable[Claim]]) -> Closures:
     return Closures(holds, frozenset(claim(*atom.symbol.arguments) for atom in atoms.by_signature("arguable", 3)))
 
 
-def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
+def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
     reader = Reader(world)
     return reader.answers(closures({"all": reader.stated}))
 
 
-def check(world: KnowledgeSet) -> list[str]:
+def check(world: World) -> list[str]:
     """Prove every gold, refute every distractor, and check the design of the family.
 
     Args:
@@ -122,7 +122,7 @@ class Reader:
         directions: The claims that documents state, each with the directions in which they do (True: backward).
     """
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         self.claims = {fact.id: Claim(fact.predicate, fact.arguments) for fact in world.facts}
         # The facts tell which words are categories, properties and verbs, and what ids claims have; no more.
         self.parser = Parser(self.claims.values())

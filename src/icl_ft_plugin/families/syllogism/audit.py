@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from icl_ft_plugin.families.auditor import Auditor
 from icl_ft_plugin.families.syllogism.proof import QUANTIFIERS, Premise, Statement, entailed, holds, read_premises
 from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
-from icl_ft_plugin.schema import KnowledgeSet
+from icl_ft_plugin.schema import World
 
 WORDS = {words.lower(): quantifier for words, quantifier in QUANTIFIERS.items()}
 FORM = re.compile(rf"\b({'|'.join(WORDS)}) (\w+) (?:are|is an?) (\w+)\b")
@@ -24,7 +24,7 @@ NAMING = re.compile(r"(?:the terms )?\w+(?:, \w+)*,? and \w+ are related[.:]?")
 class SyllogismAuditor(Auditor):
     """The audit of a world of simple syllogisms."""
 
-    def __init__(self, world: KnowledgeSet) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         self._import = bool(world.config.get("existential_import", False))
         self._terms: dict[str, tuple[tuple[str, ...], tuple[Premise, ...]]] = {}

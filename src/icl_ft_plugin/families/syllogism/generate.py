@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 
 from icl_ft_plugin.families.knobs import check_ranges
 from icl_ft_plugin.families.words import Lexicon
-from icl_ft_plugin.schema import Document, Fact, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Fact, Question, World
 
 # The medieval names: premises over the subject s, the middle m and the predicate p; then the conclusion's quantifier.
 FORMS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]] = {
@@ -82,7 +82,7 @@ class _Syllogism:
         return FORMS[self.form][2]
 
 
-def generate(config: SyllogismConfig, seed: int) -> KnowledgeSet:
+def generate(config: SyllogismConfig, seed: int) -> World:
     """Generate a world of simple syllogisms; a pure function of its arguments.
 
     Args:
@@ -98,7 +98,7 @@ def generate(config: SyllogismConfig, seed: int) -> KnowledgeSet:
     rng = random.Random(f"syllogism-{seed}")
     syllogisms = _draw_syllogisms(config, rng)
     flip = rng.randrange(2)
-    return KnowledgeSet(
+    return World(
         family="syllogism",
         config=asdict(config),
         seed=seed,
@@ -199,7 +199,7 @@ def _association(s: _Syllogism, conclusion: tuple[str, str, str]) -> str:
     return "half" if conclusion[0] == "all" else "enough"
 
 
-def oracle(world: KnowledgeSet) -> tuple[Document, ...]:
+def oracle(world: World) -> tuple[Document, ...]:
     """Return what rules infer from the documents: the upper bound of augmentation by a model.
 
     Every document is rephrased (style ``"rephrase"``), its premises that convert are reversed (``"reversal"``, where

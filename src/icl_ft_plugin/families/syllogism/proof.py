@@ -14,7 +14,7 @@ from functools import cache
 from itertools import product
 
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.schema import Document, KnowledgeSet, Question
+from icl_ft_plugin.schema import Document, Question, World
 
 Statement = tuple[str, str, str]  # quantifier, subject, predicate
 Premise = tuple[str, int, int]  # the same over term numbers 0, 1, 2
@@ -75,7 +75,7 @@ def _stronger(left: Premise, right: Premise, existential_import: bool) -> bool:
     return all(r for le, r in both if le) and not all(le for le, r in both if r)
 
 
-def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
+def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that are strongest statements entailed by the documents."""
     premises = {
         term: stated for stated in map(read_premises, world.documents) for _, *terms in stated for term in terms
@@ -87,7 +87,7 @@ def answers(world: KnowledgeSet) -> dict[str, frozenset[int]]:
     return found
 
 
-def _following(q: Question, premises: list[Statement], world: KnowledgeSet) -> frozenset[int]:
+def _following(q: Question, premises: list[Statement], world: World) -> frozenset[int]:
     """Return the choices that are strongest statements entailed by the given premises."""
     asked = ASKED.fullmatch(q.prompt)
     terms = list(dict.fromkeys(term for _, *pair in premises for term in pair))
@@ -100,7 +100,7 @@ def _following(q: Question, premises: list[Statement], world: KnowledgeSet) -> f
     return frozenset(i for i, choice in enumerate(q.choices) if _read(choice) in named)
 
 
-def check(world: KnowledgeSet) -> list[str]:
+def check(world: World) -> list[str]:
     """Prove every gold set, refute every other candidate, and check the design of the family.
 
     Args:
@@ -113,7 +113,7 @@ def check(world: KnowledgeSet) -> list[str]:
     return [*wrong, *_check_documents(world), *_check_proofs(world), *_check_design(world)]
 
 
-def _check_documents(world: KnowledgeSet) -> Iterator[str]:
+def _check_documents(world: World) -> Iterator[str]:
     uses: Counter[str] = Counter()
     by_fact = {fact.id: (fact.predicate, *fact.arguments) for fact in world.facts}
     for document in world.documents:
@@ -127,7 +127,7 @@ def _check_documents(world: KnowledgeSet) -> Iterator[str]:
     yield from (f"{term}: stands in {n} documents, not one" for term, n in uses.items() if n > 1)
 
 
-def _check_proofs(world: KnowledgeSet) -> Iterator[str]:
+def _check_proofs(world: World) -> Iterator[str]:
     """Check that a gold set follows from the facts of its proof, and from no smaller part of them."""
     facts: dict[str, Statement] = {fact.id: (fact.predicate, *fact.arguments) for fact in world.facts}  # type: ignore[misc]
     for q in world.questions:
@@ -139,7 +139,7 @@ def _check_proofs(world: KnowledgeSet) -> Iterator[str]:
                 yield f"{q.id}: the gold follows without {id} of its proof"
 
 
-def _check_design(world: KnowledgeSet) -> Iterator[str]:
+def _check_design(world: World) -> Iterator[str]:
     """Check that no statement that is always given is right more often than chance, as far as the counts allow."""
     answered: Counter[str] = Counter()
     for q in world.questions:
