@@ -24,8 +24,10 @@ def run(folder, *args):
     """Return the cases that the failing test tries in a run under the suite's profiles, in order."""
     (folder / "test_fails.py").write_text(FAILS, encoding="utf-8")
     (folder / "tried.txt").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "profiles", "-p", "no:cacheprovider", *args, "test_fails.py"]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
+    plugins = ("-p", "hypothesispytest", "-p", "profiles", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, *args, "test_fails.py"]
+    path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
+    env = {**os.environ, "PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert "1 failed" in done.stdout, done.stdout + done.stderr
     return (folder / "tried.txt").read_text(encoding="utf-8").split()
