@@ -38,7 +38,7 @@ MAX_READINGS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that the examples tie together, e.g. "c+1 with 3*n, or c+3 with n+1".
+    """Rules that the examples tie together, e.g. "c+1 with n+1, or c+3 with n" by "the bilku of 3*x^2 is 12*x^3.".
 
     Attributes:
         rules: Their ids.
