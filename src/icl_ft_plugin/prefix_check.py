@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from icl_ft_plugin.prefix_cache import is_full_attention
+from icl_ft_plugin.prefix_cache import NAMES, cache_name, is_full_attention, is_state_only
+from icl_ft_plugin.prefix_positions import unknown_kinds
 from icl_ft_plugin.prefix_score import TreeScorer, base_forward_parameters
 from icl_ft_plugin.prefix_tree import build_tree
 
@@ -27,8 +28,12 @@ def cannot_share(model: Any, backend: str) -> str | None:
     """Return why prefixes of this model cannot be shared at all, or None."""
     if backend != "causal":
         return "an encoder-decoder model has no common prefix to cache"
-    if "past_key_values" not in base_forward_parameters(model):
+    if is_state_only(model.config):
         return f"{type(model).__name__} keeps a state instead of a key/value cache"
+    if cache_name(base_forward_parameters(model)) is None:
+        return f"{type(model).__name__}.forward takes no key/value cache under a name known here ({' or '.join(NAMES)})"
+    if kinds := unknown_kinds(model.config):
+        return f"its rotary positions ({', '.join(kinds)}) may depend on the length of a pass in a way not known here"
     if any(peft.is_prompt_learning for peft in getattr(model, "peft_config", {}).values()):
         return "prompt tuning puts its own prefix in front"
     if (getattr(model, "tp_size", None) or 1) > 1:
