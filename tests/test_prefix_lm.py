@@ -221,4 +221,5 @@ def test_from_a_checkpoint_through_the_evaluator(tmp_path):
         )
         scores.append([float(r[0]) for sample in results["samples"]["tiny"] for r in sample["filtered_resps"]])
     assert len(scores[0]) == 30
+    assert results["config"]["prefix_sharing"] == "packed"
     assert scores[1] == pytest.approx(scores[0], abs=1e-4)

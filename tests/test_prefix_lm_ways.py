@@ -43,6 +43,7 @@ def test_stateful_models_fall_back_with_one_line(caplog):
             assert_same(plain, ours, token_requests(random.Random(seed), [50], 3))
     assert [record.levelname for record in caplog.records if "icl_ft" in record.name] == ["WARNING"]
     assert "MambaForCausalLM keeps a state" in caplog.text
+    assert ours.get_model_info()["prefix_sharing"] == "stock"
 
 
 def test_a_model_that_ignores_its_cache_is_found_out(caplog):

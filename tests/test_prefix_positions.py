@@ -128,6 +128,13 @@ def test_generation_on_both_sides_and_across(name: str, words: int, batch: int) 
     assert ours.generate_until(made, disable_tqdm=True) == wanted
 
 
+def test_a_stem_that_would_end_at_the_switch_is_not_cached() -> None:
+    _, ours = pair("phi3")
+    beyond = list(range(SWITCH + 1))
+    assert ours._stems([beyond, [*beyond, 1]]) == []
+    assert ours._stems([[*beyond, 2], [*beyond, 1]]) == [(beyond, [0, 1], SWITCH)]
+
+
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gpt_neox", "qwen3"])
 def test_common_models_share_without_a_name_that_transformers_has_given_up(name: str) -> None:
     """Fails, and does not skip, where the installed transformers calls the cache by a name not known here."""

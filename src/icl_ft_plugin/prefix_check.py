@@ -8,9 +8,12 @@ take part, and by ``model(ids).logits``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from icl_ft_plugin.prefix_cache import NAMES, cache_name, is_full_attention, is_state_only
 from icl_ft_plugin.prefix_positions import unknown_kinds
@@ -39,6 +42,19 @@ def cannot_share(model: Any, backend: str) -> str | None:
     if (getattr(model, "tp_size", None) or 1) > 1:
         return "the ranks of a tensor-parallel model must take identical steps"
     return None
+
+
+@lru_cache(maxsize=64)
+def cannot_share_checkpoint(folder: Path) -> str | None:
+    """Return what ``cannot_share`` says of a checkpoint's model, without its weights; None also where it says nothing.
+
+    Whether its scores agree with a plain pass is known only when it is run.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    if config.is_encoder_decoder:
+        return cannot_share(None, "seq2seq")
+    with torch.device("meta"):
+        return cannot_share(AutoModelForCausalLM.from_config(config), "causal")
 
 
 def possible_ways(model: Any) -> list[str]:

@@ -123,6 +123,10 @@ class PrefixLM(StemGeneration):
             answers.update(zip(plain, found, strict=True))
         return [answers[i] for i in range(len(requests))]
 
+    def get_model_info(self) -> dict[str, Any]:
+        """Return what lm-eval writes of the model, and how its prefixes were shared (``prefix_sharing``)."""
+        return {**super().get_model_info(), "prefix_sharing": self.sharing}
+
     def _inputs(self, request: Request) -> list[int]:
         """Return the input ids as stock makes them: truncated on the left, without the last token."""
         _, context, continuation = request
