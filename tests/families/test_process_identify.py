@@ -6,8 +6,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from icl_ft_plugin.worlds.context import context_documents
-from tests.test_logic import small_world
+from worlds.test_verify import small_world
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate
@@ -18,6 +17,7 @@ from icl_ft_plugin.families.process.identify import MAX_READINGS, everything, id
 from icl_ft_plugin.families.process.proof import answers
 from icl_ft_plugin.families.process.rules import apply, draw_rules, show
 from icl_ft_plugin.schema import Document
+from icl_ft_plugin.worlds.context import context_documents
 
 
 def readings(*examples):
