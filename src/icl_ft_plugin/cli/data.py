@@ -67,7 +67,7 @@ def data_build(
 
 def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> tuple[str, Summary]:
     """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
-    from icl_ft_plugin.arms.rows import training_rows
+    from icl_ft_plugin.arms.corpus import training_rows
     from icl_ft_plugin.families import generate
     from icl_ft_plugin.files import write_jsonl
     from icl_ft_plugin.study.config import named_arm
@@ -84,15 +84,7 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
             raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
         if arm.method != "finetune":
             raise UsageError(f"--arm {name!r}: this arm learns from a teacher in a study, not from rows")
-        rows = training_rows(
-            world,
-            corpus_parts(world, arm),
-            {},
-            loss=arm.loss,
-            splitting=arm.splitting,
-            split_loss=arm.split_loss,
-            rival=arm.transform,
-        )
+        rows = training_rows(world, corpus_parts(world, arm), rows=arm.rows)
         write_jsonl(folder / f"train-{name}.jsonl", rows)
         counts += f", {len(rows)} rows of {name}"
     summary = summarize(world)
