@@ -119,12 +119,12 @@ def write_text(file: Path, text: str) -> None:
 
 
 def check_free(target: Path) -> None:
-    """Refuse a folder that exists and is not empty.
+    """Refuse a place where something is already.
 
     Raises:
-        UsageError: It does, or another kind of file does.
+        UsageError: A file or folder is there.
     """
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists():
         raise UsageError(f"{target}: exists already; name another folder or remove it")
 
 

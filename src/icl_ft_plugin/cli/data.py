@@ -9,6 +9,7 @@ import typer
 
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
+from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from icl_ft_plugin.worlds.card import Summary
 
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
-Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
-WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
 
 
 @data_app.command("build")

@@ -39,6 +39,8 @@ def writing(output: Path) -> Iterator[Path]:
     """
     from safetensors import SafetensorError
 
+    if output.is_dir() and not any(output.iterdir()):
+        output.rmdir()  # as good as none
     check_free(output)
     work = output.parent / f".{output.name}.partial"
     try:
