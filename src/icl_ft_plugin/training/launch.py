@@ -169,7 +169,7 @@ def _train(job: Mapping[str, Any]) -> None:
             model=job["model"],
             rows=job["rows"],
             recipe=load(Path(job["recipe"]), job["overrides"]),
-            checkpoints=Path(job["scratch"]) / "trainer",
+            folder=Path(job["scratch"]) / "trainer",
             seed=job["seed"],
             max_steps=job["max_steps"],
         )

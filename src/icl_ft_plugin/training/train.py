@@ -72,7 +72,7 @@ def train(
             model=model,
             rows=rows,
             recipe=recipe,
-            checkpoints=checkpoints_in(work),
+            folder=checkpoints_in(work),
             tokenizer=tokenizer,
             seed=seed,
             max_steps=max_steps,
@@ -89,7 +89,7 @@ def prepare(
     model: str | PreTrainedModel,
     rows: Sequence[Mapping[str, str]],
     recipe: Recipe,
-    checkpoints: Path,
+    folder: Path,
     tokenizer: PreTrainedTokenizerBase | None = None,
     seed: int | None = None,
     max_steps: int | None = None,
@@ -100,7 +100,7 @@ def prepare(
         model: As in ``train``.
         rows: As in ``train``.
         recipe: As in ``train``.
-        checkpoints: Folder of the checkpoints, if the recipe saves any.
+        folder: Where checkpoints are written, if the recipe saves any.
         tokenizer: As in ``train``.
         seed: As in ``train``.
         max_steps: As in ``train``.
@@ -109,7 +109,7 @@ def prepare(
         UsageError: The rows, the recipe or the model cannot be used.
     """
     mask = check_rows(rows)
-    args, peft_config = sft_arguments(recipe, mask, checkpoints, seed, max_steps)
+    args, peft_config = sft_arguments(recipe, mask, folder, seed, max_steps)
     # TRL's own script passes the model's options this way; they are for a model that is loaded here.
     args.model_init_kwargs = args.model_init_kwargs if isinstance(model, str) else None
     tokenizer = tokenizer or load_tokenizer(model)
