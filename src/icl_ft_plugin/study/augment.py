@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.augment.audited import audits, entailed
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
@@ -38,15 +38,7 @@ def arm_rows(cell: Cell, store: Store) -> list[dict[str, str]]:
                 texts = [text for text in texts if text not in seen]
             seen.update(texts)
             generated[strategy] = entailed(cell.world, texts) if cell.arm.keep == "entailed" else texts
-    return training_rows(
-        cell.world,
-        cell.arm.corpus,
-        generated,
-        loss=cell.arm.loss,
-        splitting=cell.arm.splitting,
-        split_loss=cell.arm.split_loss,
-        rival=cell.arm.transform,
-    )
+    return training_rows(cell.world, cell.arm.corpus, generated, cell.arm.rows)
 
 
 def _statements(cell: Cell, strategy: Strategy, store: Store) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.audited import entailed
 from icl_ft_plugin.augment.folder import read_folder
@@ -28,7 +28,7 @@ from icl_ft_plugin.study.run_cell import prompt_cost, steps_of, tokenizer_of
 
 STATEMENTS = 2  # that a model writes about one text
 # What an arm has besides how it is asked.
-TAUGHT = {"name", "corpus", "loss", "splitting", "split_loss", "keep", "transform", "method"}
+TAUGHT = {"name", "corpus", "rows", "keep", "method"}
 SAMPLE = 4000  # texts whose tokens are counted, at most
 DONE = {
     "train": "training",
@@ -178,17 +178,14 @@ class Estimator:
     def _rows(self, cell: Cell, texts: Texts) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
         arm = cell.arm
-        what = [*self._world(cell), arm.corpus, arm.loss, arm.splitting, arm.split_loss, arm.keep, arm.transform]
+        what = [*self._world(cell), arm.corpus, arm.rows, arm.keep]
         key = canonical_json([*what, cell.augmentations])
         if key not in self._totals:
             known = training_rows(
                 cell.world,
                 [part for part in arm.corpus if part not in texts or texts[part][1]],
                 _kept(cell, texts),
-                loss=arm.loss,
-                splitting=arm.splitting,
-                split_loss=arm.split_loss,
-                rival=arm.transform,
+                arm.rows,
             )
             rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
             exact = rows <= SAMPLE

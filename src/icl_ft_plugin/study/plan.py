@@ -14,7 +14,7 @@ from typing import Any
 
 from icl_ft_plugin import families as generators
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
-from icl_ft_plugin.arms.rows import training_documents
+from icl_ft_plugin.arms.corpus import training_documents
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import identity_of
