@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.arms.arm import GENERATED
+from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
 from icl_ft_plugin.augment.audited import audits, entailed
 from icl_ft_plugin.augment.folder import make_folder, read_folder
@@ -36,7 +36,7 @@ def arm_rows(cell: Cell, world: World, store: Store) -> list[dict[str, str]]:
 
 
 def rows_of(
-    cell: Cell, world: World, parts: Sequence[str], written: Mapping[str, Sequence[str]]
+    cell: Cell, world: World, parts: Sequence[str], written: Mapping[Strategy, Sequence[str]]
 ) -> list[dict[str, str]]:
     """Return the rows of some parts of the cell's corpus.
 

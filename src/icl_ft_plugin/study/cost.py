@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.arms.arm import GENERATED
+from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
 from icl_ft_plugin.schema import canonical_json
@@ -35,7 +35,7 @@ DONE = {
     "local": "writing, local",
     "global": "writing, global",
 }
-Texts = dict[str, tuple[list[str], bool]]
+Texts = dict[Strategy, tuple[list[str], bool]]
 Used = dict[str, dict[Rate, dict[str, None]]]
 
 

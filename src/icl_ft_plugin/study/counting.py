@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.harness.prompts import form_of
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import Question, World
 from icl_ft_plugin.study.cell import Cell
@@ -27,7 +26,7 @@ def metadata_of(cell: Cell) -> dict[str, Any]:
         metadata["context_tokens"] = cell.arm.context_tokens
     if cell.arm.prompt != PLAIN:
         metadata["prompt"] = cell.arm.prompt
-    if cell.world.family == own.FAMILY:
+    if family_of(cell.world.family).generate is None:  # the splits are the author's, and one task asks them all
         metadata["split"] = list(cell.tasks)
     return metadata
 
@@ -38,16 +37,16 @@ def prompt_cost(cell: Cell, world: World) -> PromptCost:
     Where documents were chosen per question, ``retrieved`` says how many, and for which share of the questions that
     name their evidence all of it was there.
     """
-    arm = cell.arm
+    arm, family = cell.arm, family_of(world.family)
     questions = [question for question in world.questions if question.split in cell.tasks]
     if arm.baseline:
         return PromptCost(questions=len(questions), prompt_tokens=0)
     count = _counter(cell.model.path)
     contexts = [""] * len(questions)
     found: dict[str, Any] = {}
-    if arm.condition == "icl" and arm.context_tokens and world.family == own.FAMILY:
+    if arm.condition == "icl" and arm.context_tokens and family.generate is None:
         chosen = [
-            retrieval.chosen(world.documents, own.stem_of(q.prompt), arm.context_tokens, count) for q in questions
+            retrieval.chosen(world.documents, family.stem(q.prompt), arm.context_tokens, count) for q in questions
         ]
         contexts = [join_documents(documents) for documents in chosen]
         found["retrieved"] = retrieval.summary(chosen, questions, len(world.documents), arm.context_tokens)
@@ -69,9 +68,9 @@ def _context(cell: Cell, world: World, count: Callable[[str], int]) -> str:
 
 def _prompt(cell: Cell, question: Question, context: str) -> str:
     """Return the whole prompt of a question as the arm asks it."""
-    own_words = cell.world.family == own.FAMILY and cell.arm.prompt != PLAIN  # it sets off the question itself
-    asked = own.stem_of(question.prompt) if own_words else question.prompt
-    text = cell.prompt.render(asked, documents=context, form=form_of(cell.world.family, question.split))
+    family = family_of(cell.world.family)
+    asked = question.prompt if cell.arm.prompt == PLAIN else family.stem(question.prompt)  # it sets off the question
+    text = cell.prompt.render(asked, documents=context, form=family.split(question.split).form)
     if not cell.arm.chat_template:
         return text
     turns = [{"role": "user", "content": text}]

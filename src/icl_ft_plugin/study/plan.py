@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from icl_ft_plugin import families as generators
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
+from icl_ft_plugin.arms.rows import DOCUMENTS
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import identity_of as identity_of_writing
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
@@ -27,6 +27,8 @@ from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.worlds.folder import world_of
+
+ORACLE = "oracle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +179,20 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
     """
     if not arm.corpus:
         return []
-    styles: list[str] = []
-    if world.family == own.FAMILY and ("oracle" in arm.corpus or arm.keep == "entailed"):
-        what = "corpus part 'oracle'" if "oracle" in arm.corpus else "keep: entailed"
-        raise UsageError(f"arm {arm.name!r}: {own.no_rules(what)}")
-    if world.family == own.FAMILY and arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
+    family, place = family_of(world.family), f"arm {arm.name!r}"
+    if family.oracle is None and "oracle" in arm.corpus:
+        raise UsageError(f"{place}: {family.no_rules(f'corpus part {ORACLE!r}')}")
+    if family.auditor is None and arm.keep == "entailed":
+        raise UsageError(f"{place}: {family.no_rules('keep: entailed')}")
+    if arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
         raise UsageError(
-            f"arm {arm.name!r}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
+            f"{place}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
         )
-    if "oracle" in arm.corpus:
-        styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
-    parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]
-    try:
-        training_documents(world, [part for part in parts if part not in GENERATED])
-    except UsageError as error:
-        raise UsageError(f"arm {arm.name!r}: {error}") from error
+    known = (DOCUMENTS, *GENERATED, *family.styles)
+    parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
+    for part in parts:
+        if part not in known:
+            what = f"corpus part {part!r}"
+            has = f"{what} does not exist in {world.family}; it has {', '.join(sorted({DOCUMENTS, *family.styles}))}"
+            raise UsageError(f"{place}: {has if family.oracle else family.no_rules(what)}")
     return list(dict.fromkeys(parts))

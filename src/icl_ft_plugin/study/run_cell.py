@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.files import atomic_folder
+from icl_ft_plugin.files import atomic_folder, write_json
 from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
@@ -51,9 +51,7 @@ def _marked(cell: Cell, store: Store) -> Iterator[None]:
         "pid": os.getpid(),
         "since": time.time(),
     }
-    draft = marker.with_name(f".{marker.name}")
-    draft.write_text(json.dumps(note) + "\n", encoding="utf-8")
-    draft.replace(marker)
+    write_json(marker, note)
     try:
         yield
     finally:
@@ -92,8 +90,8 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
             seconds=round(time.perf_counter() - begun, 3),
         )
         # What was not given is no key; that a cell has no training is said.
-        _write(temporary / LEDGER, ledger.model_dump(exclude_unset=True))
-        _write(temporary / CONFIG, _config(cell, study))
+        write_json(temporary / LEDGER, ledger.model_dump(exclude_unset=True))
+        write_json(temporary / CONFIG, _config(cell, study))
         if checkpoint and (checkpoint / "curve.jsonl").is_file():
             shutil.copy(checkpoint / "curve.jsonl", temporary)
 
@@ -126,7 +124,3 @@ def _config(cell: Cell, study: StudyConfig) -> dict[str, Any]:
         "model": str(cell.model.path),
         "batch_size": study.batch_size,
     }
-
-
-def _write(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

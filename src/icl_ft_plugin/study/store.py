@@ -6,7 +6,6 @@ For example ``Store(Path("runs/demo")).cell(cell)`` is ``runs/demo/cells/1f0c9a3
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import write_json
 from icl_ft_plugin.study.cell import Cell
 
 LOCK = ".lock"  # in the study's folder; held while a run is at work
@@ -65,10 +65,7 @@ class Store:
     def write_plan(self, name: str, cells: Sequence[Cell]) -> None:
         """Write ``study.json``."""
         entries = [{"key": cell.key, **cell.labels.to_dict(), "splits": list(cell.tasks)} for cell in cells]
-        text = json.dumps({"name": name, "version": __version__, "cells": entries}, indent=2, ensure_ascii=False)
-        draft = self.folder / ".study.json"
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(self.folder / "study.json")
+        write_json(self.folder / "study.json", {"name": name, "version": __version__, "cells": entries})
 
     def shared(self, cell: Cell) -> set[str]:
         """Return the folders, below this one, that the cell may share with others: augmentations, trained weights."""
@@ -101,9 +98,7 @@ class Store:
         file.parent.mkdir(exist_ok=True)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         note = {"key": cell.key, "labels": cell.labels.to_dict(), "error": error, "time": time, "attempts": attempts}
-        draft = file.with_name(f".{file.name}")
-        draft.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(file)
+        write_json(file, note)
 
     def unmark(self, cell: Cell) -> None:
         """Remove the note that a cell is at work, which a lost process leaves behind."""
