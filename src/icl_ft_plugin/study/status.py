@@ -62,10 +62,6 @@ class _Entry(Record):
     key: str
     splits: list[str]
 
-    @property
-    def labels(self) -> Labels:
-        return Labels(**(self.model_extra or {}))
-
 
 class _Plan(Record):
     name: str
@@ -145,10 +141,11 @@ def read_status(folder: Path) -> Status:
     """
     try:
         plan = _Plan.model_validate_json((folder / "study.json").read_bytes())
-    except (OSError, ValueError) as error:
+        labels = [Labels(**(entry.model_extra or {})) for entry in plan.cells]
+    except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{folder}: no study there (study.json: {error})") from error
     at_work = _locked(folder)
-    cells = tuple(_cell(folder, entry, at_work) for entry in plan.cells)
+    cells = tuple(_cell(folder, e.key, named, at_work) for e, named in zip(plan.cells, labels, strict=True))
     return Status(plan.name, at_work, cells)
 
 
@@ -165,15 +162,15 @@ def _locked(folder: Path) -> bool:
         return (folder / "running").is_dir()
 
 
-def _cell(folder: Path, entry: _Entry, at_work: bool) -> CellStatus:
-    path = folder / "cells" / entry.key
+def _cell(folder: Path, key: str, labels: Labels, at_work: bool) -> CellStatus:
+    path = folder / "cells" / key
     if path.is_dir():
-        return CellStatus(entry.labels, _seconds(path), True, None, None)
-    running = read(folder / "running" / f"{entry.key}.json", Running) if at_work else None
+        return CellStatus(labels, _seconds(path), True, None, None)
+    running = read(folder / "running" / f"{key}.json", Running) if at_work else None
     if running and running.host == socket.gethostname() and not _alive(running.pid):
         running = None  # its process was killed; the run will notice
-    failure = None if running else read(folder / "failures" / f"{entry.key}.json", Failure)
-    return CellStatus(entry.labels, None, False, running, failure)
+    failure = None if running else read(folder / "failures" / f"{key}.json", Failure)
+    return CellStatus(labels, None, False, running, failure)
 
 
 def _seconds(cell: Path) -> float | None:
