@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from icl_ft_plugin.augment.folder import make_folder
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Augmentation
+from icl_ft_plugin.augment.run import Augmentation
 from icl_ft_plugin.study.config import StudyConfig, named_arm
 from icl_ft_plugin.study.cost import SAMPLE, Estimator, lines
 from icl_ft_plugin.study.plan import Cell, plan

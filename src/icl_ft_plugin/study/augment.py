@@ -7,17 +7,18 @@ For example the arms ``ft+local`` and ``ft+local+global`` under three training s
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
-from icl_ft_plugin.augment.audited import audits, entailed
+from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.statements import Augmentation, augment
-from icl_ft_plugin.harness.index import register_model
+from icl_ft_plugin.augment.run import Augmentation, augment
+from icl_ft_plugin.augment.statements import Statement, chosen
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.plan import prompt_of
 from icl_ft_plugin.study.store import Store
@@ -29,15 +30,8 @@ def arm_rows(cell: Cell, store: Store) -> list[dict[str, str]]:
     Raises:
         UsageError: The model cannot be asked, or a setting of the arm does not fit its world.
     """
-    generated: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for strategy in GENERATED:
-        if strategy in cell.augmentations:
-            texts = _statements(cell, strategy, store)
-            if cell.settings.deduplicate:
-                texts = [text for text in texts if text not in seen]
-            seen.update(texts)
-            generated[strategy] = entailed(cell.world, texts) if cell.arm.keep == "entailed" else texts
+    written = {strategy: _statements(cell, strategy, store) for strategy in GENERATED if strategy in cell.augmentations}
+    generated = kept(cell, written)
     return training_rows(
         cell.world,
         cell.arm.corpus,
@@ -49,13 +43,19 @@ def arm_rows(cell: Cell, store: Store) -> list[dict[str, str]]:
     )
 
 
-def _statements(cell: Cell, strategy: Strategy, store: Store) -> list[str]:
+def kept(cell: Cell, written: Mapping[Strategy, Sequence[Statement]]) -> dict[str, list[str]]:
+    """Return what a cell trains on of the statements of each strategy."""
+    every = [statement for statements in written.values() for statement in statements]
+    found = chosen(cell.world, every, deduplicate=cell.settings.deduplicate, only_entailed=cell.arm.keep == "entailed")
+    return {strategy: [statement.text for statement in found if statement.strategy == strategy] for strategy in written}
+
+
+def _statements(cell: Cell, strategy: Strategy, store: Store) -> list[Statement]:
     folder = store.augmentation(cell.augmentations[strategy])
     with store.making(folder) as needed:
         if needed:
             _generate(folder, cell, strategy)
-    rows, _ = read_folder(folder)
-    return [row["text"] for row in rows]
+    return read_folder(folder).statements
 
 
 def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
@@ -64,7 +64,6 @@ def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
     timing: dict[str, float] = {}
 
     def make(journal: Journal) -> Augmentation:
-        register_model()
         begun, known = time.perf_counter(), set(journal.answers)
         lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
         made = augment(cell.world, prompt, cell.settings, lm, cell.model.hash, journal)
@@ -74,7 +73,7 @@ def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
         return made
 
     def audited(made: Augmentation) -> dict[str, Any]:
-        reports = audits(cell.world, made.rows, {str(strategy): made.info["tokens"]["generated"]})
+        reports = audits(cell.world, made.statements, {str(strategy): made.record.tokens.generated})
         return {"timing.json": timing, **({"audit.json": reports[strategy].to_dict()} if reports else {})}
 
     make_folder(folder, make, audited)
@@ -87,13 +86,14 @@ def augmentation_cost(cell: Cell, store: Store) -> dict[str, Any] | None:
     """
     costs = {}
     for strategy, key in cell.augmentations.items():
-        _, info = read_folder(store.augmentation(key))
+        record = read_folder(store.augmentation(key)).record
+        assert record.prompt and record.requests and record.statements  # a model wrote it
         costs[strategy] = {
-            "hash": info["hash"],
-            "prompt": f"{info['prompt']['name']}/{info['prompt']['version']}",
-            "requests": info["requests"]["answered"],
-            "prompt_tokens": info["tokens"]["prompt"],
-            "generated_tokens": info["tokens"]["generated"],
-            "statements": info["statements"]["kept"],
+            "hash": record.hash,
+            "prompt": f"{record.prompt.name}/{record.prompt.version}",
+            "requests": record.requests.answered,
+            "prompt_tokens": record.tokens.prompt,
+            "generated_tokens": record.tokens.generated,
+            "statements": record.statements.kept,
         }
     return costs or None

@@ -18,9 +18,10 @@ from pathlib import Path
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
 from icl_ft_plugin.augment.asking import texts_of
-from icl_ft_plugin.augment.audited import entailed
 from icl_ft_plugin.augment.folder import read_folder
+from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.schema import canonical_json
+from icl_ft_plugin.study.augment import kept
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.plan import prompt_of
 from icl_ft_plugin.study.rates import Rate, Rates, parameters_of
@@ -37,7 +38,8 @@ DONE = {
     "local": "writing, local",
     "global": "writing, global",
 }
-Texts = dict[str, tuple[list[str], bool]]
+Texts = dict[Strategy, list[str]]
+Written = dict[Strategy, list[Statement]]
 Used = dict[str, dict[Rate, dict[str, None]]]
 
 
@@ -93,39 +95,43 @@ class Estimator:
 
     def _cost(self, cell: Cell) -> Cost:
         done = self.own and any((folder / "cells" / cell.key).is_dir() for folder in self.folders[:1])
-        texts: Texts = {
-            strategy: self._texts(cell, strategy) for strategy in GENERATED if strategy in cell.augmentations
-        }
-        trained, exact = self._trained(cell, texts)
+        written, asked = self._texts(cell)
+        trained, exact = self._trained(cell, written, asked)
         prompts = self._prompt_tokens(cell)
-        written: dict[str, int] = {}
+        left: dict[str, int] = {}
         work: dict[str, float] = {}
         if not done:
             work[cell.arm.condition] = prompts
-            for strategy, (_, there) in texts.items():
+            for strategy, texts in asked.items():
                 key = cell.augmentations[strategy]
-                if not there and key not in self._begun:
+                if key not in self._begun:
                     self._begun.add(key)
-                    asked = self._tokens(cell, texts[strategy][0])
-                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * asked
+                    tokens = self._tokens(cell, texts)
+                    work[strategy] = left[strategy] = STATEMENTS * cell.settings.n_samples * tokens
             if trained is not None and cell.checkpoint_key not in self._begun:
                 self._begun.add(cell.checkpoint_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds)
+        return Cost(cell, done, trained, prompts, left, not exact, seconds)
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
         rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.family)
         self.rates.setdefault(f"{cell.model.name}, {DONE[kind]}", {}).setdefault(rate, {})[cell.family] = None
         return tokens / rate.tokens_per_second
 
-    def _texts(self, cell: Cell, strategy: Strategy) -> tuple[list[str], bool]:
-        """Return the statements of an augmentation, or what the model is to be asked about, and whether they are there."""
-        for folder in self.folders:
-            if (path := folder / "augmentations" / cell.augmentations[strategy]).is_dir():
-                return [row["text"] for row in read_folder(path)[0]], True
-        asked = texts_of(cell.world, prompt_of(cell.model, cell.settings, strategy), cell.settings.copies)
-        return [text for text, _ in asked], False
+    def _texts(self, cell: Cell) -> tuple[Written, Texts]:
+        """Return the statements of the augmentations that are there, and what is to be asked about for the others."""
+        written: Written = {}
+        asked: Texts = {}
+        for strategy in GENERATED:
+            if strategy in cell.augmentations:
+                places = [folder / "augmentations" / cell.augmentations[strategy] for folder in self.folders]
+                if made := next((place for place in places if place.is_dir()), None):
+                    written[strategy] = read_folder(made).statements
+                else:
+                    prompt = prompt_of(cell.model, cell.settings, strategy)
+                    asked[strategy] = [text for text, _ in texts_of(cell.world, prompt, cell.settings.copies)]
+        return written, asked
 
     def _tokens(self, cell: Cell, texts: Sequence[str]) -> int:
         """Return the tokens of texts; of many, by a sample that is spread evenly over them."""
@@ -142,13 +148,13 @@ class Estimator:
             self._prompts[key] = prompt_cost(cell)["prompt_tokens"]
         return self._prompts[key]
 
-    def _trained(self, cell: Cell, texts: Texts) -> tuple[int | None, bool]:
+    def _trained(self, cell: Cell, written: Written, asked: Texts) -> tuple[int | None, bool]:
         """Return the tokens that a cell trains on, whole passes over its rows and a part of one, and whether they are exact."""
         if not cell.trained:
             return 0, True
         if cell.arm.method != "finetune":
             return None, False
-        rows, tokens, exact = self._rows(cell, texts)
+        rows, tokens, exact = self._rows(cell, written, asked)
         recipe = cell.recipe
         batch = int(recipe.get("per_device_train_batch_size", 8)) * int(recipe.get("gradient_accumulation_steps", 1))
         batch *= int(cell.launch.get("num_processes", 1))
@@ -161,7 +167,7 @@ class Estimator:
         passes, rest = divmod(steps, batches)
         return math.floor(tokens * (passes + min(rest * batch, rows) / rows)), exact
 
-    def _rows(self, cell: Cell, texts: Texts) -> tuple[int, int, bool]:
+    def _rows(self, cell: Cell, written: Written, asked: Texts) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
         arm = cell.arm
         what = [*self._world(cell), arm.corpus, arm.loss, arm.splitting, arm.split_loss, arm.keep, arm.transform]
@@ -169,8 +175,8 @@ class Estimator:
         if key not in self._totals:
             known = training_rows(
                 cell.world,
-                [part for part in arm.corpus if part not in texts or texts[part][1]],
-                _kept(cell, texts),
+                [part for part in arm.corpus if part not in asked],
+                kept(cell, written),
                 loss=arm.loss,
                 splitting=arm.splitting,
                 split_loss=arm.split_loss,
@@ -178,27 +184,16 @@ class Estimator:
             )
             rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
             exact = rows <= SAMPLE
-            for asked in (asked for asked, there in texts.values() if not there):
+            for texts in asked.values():
                 statements = STATEMENTS * cell.settings.n_samples
-                rows += statements * len(asked)
-                tokens += statements * (self._tokens(cell, asked) + len(asked))
+                rows += statements * len(texts)
+                tokens += statements * (self._tokens(cell, texts) + len(texts))
                 exact = False
             self._totals[key] = rows, tokens, exact
         return self._totals[key]
 
     def _world(self, cell: Cell) -> list[object]:
         return [cell.model.hash, cell.family, cell.world_seed, dict(cell.config)]
-
-
-def _kept(cell: Cell, texts: Texts) -> dict[str, list[str]]:
-    """Return the statements that are there and that the arm trains on, as ``study_augment.arm_rows`` chooses them."""
-    kept: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for strategy, written in ((strategy, written) for strategy, (written, there) in texts.items() if there):
-        found = [text for text in written if text not in seen] if cell.settings.deduplicate else written
-        seen.update(found)
-        kept[strategy] = entailed(cell.world, found) if cell.arm.keep == "entailed" else found
-    return kept
 
 
 HEADER = ("", "cells", "to do", "tokens trained on", "tokens written", "prompt tokens", "minutes")

@@ -16,8 +16,8 @@ from icl_ft_plugin import families as generators
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.rows import training_documents
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
+from icl_ft_plugin.augment.run import identity_of
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import identity_of
 from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import read as own
