@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # other. The front door is lazy (it imports nothing), and the hook of the .pth takes what it does from _register.
 ROWS = (
     ("__init__", "errors", "schema"),
-    ("files", "paths", "config"),
-    ("families", "prefix"),
+    ("files", "paths"),
+    ("config", "families", "prefix"),
     ("worlds", "models", "report", "_register"),
     ("arms", "harness", "training", "pretrain"),
     ("augment", "export"),

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 110
 
 
 class UsageError(ValueError):
     """An error of use: the message names the offending key, its value, its place and the fix."""
+
+
+def cut(text: str, most: int = 120) -> str:
+    """Return a text fit for a line of a message: what cannot be printed is escaped, what is too long is cut."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def shown(value: object, most: int = 120) -> str:
+    """Return a value as a message shows it: like ``repr``, but short, however long the value is."""
+    return cut(_REPR.repr(value), most)
 
 
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

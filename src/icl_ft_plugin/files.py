@@ -1,11 +1,21 @@
-"""Files that appear whole or not at all, and JSON lines.
+"""Files and folders that appear whole or not at all, stay readable after a power loss, and tell when they are damaged.
 
-For example ``with atomic_folder(Path("runs/ft")) as folder: ...`` fills a folder beside its place and renames it at the end.
+For example::
+
+    with atomic_folder(Path("runs/ft"), manifest=True) as folder:  # runs/.ft-x7k2/ until the block ends
+        write_jsonl(folder / "corpus.jsonl", rows)
+    damage(Path("runs/ft"))  # None; "corpus.jsonl has 120 bytes in the place of 3600" once it was cut
+
+JSON lines end at a line feed and nowhere else: what models write holds U+2028, U+2029 and U+0085, at which
+``str.splitlines`` cuts too.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,37 +25,106 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError
 
-
-def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write one JSON value a line, UTF-8, newline-terminated."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+MANIFEST = "manifest.json"
 
 
-def read_jsonl(path: Path) -> list[Any]:
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_text(file: Path) -> str:
+    """Read a text file.
+
+    Raises:
+        UsageError: It is missing, no ordinary file, or not UTF-8; the message names it.
+    """
+    try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for, for ever
+            raise UsageError(f"{file}: not a file")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8 ({error.reason} at byte {error.start})") from error
+
+
+def json_of(text: str, place: str) -> Any:
+    """Return a JSON value.
+
+    Args:
+        text: Its text.
+        place: Where it stands, for the message.
+
+    Raises:
+        UsageError: It is not JSON, or nested or numbered beyond what Python reads.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{place}: not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
+        raise UsageError(f"{place}: not JSON that can be read ({str(error)[:80]})") from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a file of one JSON object.
+
+    Raises:
+        UsageError: It cannot be read, or is no object.
+    """
+    value = json_of(read_text(file), str(file))
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: not a JSON object")
+    return value
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, which end at line feeds alone; an empty text has none."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def read_jsonl(file: Path) -> list[Any]:
     """Read a JSON-lines file.
 
     Raises:
-        UsageError: The file is missing or a line is not JSON; the message names file and line.
+        UsageError: The file cannot be read or a line is not JSON; the message names file and line.
     """
+    lines = enumerate(lines_of(read_text(file)), start=1)
+    return [json_of(line, f"{file}, line {number}") for number, line in lines]
+
+
+def write_jsonl(file: Path, rows: Iterable[Any]) -> None:
+    """Write one JSON value a line, UTF-8, newline-terminated."""
+    with file.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write one JSON value, indented, in the place of what was there: whole, also after a power loss."""
+    write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text in the place of what was there: whole, also after a power loss."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}, line {number}: not JSON ({error.msg})") from error
-    return rows
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        _sync(draft)
+        draft.replace(file)
+        _sync(file.parent)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, *, manifest: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside ``target`` that takes its name when the block ends without an error.
+
+    Args:
+        target: The folder to make.
+        manifest: Whether it gets a manifest, by which ``damage`` tells later whether it is as it was written.
 
     Raises:
         UsageError: The target exists, or the place cannot be written.
@@ -60,8 +139,67 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp makes it private; a result is an ordinary folder
-        temporary.replace(target)
+        if manifest:
+            write_manifest(temporary)
+        put(temporary, target)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put(draft: Path, target: Path) -> None:
+    """Give a folder that is complete its name, so that it is there whole or not at all, also after a power loss."""
+    for path in sorted(draft.rglob("*"), reverse=True):
+        _sync(path)
+    _sync(draft)
+    draft.replace(target)
+    _sync(target.parent)
+
+
+def write_manifest(folder: Path) -> None:
+    """Note the bytes and the SHA-256 of every file below a folder, in its ``manifest.json``."""
+    files = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in _below(folder)}
+    write_json(folder / MANIFEST, {"files": files})
+
+
+def damage(folder: Path, *, hashes: bool = False) -> str | None:
+    """Tell what of a folder is not as it was written.
+
+    Args:
+        folder: A folder with a manifest.
+        hashes: Whether to read every byte; otherwise sizes are compared.
+
+    Returns:
+        The first difference, in words; None where there is none.
+    """
+    try:
+        noted = read_json(folder / MANIFEST)["files"]
+        expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in noted.items()}
+    except (UsageError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} is missing or cannot be read"
+    found = dict(_below(folder))
+    if missing := sorted(expected.keys() - found.keys()):
+        return f"{missing[0]} is missing"
+    for name, (size, digest) in sorted(expected.items()):
+        if found[name].stat().st_size != size:
+            return f"{name} has {found[name].stat().st_size} bytes in the place of {size}"
+        if hashes and sha256(found[name]) != digest:
+            return f"{name} holds other bytes than were written"
+    return None
+
+
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or a folder's list of names, to the disk; where it cannot, that is no error."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

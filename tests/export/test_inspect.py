@@ -18,7 +18,7 @@ from inspect_ai.solver import TaskState
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import inspect as inspect_tasks
-from icl_ft_plugin.families import FAMILIES
+from icl_ft_plugin.families import generated
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.paths import models_dir
@@ -28,7 +28,7 @@ RAW = "{{ messages[0]['content'] }}"  # a base model reads the prompt as it is
 
 
 def test_a_task_a_family() -> None:
-    assert all(callable(getattr(inspect_tasks, f"icl_ft_{family}")) for family in FAMILIES)
+    assert all(callable(getattr(inspect_tasks, f"icl_ft_{family}")) for family in generated())
 
 
 @pytest.mark.parametrize("condition", ["closed", "icl"])

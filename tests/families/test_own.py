@@ -11,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.rows import training_documents, training_rows
 from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
+from icl_ft_plugin.families.own import check as own_check
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.worlds import audit, baselines, corpus, own_check
+from icl_ft_plugin.worlds import audit, baselines
 from icl_ft_plugin.worlds import verify as logic
-from icl_ft_plugin.worlds.folder import save_world
+from icl_ft_plugin.worlds.context import context_text
+from icl_ft_plugin.worlds.folder import save_world, world_of
 
 DOCUMENTS = [
     {"id": "desks", "text": "The Lantern Desk is led by Mirela Voss.\n\nIt answers to the Keel Office."},
@@ -63,7 +65,7 @@ def test_a_folder_is_a_world(tmp_path: Path) -> None:
     assert (third.gold, third.proof) == ((0, 2), ("document-2",))
     # Errors are clustered by the document that a question is about, else by the question.
     assert [q.clusters["fact"] for q in world.questions] == ["desks", "key", "document-2"]
-    assert corpus.context_text(world) == "\n".join(d.text for d in world.documents)
+    assert context_text(world) == "\n".join(d.text for d in world.documents)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_what_needs_the_truth_says_that_there_is_none(tmp_path: Path) -> None:
     for refused in (
         lambda: logic.verify(world),
         lambda: audit.audit(world, ["x"]),
-        lambda: corpus.training_documents(world, ["documents", "oracle"]),
+        lambda: training_documents(world, ["documents", "oracle"]),
         lambda: rule_based(world, "oracle"),
         lambda: baselines.score(world, "oracle"),
     ):
@@ -223,13 +225,13 @@ def test_a_generated_world_is_no_own_documents_and_the_reverse(tmp_path: Path) -
     save_world(generate("reversal", 0, {"n_facts": 4}), tmp_path / "world")
     assert "data verify" in icl_ft("data", "check", tmp_path / "world").stdout
     with pytest.raises(UsageError, match="'reversal', not 'own'"):
-        corpus.world_of("own", 0, {"path": str(tmp_path / "world")})
+        world_of("own", 0, {"path": str(tmp_path / "world")})
     folder = folder_of(tmp_path, DOCUMENTS, [QUESTION])
     with pytest.raises(UsageError, match="'own', not 'reversal'"):
-        corpus.world_of("reversal", 0, {"path": str(folder)})
+        world_of("reversal", 0, {"path": str(folder)})
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"documents\.jsonl: cannot be read"):
-        corpus.world_of("own", 0, {"path": str(tmp_path / "empty")})
+        world_of("own", 0, {"path": str(tmp_path / "empty")})
 
 
 def test_a_rival_keeps_the_names_of_the_documents(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from families.test_own import DOCUMENTS, QUESTION, folder_of, icl_ft
 from lm_eval.tasks import TaskManager
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families.own import check as own_check
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.paths import examples_dir, models_dir, tasks_dir
-from icl_ft_plugin.worlds import baselines, own_check
+from icl_ft_plugin.worlds import baselines
 
 HANDBOOK = examples_dir() / "handbook"
 NANO = str(models_dir() / "nano")

@@ -18,7 +18,7 @@ from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.harness import task as harness
 from icl_ft_plugin.harness.in_context import context_of
 from icl_ft_plugin.harness.index import find_tasks
@@ -88,8 +88,13 @@ def metrics(name: str) -> set[str]:
 def test_the_groups_of_all_run_every_task() -> None:
     assert (len(CHOICES), len(WRITTEN)) == (40, 80)
     assert sorted(loaded()["tasks"]) == sorted(NAMES)
-    written = {f"icl_ft_{family}_{kind}" for family in FAMILIES for kind in ("gen", "gen_options")}
-    assert set(loaded()["groups"]) == {"icl_ft", "icl_ft_gen", *(f"icl_ft_{family}" for family in FAMILIES), *written}
+    written = {f"icl_ft_{family}_{kind}" for family in generated() for kind in ("gen", "gen_options")}
+    assert set(loaded()["groups"]) == {
+        "icl_ft",
+        "icl_ft_gen",
+        *(f"icl_ft_{family}" for family in generated()),
+        *written,
+    }
 
 
 def test_a_familys_group_generates_nothing() -> None:
@@ -151,7 +156,7 @@ def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     assert len(lines[1]) == len(lines[0]) + len(IN_CONTEXT)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_every_split_has_a_task_in_both_conditions(family: str) -> None:
     for condition in ("closed", "icl"):
         found = find_tasks(world(family), None, condition)
@@ -260,7 +265,7 @@ def test_a_budget_that_cannot_hold_the_needed_facts_or_has_no_tokenizer_is_refus
         load([name], **SMALL, context_tokens="many")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_the_readme_names_every_task_and_has_every_section(family: str) -> None:
     text = (tasks_dir() / family / "README.md").read_text(encoding="utf-8")
     for name in [f"icl_ft_{family}", *(n for n in NAMES if n.startswith(f"icl_ft_{family}_"))]:

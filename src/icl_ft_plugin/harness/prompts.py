@@ -27,36 +27,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.family import PHRASE
 from icl_ft_plugin.paths import prompt_file
 from icl_ft_plugin.schema import content_hash
 
-# What an answer looks like, as a prompt says it; ``form_of`` names the form of a split.
-FORMS = {
-    "comparison": 'a comparison ("more ... than ..." or "less ... than ...")',
-    "statement": "one statement that begins with All, Some or No",
-    "name": "a first name and a last name",
-    "description": 'a description ("the ... of the ...")',
-    "word": "one word",
-    "expression": "an expression in x",
-    "phrase": "the missing words",
-}
-_FAMILIES = {"syllogism": "statement", "semantic": "word", "process": "expression"}
-_SPLITS = {
-    "reversal": "comparison",
-    "rephrase": "comparison",
-    "reversal_entity": "word",
-    "rephrase_entity": "word",
-}
-_NAMES = ("reversal_trained", "reversal_untrained", "rephrase_name", "both_name")
-
 
 def form_of(family: str, split: str) -> str:
-    """Return the form of a split's answers, a key of ``FORMS``."""
-    if family == "reversal":
-        return _SPLITS.get(split, "phrase")
-    if family == "celebrity":
-        return "name" if split in _NAMES else "description"
-    return _FAMILIES.get(family, "phrase")
+    """Return what a split's answers look like, as a prompt says it."""
+    return family_of(family).split(split).form
 
 
 class QuestionPrompt(BaseModel):
@@ -79,14 +58,14 @@ class QuestionPrompt(BaseModel):
         """SHA-256 of everything in the file but its comments, as 64 hex digits."""
         return content_hash(self.model_dump())
 
-    def render(self, question: str, *, documents: str = "", options: Sequence[str] = (), form: str = "phrase") -> str:
+    def render(self, question: str, *, documents: str = "", options: Sequence[str] = (), form: str = PHRASE) -> str:
         """Return the prompt, without whitespace at its ends.
 
         Args:
             question: The bare stem.
             documents: What stands in the context; empty for a closed book.
             options: The options in the order in which they are shown; none hides them.
-            form: A key of ``FORMS``.
+            form: What an answer looks like.
 
         Raises:
             UsageError: The template asks for something that is not there, or for what the sandbox forbids.
@@ -98,7 +77,7 @@ class QuestionPrompt(BaseModel):
                     question=question,
                     documents=documents,
                     options=list(zip(ascii_uppercase, options, strict=False)),
-                    form=FORMS[form],
+                    form=form,
                 )
                 .strip()
             )

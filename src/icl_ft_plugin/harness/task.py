@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ def build(
     """
     import datasets
 
-    names = {field.name for field in fields(family_of(family).config)}
+    names = family_of(family).knobs.keys()
     for name in metadata.keys() - names:
         if hint := suggest(name, {*names, "prompt", "options"}, cutoff=0.8):
             raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
