@@ -17,9 +17,12 @@ text, empty where none are shown) and ``form`` (what an answer looks like). It s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from string import ascii_uppercase
+from types import MappingProxyType
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -94,9 +97,21 @@ def _compiled(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
-@lru_cache(maxsize=16)
+_PLANNED: ContextVar[Mapping[str, QuestionPrompt]] = ContextVar("_PLANNED", default=MappingProxyType({}))
+
+
+@contextmanager
+def as_planned(name: str, prompt: QuestionPrompt) -> Iterator[None]:
+    """Have the tasks that ask by a prompt's name take it as it was read once, whatever its file says by now."""
+    token = _PLANNED.set({**_PLANNED.get(), name: prompt})
+    try:
+        yield
+    finally:
+        _PLANNED.reset(token)
+
+
 def load_question_prompt(name: str) -> QuestionPrompt:
-    """Return a prompt.
+    """Return a prompt: that of ``as_planned``, else what its file says.
 
     Args:
         name: A file, or the name of one that ships in ``recipes/prompts/questions``.
@@ -104,6 +119,11 @@ def load_question_prompt(name: str) -> QuestionPrompt:
     Raises:
         UsageError: It does not exist, something in it is wrong, or it loses the question, the documents or the options.
     """
+    return _PLANNED.get().get(name) or _read(name)
+
+
+@lru_cache(maxsize=16)
+def _read(name: str) -> QuestionPrompt:
     path = prompt_file(name, "questions")
     try:
         prompt = QuestionPrompt.model_validate(read_yaml(path))
