@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from icl_ft_plugin.augment.statements import NONE, Statement
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.worlds.audit import AUDITORS, AuditReport, audit, summarize
+from icl_ft_plugin.worlds.audit import AuditReport, audit, summarize
 
 
 def audits(world: World, statements: Sequence[Statement], tokens: Mapping[str, int | None]) -> dict[str, AuditReport]:
@@ -23,7 +24,7 @@ def audits(world: World, statements: Sequence[Statement], tokens: Mapping[str, i
     Returns:
         A report by strategy; empty for a world of a family that has no audit.
     """
-    if world.family not in AUDITORS:
+    if family_of(world.family).auditor is None:
         return {}
     return {
         strategy: summarize(

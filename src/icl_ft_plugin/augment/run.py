@@ -25,7 +25,6 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import Statement, cut, news
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
-from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.schema import World, content_hash
 
 
@@ -186,11 +185,12 @@ def rule_based(world: World, strategy: str) -> Augmentation:
         strategy: ``"oracle"`` for all that rules infer, ``"none"`` for the documents themselves.
 
     Raises:
-        UsageError: No rules are known of own documents.
+        UsageError: The family has no rules.
     """
-    if strategy == "oracle" and world.family == own.FAMILY:
-        raise UsageError(own.no_rules(f"strategy {strategy!r}"))
-    documents = family_of(world.family).oracle(world) if strategy == "oracle" else world.documents
+    family = family_of(world.family)
+    if strategy == "oracle" and family.oracle is None:
+        raise UsageError(family.no_rules(f"strategy {strategy!r}"))
+    documents = family.oracle(world) if strategy == "oracle" and family.oracle else world.documents
     statements = [Statement(document.text, document.id, None, strategy, *[None] * 4) for document in documents]
     identity = {"version": __version__, "world": world.hash, "strategy": strategy}
     record = Record(hash=content_hash(identity), identity=identity, tokens=Tokens(0, 0))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.own import read as own
 
 if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal
@@ -86,6 +85,7 @@ def augment(
 ) -> None:
     """Let a model infer from a world's documents: corpus.jsonl, and train.jsonl with the documents before it."""
     from icl_ft_plugin.augment.folder import make_folder
+    from icl_ft_plugin.families import family_of
 
     for name, value, choices in (
         *(("strategy", strategy, STRATEGIES) for strategy in strategies),
@@ -107,8 +107,11 @@ def augment(
         chunk=chunk,
     )
     loaded = _world(world, seed, settings)
-    if loaded.family == own.FAMILY and ("oracle" in strategies or keep == "entailed"):
-        raise UsageError(own.no_rules("--strategy oracle" if "oracle" in strategies else "--keep entailed"))
+    family = family_of(loaded.family)
+    if family.oracle is None and "oracle" in strategies:
+        raise UsageError(family.no_rules("--strategy oracle"))
+    if family.auditor is None and keep == "entailed":
+        raise UsageError(family.no_rules("--keep entailed"))
 
     def make(journal: Journal) -> Corpus:
         return _corpus(loaded, strategies, model, model_args, prompts or [], knobs, keep, journal, attempts, batch_size)

@@ -22,7 +22,7 @@ from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.augment import rows_of
 from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.counting import prompt_cost, tokenizer_of
+from icl_ft_plugin.study.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.identity import LEARNED
 from icl_ft_plugin.study.rates import Rate, Rates, parameters_of
 from icl_ft_plugin.study.train_cell import steps_of
@@ -135,13 +135,12 @@ class Estimator:
         sample = texts[:: math.ceil(len(texts) / SAMPLE)] if texts else []
         if not sample:
             return 0
-        ids = tokenizer_of(cell.model.path)(list(sample), add_special_tokens=False)["input_ids"]
-        return round(sum(map(len, ids)) * len(texts) / len(sample))
+        return round(sum(map(tokens_of_cell(cell).count, sample)) * len(texts) / len(sample))
 
     def _prompt_tokens(self, cell: Cell) -> int:
         key = canonical_json([cell.model.hash, cell.world.hash, list(cell.tasks), cell.identity["test"]])
         if key not in self._prompts:
-            self._prompts[key] = prompt_cost(cell, cell.world.make()).prompt_tokens
+            self._prompts[key] = prompts_expected(cell)
         return self._prompts[key]
 
     def _trained(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int | None, bool]:
