@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from icl_ft_plugin.augment.folder import make_folder
+from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Augmentation
+from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.study.config import StudyConfig, named_arm
 from icl_ft_plugin.study.cost import SAMPLE, Estimator
 from icl_ft_plugin.study.cost_table import lines
@@ -70,7 +71,8 @@ def test_what_a_model_has_written_is_counted_and_what_not_is_estimated(tmp_path:
     assert ahead.estimated and ahead.written["local"] > 0
     assert any(line.split()[-1].startswith("~") for line in lines([ahead], {}))
     text = "glon are less dangerous than femp and it is so long a statement that the mean of all rows is higher by it."
-    made = Augmentation([{"text": text}] * 40, {})
+    statements = [Statement(text, "", None, "local", *[None] * 4)] * 40
+    made = replace(rule_based(cell.world.make(), "none"), statements=statements)
     make_folder(tmp_path / "augmentations" / cell.writings["local"].key, lambda journal: made)
     (known,) = Estimator([tmp_path], own=False).costs([replace(cell, settings=Settings(deduplicate=False))])
     assert not known.estimated and not known.written and known.trained and ahead.trained

@@ -13,12 +13,12 @@ from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
 from icl_ft_plugin.arms.rows import training_rows
-from icl_ft_plugin.augment.audited import audits, entailed
+from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.statements import Augmentation, augment
-from icl_ft_plugin.harness.index import register_model
+from icl_ft_plugin.augment.run import Augmentation, augment
+from icl_ft_plugin.augment.statements import Statement, chosen
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell, Writing
 from icl_ft_plugin.study.records import WritingCost
@@ -36,7 +36,7 @@ def arm_rows(cell: Cell, world: World, store: Store) -> list[dict[str, str]]:
 
 
 def rows_of(
-    cell: Cell, world: World, parts: Sequence[str], written: Mapping[Strategy, Sequence[str]]
+    cell: Cell, world: World, parts: Sequence[str], written: Mapping[Strategy, Sequence[Statement]]
 ) -> list[dict[str, str]]:
     """Return the rows of some parts of the cell's corpus.
 
@@ -46,12 +46,12 @@ def rows_of(
         parts: Of its corpus.
         written: All statements of each part that its model has written.
     """
-    generated: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for strategy in (strategy for strategy in GENERATED if strategy in written):
-        texts = [text for text in written[strategy] if not (cell.settings.deduplicate and text in seen)]
-        seen.update(texts)
-        generated[strategy] = entailed(world, texts) if cell.arm.keep == "entailed" else texts
+    every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
+    only_entailed = cell.arm.keep == "entailed"
+    kept = chosen(world, every, deduplicate=cell.settings.deduplicate, only_entailed=only_entailed)
+    generated: dict[str, list[str]] = {
+        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
+    }
     return training_rows(
         world,
         parts,
@@ -63,13 +63,12 @@ def rows_of(
     )
 
 
-def _statements(cell: Cell, world: World, writing: Writing, store: Store) -> list[str]:
+def _statements(cell: Cell, world: World, writing: Writing, store: Store) -> list[Statement]:
     folder = store.augmentation(writing.key)
     with store.making(folder) as needed:
         if needed:
             _generate(folder, cell, world, writing)
-    rows, _ = read_folder(folder)
-    return [row["text"] for row in rows]
+    return read_folder(folder).statements
 
 
 def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
@@ -77,7 +76,6 @@ def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
     timing: dict[str, float] = {}
 
     def make(journal: Journal) -> Augmentation:
-        register_model()
         begun, known = time.perf_counter(), set(journal.answers)
         lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
         made = augment(world, writing.prompt, cell.settings, lm, cell.model.hash, journal)
@@ -88,7 +86,7 @@ def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
 
     def audited(made: Augmentation) -> dict[str, Any]:
         strategy = writing.prompt.strategy
-        reports = audits(world, made.rows, {strategy: made.info["tokens"]["generated"]})
+        reports = audits(world, made.statements, {strategy: made.record.tokens.generated})
         return {"timing.json": timing, **({"audit.json": reports[strategy].to_dict()} if reports else {})}
 
     make_folder(folder, make, audited)
@@ -98,13 +96,14 @@ def writing_costs(cell: Cell, store: Store) -> dict[str, WritingCost] | None:
     """Return what the cell's augmentations have cost, by strategy; None where it has none."""
     costs: dict[str, WritingCost] = {}
     for strategy, writing in cell.writings.items():
-        _, info = read_folder(store.augmentation(writing.key))
+        record = read_folder(store.augmentation(writing.key)).record
+        assert record.prompt and record.requests and record.statements  # a model wrote it
         costs[strategy] = WritingCost(
-            hash=info["hash"],
-            prompt=f"{info['prompt']['name']}/{info['prompt']['version']}",
-            requests=info["requests"]["answered"],
-            prompt_tokens=info["tokens"]["prompt"],
-            generated_tokens=info["tokens"]["generated"],
-            statements=info["statements"]["kept"],
+            hash=record.hash,
+            prompt=f"{record.prompt.name}/{record.prompt.version}",
+            requests=record.requests.answered,
+            prompt_tokens=record.tokens.prompt,
+            generated_tokens=record.tokens.generated,
+            statements=record.statements.kept,
         )
     return costs or None

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.arms.arm import GENERATED, Strategy
+from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
+from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.augment import rows_of
-from icl_ft_plugin.study.cell import Cell, Writing
-from icl_ft_plugin.study.counting import prompt_cost, tokenizer_of
+from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.identity import LEARNED
 from icl_ft_plugin.study.rates import Rate, Rates, parameters_of
 from icl_ft_plugin.study.train_cell import steps_of
@@ -35,7 +36,8 @@ DONE = {
     "local": "writing, local",
     "global": "writing, global",
 }
-Texts = dict[Strategy, tuple[list[str], bool]]
+Written = dict[Strategy, list[Statement]]
+Unwritten = dict[Strategy, list[str]]
 Used = dict[str, dict[Rate, dict[str, None]]]
 
 
@@ -91,19 +93,19 @@ class Estimator:
 
     def _cost(self, cell: Cell) -> Cost:
         done = self.own and any((folder / "cells" / cell.key).is_dir() for folder in self.folders[:1])
-        texts: Texts = {strategy: self._texts(cell, writing) for strategy, writing in cell.writings.items()}
-        trained, exact = self._trained(cell, texts)
+        there, asked = self._texts(cell)
+        trained, exact = self._trained(cell, there, asked)
         prompts = self._prompt_tokens(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
         if not done:
             work[cell.arm.condition] = prompts
-            for strategy, (_, there) in texts.items():
+            for strategy, texts in asked.items():
                 key = cell.writings[strategy].key
-                if not there and key not in self._begun:
+                if key not in self._begun:
                     self._begun.add(key)
-                    asked = self._tokens(cell, texts[strategy][0])
-                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * asked
+                    tokens = self._tokens(cell, texts)
+                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * tokens
             if trained is not None and cell.training_key and cell.training_key not in self._begun:
                 self._begun.add(cell.training_key)
                 work["train"] = trained
@@ -115,35 +117,39 @@ class Estimator:
         self.rates.setdefault(f"{cell.model.name}, {DONE[kind]}", {}).setdefault(rate, {})[cell.world.family] = None
         return tokens / rate.tokens_per_second
 
-    def _texts(self, cell: Cell, writing: Writing) -> tuple[list[str], bool]:
-        """Return the statements of an augmentation, or what the model is to be asked about, and whether they are there."""
-        for folder in self.folders:
-            if (path := folder / "augmentations" / writing.key).is_dir():
-                return [row["text"] for row in read_folder(path)[0]], True
-        asked = texts_of(cell.world.make(), writing.prompt, cell.settings.copies)
-        return [text for text, _ in asked], False
+    def _texts(self, cell: Cell) -> tuple[Written, Unwritten]:
+        """Return the statements of the augmentations that are there, and what is to be asked about for the others."""
+        there: Written = {}
+        asked: Unwritten = {}
+        for strategy, writing in cell.writings.items():
+            places = [folder / "augmentations" / writing.key for folder in self.folders]
+            if made := next((place for place in places if place.is_dir()), None):
+                there[strategy] = read_folder(made).statements
+            else:
+                texts = texts_of(cell.world.make(), writing.prompt, cell.settings.copies)
+                asked[strategy] = [text for text, _ in texts]
+        return there, asked
 
     def _tokens(self, cell: Cell, texts: Sequence[str]) -> int:
         """Return the tokens of texts; of many, by a sample that is spread evenly over them."""
         sample = texts[:: math.ceil(len(texts) / SAMPLE)] if texts else []
         if not sample:
             return 0
-        ids = tokenizer_of(cell.model.path)(list(sample), add_special_tokens=False)["input_ids"]
-        return round(sum(map(len, ids)) * len(texts) / len(sample))
+        return round(sum(map(tokens_of_cell(cell).count, sample)) * len(texts) / len(sample))
 
     def _prompt_tokens(self, cell: Cell) -> int:
         key = canonical_json([cell.model.hash, cell.world.hash, list(cell.tasks), cell.identity["test"]])
         if key not in self._prompts:
-            self._prompts[key] = prompt_cost(cell, cell.world.make()).prompt_tokens
+            self._prompts[key] = prompts_expected(cell)
         return self._prompts[key]
 
-    def _trained(self, cell: Cell, texts: Texts) -> tuple[int | None, bool]:
+    def _trained(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int | None, bool]:
         """Return the tokens that a cell trains on, whole passes over its rows and a part of one, and whether they are exact."""
         if cell.training is None:
             return 0, True
         if cell.arm.method != "finetune":
             return None, False
-        rows, tokens, exact = self._rows(cell, texts)
+        rows, tokens, exact = self._rows(cell, there, asked)
         recipe = cell.training.recipe.values
         batch = int(recipe.get("per_device_train_batch_size", 8)) * int(recipe.get("gradient_accumulation_steps", 1))
         batch *= int(cell.training.launch.get("num_processes", 1))
@@ -156,20 +162,19 @@ class Estimator:
         passes, rest = divmod(steps, batches)
         return math.floor(tokens * (passes + min(rest * batch, rows) / rows)), exact
 
-    def _rows(self, cell: Cell, texts: Texts) -> tuple[int, int, bool]:
+    def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
         what = [cell.model.hash, cell.world.hash, cell.settings.deduplicate, cell.arm.model_dump(include=LEARNED)]
         key = canonical_json([*what, [writing.key for writing in cell.writings.values()]])
         if key not in self._totals:
-            written = {strategy: found for strategy, (found, there) in texts.items() if there}
-            parts = [part for part in cell.arm.corpus if part not in GENERATED or part in written]
-            known = rows_of(cell, cell.world.make(), parts, written)
+            parts = [part for part in cell.arm.corpus if part not in asked]
+            known = rows_of(cell, cell.world.make(), parts, there)
             rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
             exact = rows <= SAMPLE
-            for asked in (asked for asked, there in texts.values() if not there):
+            for texts in asked.values():
                 statements = STATEMENTS * cell.settings.n_samples
-                rows += statements * len(asked)
-                tokens += statements * (self._tokens(cell, asked) + len(asked))
+                rows += statements * len(texts)
+                tokens += statements * (self._tokens(cell, texts) + len(texts))
                 exact = False
             self._totals[key] = rows, tokens, exact
         return self._totals[key]

@@ -1,22 +1,24 @@
-"""What a cell's tasks are built from, and how many tokens their prompts have.
+"""What a cell's tasks are built from, and how many tokens their prompts have or had.
 
-For example ``prompt_cost(cell, world).prompt_tokens`` is 1398.
+For example ``prompts_expected(cell)`` is 1398 before the cell is run, and ``prompt_cost(cell, results).prompt_tokens`` is
+the same number, counted in the requests that its model got.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from icl_ft_plugin.families import family_of
+from icl_ft_plugin.harness.context import budget_of, context_of
+from icl_ft_plugin.harness.documents import task_documents
+from icl_ft_plugin.harness.prompts import as_planned, as_turn, prompt_with
+from icl_ft_plugin.harness.tokens import Tokens, tokens_needed
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import Question, World
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.records import PromptCost
 from icl_ft_plugin.worlds import retrieval
-from icl_ft_plugin.worlds.context import context_text, documents_within, join_documents
 
 
 def metadata_of(cell: Cell) -> dict[str, Any]:
@@ -31,62 +33,46 @@ def metadata_of(cell: Cell) -> dict[str, Any]:
     return metadata
 
 
-def prompt_cost(cell: Cell, world: World) -> PromptCost:
-    """Count the prompt tokens of the cell's questions as if no prefix were shared; the choices are not counted.
+def tokens_of_cell(cell: Cell) -> Tokens:
+    """Return the tokenizer of the cell's model."""
+    return tokens_needed({"pretrained": str(cell.model.path)}, cell.model.name)
+
+
+def prompts_expected(cell: Cell) -> int:
+    """Return the tokens of the prompts that the cell's model will get."""
+    if cell.arm.baseline:
+        return 0
+    tokens = tokens_of_cell(cell)
+    metadata = {**metadata_of(cell), "pretrained": str(cell.model.path), "split": list(cell.tasks)}
+    in_context = cell.arm.condition == "icl"
+    total = 0
+    with as_planned(cell.arm.prompt, cell.prompt):
+        budget = budget_of(metadata, cell.arm.name) if in_context else None
+        for doc in task_documents(cell.world.family, **metadata):
+            prompt = prompt_with(context_of(doc, budget) if in_context else "", doc)
+            total += tokens.count(as_turn(prompt, tokens.tokenizer) if cell.arm.chat_template else prompt)
+    return total
+
+
+def prompt_cost(cell: Cell, samples: Mapping[str, list[dict[str, Any]]], prompts: Iterable[str]) -> PromptCost:
+    """Return what was asked, as if no prefix were shared; the choices are not counted.
 
     Where documents were chosen per question, ``retrieved`` says how many, and for which share of the questions that
     name their evidence all of it was there.
+
+    Args:
+        cell: The cell.
+        samples: By task, as lm-eval logs them.
+        prompts: What its model has read, one a question.
     """
-    arm, family = cell.arm, family_of(world.family)
-    questions = [question for question in world.questions if question.split in cell.tasks]
-    if arm.baseline:
-        return PromptCost(questions=len(questions), prompt_tokens=0)
-    count = _counter(cell.model.path)
-    contexts = [""] * len(questions)
+    rows = [sample for task in samples.values() for sample in task]
+    if cell.arm.baseline:
+        return PromptCost(questions=len(rows), prompt_tokens=0)
+    count = tokens_of_cell(cell).count
     found: dict[str, Any] = {}
-    if arm.condition == "icl" and arm.context_tokens and family.generate is None:
-        chosen = [
-            retrieval.chosen(world.documents, family.stem(q.prompt), arm.context_tokens, count) for q in questions
-        ]
-        contexts = [join_documents(documents) for documents in chosen]
-        found["retrieved"] = retrieval.summary(chosen, questions, len(world.documents), arm.context_tokens)
-    elif arm.condition == "icl":
-        contexts = [_context(cell, world, count)] * len(questions)
-    if arm.prompt == PLAIN and not arm.chat_template:
-        tokens = sum(map(count, contexts)) + sum(count(question.prompt) for question in questions)
-    else:
-        pairs = zip(questions, contexts, strict=True)
-        tokens = sum(count(_prompt(cell, question, context)) for question, context in pairs)
-    return PromptCost(questions=len(questions), prompt_tokens=tokens, **found)
-
-
-def _context(cell: Cell, world: World, count: Callable[[str], int]) -> str:
-    if cell.arm.context_tokens:
-        return join_documents(documents_within(world, cell.arm.context_tokens, count))
-    return context_text(world, cell.arm.context_copies)
-
-
-def _prompt(cell: Cell, question: Question, context: str) -> str:
-    """Return the whole prompt of a question as the arm asks it."""
-    family = family_of(cell.world.family)
-    asked = question.prompt if cell.arm.prompt == PLAIN else family.stem(question.prompt)  # it sets off the question
-    text = cell.prompt.render(asked, documents=context, form=family.split(question.split).form)
-    if not cell.arm.chat_template:
-        return text
-    turns = [{"role": "user", "content": text}]
-    return str(tokenizer_of(cell.model.path).apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-
-@lru_cache(maxsize=2)
-def _counter(model: Path) -> Callable[[str], int]:
-    """Return what counts a text's tokens; it remembers, for a context stands before many questions."""
-    tokenizer = tokenizer_of(model)
-    return lru_cache(maxsize=100_000)(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
-
-
-@lru_cache(maxsize=2)
-def tokenizer_of(model: Path) -> Any:
-    """Return the tokenizer of a checkpoint."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(model)
+    if cell.arm.context_tokens and "evidence" in rows[0]:
+        sizes = [int(row["documents"]) for row in rows]
+        whole = [bool(row["evidence"]) for row in rows if not math.isnan(row["evidence"])]
+        documents = len(cell.world.make().documents)
+        found["retrieved"] = retrieval.summary(sizes, whole, documents, cell.arm.context_tokens)
+    return PromptCost(questions=len(rows), prompt_tokens=sum(map(count, prompts)), **found)

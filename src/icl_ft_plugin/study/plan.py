@@ -13,8 +13,8 @@ from pathlib import Path
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.rows import DOCUMENTS
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
+from icl_ft_plugin.augment.run import identity_of as identity_of_writing
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import identity_of as identity_of_writing
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.index import find_tasks

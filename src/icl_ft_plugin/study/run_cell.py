@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.files import atomic_folder, write_json
-from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
@@ -59,9 +58,8 @@ def _marked(cell: Cell, store: Store) -> Iterator[None]:
 
 
 def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
-    from icl_ft_plugin.harness.task import evaluate
+    from icl_ft_plugin.harness.evaluate import evaluate, prompts_read
 
-    register_model()
     begun = time.perf_counter()
     world = cell.world.make()
     model: Any = "icl_ft_hf"
@@ -74,7 +72,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     if checkpoint:
         model_args["peft" if (checkpoint / "adapter_config.json").is_file() else "pretrained"] = str(checkpoint)
     with atomic_folder(store.cell(cell)) as temporary:
-        evaluate(
+        results = evaluate(
             list(dict.fromkeys(cell.tasks.values())),
             model=model,
             model_args=model_args,
@@ -86,7 +84,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
         ledger = CellLedger(
             training=_training_cost(checkpoint) if checkpoint else None,
             augmentation=writing_costs(cell, store),
-            evaluation=prompt_cost(cell, world),
+            evaluation=prompt_cost(cell, results["samples"], prompts_read(results)),
             seconds=round(time.perf_counter() - begun, 3),
         )
         # What was not given is no key; that a cell has no training is said.
