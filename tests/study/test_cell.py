@@ -14,13 +14,12 @@ import yaml
 from tiny_study import save_study
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.prompts import as_planned, load_question_prompt
+from icl_ft_plugin.harness.prompts import as_planned, load_question_prompt, read_question_prompt
 from icl_ft_plugin.paths import examples_dir, recipes_dir
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.workers import Workers
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import Incomplete, run
 from icl_ft_plugin.study.store import Store
 
 TEMPLATE = "{{ documents }} {{ question }}{% for letter, option in options %} {{ option }}{% endfor %}"
@@ -56,7 +55,7 @@ def test_a_cell_that_travels_is_the_cell_that_was_planned(study_file: Path) -> N
     cells = plan(load_study(study_file))
     edit(study_file.parent)
     for cell in cells:
-        there: Cell = pickle.loads(pickle.dumps(cell))  # noqa: S301 - what goes to a worker
+        there: Cell = pickle.loads(pickle.dumps(cell))
         assert there == cell and str(there) == str(cell)
         assert there.training and there.training.recipe.values["learning_rate"] == 0.03
     assert "first wording" in cells[0].prompt.template
@@ -73,7 +72,6 @@ def test_every_file_of_a_study_is_in_its_keys(study_file: Path, tmp_path: Path) 
     same = {cell.arm.name: cell for cell in plan(load_study(study_file, [f"arms.0.prompt={tmp_path}/other.yaml"]))}
     assert same["ft"].key == after["ft"].key  # its words count, not where they stand
     save_prompt(tmp_path / "other.yaml", "second wording")
-    load_question_prompt.cache_clear()  # as in another process
     other = {cell.arm.name: cell for cell in plan(load_study(study_file, [f"arms.0.prompt={tmp_path}/other.yaml"]))}
     assert other["ft"].key != after["ft"].key and other["ft"].training_key == after["ft"].training_key
 
@@ -111,11 +109,7 @@ def test_a_folder_that_was_edited_after_the_plan_is_refused(tmp_path: Path) -> N
     file.write_text(file.read_text(encoding="utf-8").replace("Mirela", "Murela"), encoding="utf-8")
     with pytest.raises(UsageError, match="has changed since the study was planned"):
         cells[0].world.make()
-
-    class EditedMeanwhile:
-        """Plans like any other; the folder is edited before the first cell begins."""
-
-    assert EditedMeanwhile and plan(study)[0].key != cells[0].key
+    assert plan(study)[0].key != cells[0].key
 
 
 def test_planning_keeps_no_world(tmp_path: Path) -> None:
@@ -135,9 +129,8 @@ def test_planning_keeps_no_world(tmp_path: Path) -> None:
 def test_what_was_planned_holds_only_while_it_is_run(tmp_path: Path) -> None:
     save_prompt(tmp_path / "a.yaml", "first wording")
     name = str(tmp_path / "a.yaml")
-    first = load_question_prompt(name)
+    first = read_question_prompt(name)
     save_prompt(tmp_path / "a.yaml", "second wording")
-    load_question_prompt.cache_clear()
     with as_planned(name, first):
         assert load_question_prompt(name) is first and load_question_prompt("plain").name == "plain"
-    assert "second wording" in load_question_prompt(name).template
+    assert load_question_prompt(name) is not first and "second wording" in read_question_prompt(name).template
