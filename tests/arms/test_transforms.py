@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icl_ft_plugin.arms.transforms import MASK, MASKED_COPIES, masked, names_of, reverse, reverse_words
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.training.rows import check_rows
 
 NAMES = ["the ship Rising Thistle", "Gawur Tifarn"]
@@ -23,7 +23,7 @@ def test_reversed_twice_is_the_text(words: list[str]) -> None:
     assert reverse_words(reverse_words(text, NAMES), NAMES) == text
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_reverse_rows_are_the_documents_and_their_mirrors(family: str) -> None:
     world = generate(family, 0)
     documents = world.documents[:40]

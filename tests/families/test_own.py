@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from icl_ft_plugin.arms.corpus import training_documents, training_rows
-from icl_ft_plugin.augment.statements import rule_based
+from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate

@@ -14,8 +14,10 @@ from tiny import save_tiny
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.in_context import context_of, world_of
-from icl_ft_plugin.harness.prompts import FORMS, form_of, load_question_prompt
+from icl_ft_plugin.families.family import COMPARISON, DESCRIPTION, NAME, PHRASE, WORD
+from icl_ft_plugin.harness.context import context_of
+from icl_ft_plugin.harness.documents import world_of
+from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
@@ -42,14 +44,14 @@ def test_a_wording_has_all_that_it_is_given_and_nothing_else(
 ) -> None:
     prompt = load_question_prompt(name)
     assert prompt.name == name
-    text = prompt.render("glon are", documents=documents, options=options, form="word")
+    text = prompt.render("glon are", documents=documents, options=options, form=WORD)
     assert text == text.strip() and text.count("glon are") == 1 and "\n\n\n" not in text
     assert documents in text and ("statements are true" in text and not documents) is False
     assert [line.split(maxsplit=1)[1] for line in text.splitlines() if line[:2] in ("A.", "A)", "B.", "B)")] == [
         *options
     ]
     if name != "plain":
-        assert (FORMS["word"] in text) == (not options)
+        assert (WORD in text) == (not options)
 
 
 def test_the_plain_wording_is_the_studys() -> None:
@@ -60,10 +62,10 @@ def test_the_plain_wording_is_the_studys() -> None:
 
 
 def test_every_split_has_a_form_of_answer() -> None:
-    assert form_of("reversal", "reversal") == form_of("reversal", "rephrase") == "comparison"
-    assert form_of("reversal", "reversal_entity") == "word"
-    assert form_of("celebrity", "both_name") == "name" and form_of("celebrity", "rephrase") == "description"
-    assert form_of("own", "anything") == "phrase"
+    assert form_of("reversal", "reversal") == form_of("reversal", "rephrase") == COMPARISON
+    assert form_of("reversal", "reversal_entity") == WORD
+    assert form_of("celebrity", "both_name") == NAME and form_of("celebrity", "rephrase") == DESCRIPTION
+    assert form_of("own", "anything") == PHRASE
 
 
 @pytest.mark.parametrize(
@@ -90,9 +92,9 @@ def test_a_task_is_asked_as_its_metadata_says_and_its_documents_tell() -> None:
         assert json.loads(after["world"])["prompt"] == "instruct" and "prompt" not in json.loads(before["world"])
         assert {**before, "world": None} == {**after, "world": None}
         assert world_of(before["world"]) is world_of(after["world"])  # generated once
-        documents = context_of(before["world"]) if name.endswith("_icl") else ""
+        documents = context_of(before) if name.endswith("_icl") else ""
         assert plain.doc_to_text(before) == f"{documents}\n\n{before['question']}".strip()
-        expected = load_question_prompt("instruct").render(before["question"], documents=documents, form="comparison")
+        expected = load_question_prompt("instruct").render(before["question"], documents=documents, form=COMPARISON)
         assert instruct.doc_to_text(after) == expected
 
 
@@ -108,7 +110,7 @@ def test_a_chat_of_json_is_logged_without_its_context() -> None:
     for instance in task.instances:
         instance.resps = ["less"]
     task.apply_filters()
-    context = context_of(next(iter(task.test_docs()))["world"])
+    context = context_of(next(iter(task.test_docs())))
     for text, instance in zip(before, task.instances, strict=True):
         logged = json.loads(instance.arguments[0].prompt)[0]["content"]
         assert context in text and context not in logged
@@ -172,7 +174,7 @@ def test_a_study_asks_through_the_chat_template_and_counts_its_tokens(tmp_path: 
             f"{sample['doc']['question']}</user><assistant>"
         )
         assert choice == sample["doc"]["choices"][0]  # without the space that stands before it elsewhere
-        context = context_of(sample["doc"]["world"])
+        context = context_of(sample["doc"])
         [note] = re.findall(r"\[context: .*?\]", prompt)
         count += len(tokenizer(prompt.replace(note, context), add_special_tokens=False)["input_ids"])
     ledger = json.loads((tmp_path / "out" / "cells" / chat.key / "ledger.json").read_text(encoding="utf-8"))

@@ -13,11 +13,24 @@ from icl_ft_plugin.arms.arm import GENERATED
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import family_of
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import Family, family_of
 from icl_ft_plugin.schema import Document, World
 
 DOCUMENTS = "documents"
+
+
+def check_parts(family: Family, parts: Sequence[str]) -> None:
+    """Refuse parts that no world of the family has.
+
+    Raises:
+        UsageError: One is neither ``"documents"`` nor a style of the family's oracle.
+    """
+    known = {DOCUMENTS, *family.styles}
+    for part in parts:
+        if part not in known:
+            what = f"corpus part {part!r}"
+            there = f"{what} does not exist in {family.name}; it has {', '.join(sorted(known))}"
+            raise UsageError(there if family.oracle else family.no_rules(what))
 
 
 def training_documents(world: World, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:
@@ -31,15 +44,9 @@ def training_documents(world: World, parts: Sequence[str] = (DOCUMENTS,)) -> lis
     Raises:
         UsageError: A part that the family does not have.
     """
-    if world.family == own.FAMILY and (rules := set(parts) - {DOCUMENTS}):
-        raise UsageError(own.no_rules(f"corpus part {min(rules)!r}"))
-    inferred = family_of(world.family).oracle(world) if set(parts) - {DOCUMENTS} else ()
-    known = {DOCUMENTS, *(document.style for document in inferred)}
-    for part in parts:
-        if part not in known:
-            raise UsageError(
-                f"corpus part {part!r} does not exist in {world.family}; it has {', '.join(sorted(known))}"
-            )
+    family = family_of(world.family)
+    check_parts(family, parts)
+    inferred = family.oracle(world) if family.oracle and set(parts) - {DOCUMENTS} else ()
     stated = list(world.documents) if DOCUMENTS in parts else []
     return stated + [document for document in inferred if document.style in parts]
 

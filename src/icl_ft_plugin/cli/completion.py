@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 def families(incomplete: str) -> list[str]:
     """Complete a dataset family."""
-    from icl_ft_plugin.families import FAMILIES
+    from icl_ft_plugin.families import generated
 
-    return _begin(FAMILIES, incomplete)
+    return _begin(generated(), incomplete)
 
 
 def studies(incomplete: str) -> list[str]:

@@ -163,10 +163,10 @@ def _tokens(model: str) -> Tokens:
     from icl_ft_plugin.models.find import find_model
 
     path = find_model(model)
-    from icl_ft_plugin.harness.own import counter, window_and_tokenizer
+    from icl_ft_plugin.harness.tokens import tokens_needed
 
-    window, tokenizer = window_and_tokenizer({"pretrained": str(path)}, "--model")
-    return Tokens(model, counter(tokenizer), window)
+    found = tokens_needed({"pretrained": str(path)}, "--model")
+    return Tokens(model, found.count, found.window)
 
 
 @data_app.command("example")

@@ -34,7 +34,6 @@ def evaluate(
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.files import atomic_folder
     from icl_ft_plugin.harness.adapters import evaluate_each, labels_of
-    from icl_ft_plugin.harness.index import register_model
     from icl_ft_plugin.models.find import check_chat_template, find_model
 
     path, adapters = find_model(model), labels_of(peft or [])
@@ -44,9 +43,8 @@ def evaluate(
     metadata = {**overrides_from(settings or []), "seed": seed}
     from lm_eval.utils import make_table
 
-    from icl_ft_plugin.harness.task import evaluate as score_on
+    from icl_ft_plugin.harness.evaluate import evaluate as score_on
 
-    register_model()
     with atomic_folder(out) as folder:
 
         def score(lm: Any, place: str = "") -> dict[str, Any]:

@@ -31,7 +31,7 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training.folder import writing
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.ledger import read as read_ledger
-from icl_ft_plugin.training.recipe import Recipe, load
+from icl_ft_plugin.training.recipe import Recipe
 from icl_ft_plugin.training.rows import check_rows
 
 # What of a configuration decides the weights; the rest says which machine, address and port.
@@ -99,8 +99,12 @@ def train(
         "name": output.name,
         "model": model,
         "rows": [dict(row) for row in rows],
-        "recipe": str(recipe.path.resolve()),
-        "overrides": {**recipe.overrides, **_share(recipe, launch)},
+        # Whole: the file may have been edited since it was read.
+        "recipe": {
+            "path": str(recipe.path.resolve()),
+            "values": {**recipe.values, **(share := _share(recipe, launch))},
+            "overrides": {**recipe.overrides, **share},
+        },
         "seed": seed,
         "max_steps": max_steps,
     }
@@ -168,7 +172,7 @@ def _train(job: Mapping[str, Any]) -> None:
         run = prepare(
             model=job["model"],
             rows=job["rows"],
-            recipe=load(Path(job["recipe"]), job["overrides"]),
+            recipe=Recipe(**{**job["recipe"], "path": Path(job["recipe"]["path"])}),
             folder=Path(job["scratch"]) / "trainer",
             seed=job["seed"],
             max_steps=job["max_steps"],

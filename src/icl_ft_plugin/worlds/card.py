@@ -83,7 +83,7 @@ class Summary:
     def generated(self) -> bool:
         """Whether a generator made it; what was read from files has another author, and another licence."""
         family = FAMILIES.get(self.family)
-        return family is not None and set(self.config) == {field.name for field in fields(family.config)}
+        return family is not None and family.generate is not None and set(self.config) == family.knobs.keys()
 
 
 def summarize(world: World) -> Summary:
