@@ -46,7 +46,7 @@ def test_a_reversals_completion_never_holds_its_first_entity() -> None:
 @pytest.mark.parametrize("family", sorted(SMALL))
 def test_oracle_parts_add_documents(family: str) -> None:
     world = generate(family, 1, SMALL[family])
-    styles = sorted({document.style for document in generated()[family].oracle(world)})
+    styles = sorted({document.style for document in FAMILIES[family].oracle(world)})
     assert len(training_documents(world, ["documents", *styles])) > len(world.documents)
     with pytest.raises(UsageError, match="'gossip'"):
         training_documents(world, ["documents", "gossip"])
