@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icl_ft_plugin.arms.splitting import split_documents, split_text
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import FAMILIES, generate, generated
 from icl_ft_plugin.schema import Document
 
 sentences = st.lists(st.text("ab .\n", min_size=1), min_size=1, max_size=6).map(tuple)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.arms.rows import Loss, training_documents, training_rows
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import FAMILIES, generate, generated
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.worlds.context import context_documents, context_text
 from icl_ft_plugin.worlds.folder import load_world, save_world
