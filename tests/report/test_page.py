@@ -253,7 +253,7 @@ import sys
 from importlib import util
 find = util.find_spec
 util.find_spec = lambda name, *rest: None if name in ("altair", "vl_convert") else find(name, *rest)
-from icl_ft_plugin.cli import main
+from icl_ft_plugin.cli.app import main
 sys.argv = ["icl-ft", "report", {str(folder)!r}, *sys.argv[1:]]
 main()
 """

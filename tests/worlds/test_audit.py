@@ -76,7 +76,7 @@ def check_questions(world):
 
 def test_every_family_has_an_audit():
     assert all(FAMILIES[family].auditor for family in generated())
-    with pytest.raises(UsageError, match="'other' has no audit"):
+    with pytest.raises(UsageError, match="'other' is not one of"):
         audit(replace(generate("reversal", 0, {"n_facts": 2}), family="other"), [])
 
 
