@@ -76,7 +76,7 @@ def evaluate(
         samples = results["samples"]
         tracker.save_results_aggregated(results=results, samples=samples)
         for task, rows in samples.items():
-            tracker.save_results_samples(task_name=task, samples=rows)
+            tracker.save_results_samples(task_name=task, samples=[dict(row) for row in rows])  # which it changes
         _check_written(Path(str(output)), {task: len(rows) for task, rows in samples.items()})
     return results
 
