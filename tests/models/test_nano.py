@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.harness.evaluate import evaluate
 from icl_ft_plugin.paths import models_dir, recipes_dir

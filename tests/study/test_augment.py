@@ -55,11 +55,11 @@ def augmented(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     return study, store
 
 
-def test_every_augmented_arm_comes_with_every_splitting() -> None:
+def test_every_augmented_arm_comes_with_its_sentences_as_rows() -> None:
     arms = known_arms()
     for name in ("ft", "ft+local", "ft+global", "ft+local+global", "ft+oracle"):
-        for splitting in ("independent", "cumulative"):
-            assert arms[f"{name}+{splitting}"] == {**arms[name], "splitting": splitting}
+        for suffix, rows in (("independent", "sentences"), ("cumulative", "cumulative")):
+            assert arms[f"{name}+{suffix}"] == {**arms[name], "rows": rows}
     for name, arm in arms.items():
         assert ("truth" in name) == (arm.get("keep") == "entailed")
 
@@ -170,8 +170,8 @@ def test_steps_are_matched_in_steps_or_in_epochs(study_file: Path) -> None:
         ({"match": "tokens"}, ["match"]),
         ({"arms": [{"name": "x", "corpus": ["documents"], "keep": "entailed"}]}, ["'x'", "keep: entailed"]),
         (
-            {"arms": [{"name": "x", "corpus": ["documents"], "loss": "completion", "splitting": "independent"}]},
-            ["'x'", "exclude one another"],
+            {"arms": [{"name": "x", "corpus": ["documents"], "split_loss": "all", "splitting": "cumulative"}]},
+            ["'x'", "split_loss: 'all' is now rows: cumulative-all"],
         ),
     ],
 )

@@ -38,7 +38,7 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "family": "reversal",
                 "config": {"n_facts": 5, "documents_per_fact": 1},
                 "name": "five",
-                "arms": ["pretrained", {"name": "all", "corpus": ["documents"], "loss": "completion"}],
+                "arms": ["pretrained", {"name": "all", "corpus": ["documents"], "rows": "completion"}],
                 "recipe": str(folder / "other.yaml"),
                 "recipe_overrides": {"learning_rate": 0.5},
                 "steps": 7,

@@ -72,8 +72,9 @@ def augment(
     deduplicate: Annotated[bool, typer.Option(help="Drop statements that are nothing new.")] = True,
     chunk: Annotated[int, typer.Option(help="Requests between two entries of the journal.")] = 64,
     keep: Annotated[str, typer.Option(help="all, or entailed: only what follows, which uses the truth.")] = "all",
-    splitting: Annotated[str, typer.Option(help="Of train.jsonl: none, independent or cumulative.")] = "none",
-    split_loss: Annotated[str, typer.Option(help="Of cumulative rows: on the target sentence, or all.")] = "target",
+    rows: Annotated[
+        str, typer.Option(help="What a row of train.jsonl is: documents, sentences, cumulative ...; as in arms.yaml.")
+    ] = "documents",
     attempts: Annotated[int, typer.Option(min=1, help="How often a failing model is asked.")] = 5,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Prompts generated together; 8, and 1 a request to a server.")
@@ -84,14 +85,14 @@ def augment(
     ] = None,
 ) -> None:
     """Let a model infer from a world's documents: corpus.jsonl, and train.jsonl with the documents before it."""
+    from icl_ft_plugin.arms.rows import ROWS
     from icl_ft_plugin.augment.folder import make_folder
     from icl_ft_plugin.families import family_of
 
     for name, value, choices in (
         *(("strategy", strategy, STRATEGIES) for strategy in strategies),
         ("keep", keep, ("all", "entailed")),
-        ("splitting", splitting, ("none", "independent", "cumulative")),
-        ("split-loss", split_loss, ("target", "all")),
+        ("rows", rows, tuple(ROWS)),
     ):
         if value not in choices:
             raise UsageError(f"--{name} {value!r} is not one of {', '.join(choices)}{suggest(value, choices)}")
@@ -119,15 +120,14 @@ def augment(
     reports: dict[str, AuditReport] = {}
 
     def files(corpus: Corpus) -> dict[str, Any]:
-        from icl_ft_plugin.arms.rows import statements_as_documents
-        from icl_ft_plugin.arms.splitting import split_documents
+        from icl_ft_plugin.arms.corpus import statements_as_documents
         from icl_ft_plugin.augment.audited import audits
 
         texts = [statement.text for statement in corpus.statements if statement.strategy != "none"]
         documents = [*loaded.documents, *statements_as_documents("augmented", texts)]
         reports.update(audits(loaded, corpus.statements, corpus.tokens))
         return {
-            "train.jsonl": split_documents(documents, splitting, split_loss),  # type: ignore[arg-type]
+            "train.jsonl": ROWS[rows](loaded, documents),
             "audit.json": {strategy: report.to_dict() for strategy, report in reports.items()},
         }
 

@@ -137,7 +137,19 @@ def as_planned(name: str, prompt: QuestionPrompt) -> Iterator[None]:
 
 
 def load_question_prompt(name: str) -> QuestionPrompt:
-    """Return a prompt: that of ``as_planned``, else what its file says.
+    """Return a prompt: that of ``as_planned``, else what its file said when it was first read here.
+
+    Args:
+        name: A file, or the name of one that ships in ``recipes/prompts/questions``.
+
+    Raises:
+        UsageError: See ``read_question_prompt``.
+    """
+    return _PLANNED.get().get(name) or _remembered(name)
+
+
+def read_question_prompt(name: str) -> QuestionPrompt:
+    """Read a prompt's file.
 
     Args:
         name: A file, or the name of one that ships in ``recipes/prompts/questions``.
@@ -145,11 +157,6 @@ def load_question_prompt(name: str) -> QuestionPrompt:
     Raises:
         UsageError: It does not exist, something in it is wrong, or it loses the question, the documents or the options.
     """
-    return _PLANNED.get().get(name) or _read(name)
-
-
-@lru_cache(maxsize=16)
-def _read(name: str) -> QuestionPrompt:
     path = prompt_file(name, "questions")
     try:
         prompt = QuestionPrompt.model_validate(read_yaml(path))
@@ -165,3 +172,6 @@ def _read(name: str) -> QuestionPrompt:
                 f"{path}: template: rendered, it lacks {part!r}; it must show question, documents and options"
             )
     return prompt
+
+
+_remembered = lru_cache(maxsize=16)(read_question_prompt)

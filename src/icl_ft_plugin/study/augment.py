@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
@@ -52,15 +52,7 @@ def rows_of(
     generated: dict[str, list[str]] = {
         strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
     }
-    return training_rows(
-        world,
-        parts,
-        generated,
-        loss=cell.arm.loss,
-        splitting=cell.arm.splitting,
-        split_loss=cell.arm.split_loss,
-        rival=cell.arm.transform,
-    )
+    return training_rows(world, parts, generated, cell.arm.rows)
 
 
 def _statements(cell: Cell, world: World, writing: Writing, store: Store) -> list[Statement]:

@@ -11,7 +11,7 @@ For example ``recipes/studies/demo.yaml``::
     recipe: reversal/full.yaml
     steps: 200
 
-An arm is data: which parts of the corpus are trained on, which tokens bear the loss, which prompt the test has. A name
+An arm is data: which parts of the corpus are trained on, what a row of them is, which prompt the test has. A name
 means an entry of ``recipes/arms.yaml``; an entry of the same form may stand in its place. All that can be wrong with
 the file is found here, before anything runs.
 """
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm
-from icl_ft_plugin.arms.rows import check_form
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.config import parsed, read_yaml, set_key
 from icl_ft_plugin.errors import UsageError, suggest
@@ -32,7 +31,7 @@ from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.worlds.folder import world_of
 
-_SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
+_SDFT_ARM = {"corpus": ["documents"], "rows": "documents", "keep": "all"}
 
 
 def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
@@ -129,10 +128,6 @@ def _check(study: StudyConfig, place: str) -> None:
 
 
 def _check_arm(arm: Arm, place: str) -> None:
-    try:
-        check_form(arm.loss, arm.splitting, arm.transform)
-    except UsageError as error:
-        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
     if arm.context_tokens and arm.condition != "icl":
         raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
     try:
@@ -143,7 +138,7 @@ def _check_arm(arm: Arm, place: str) -> None:
     if arm.method == "sdft" and plain != arm.model_dump():
         raise UsageError(
             f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
-            "write corpus: [documents] and no loss, splitting, keep or transform"
+            "write corpus: [documents] and no rows or keep"
         )
     if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
         raise UsageError(

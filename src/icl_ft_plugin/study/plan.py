@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
-from icl_ft_plugin.arms.rows import DOCUMENTS
+from icl_ft_plugin.arms.corpus import check_parts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.run import identity_of as identity_of_writing
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.index import find_tasks
-from icl_ft_plugin.harness.prompts import load_question_prompt
+from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
@@ -33,12 +33,13 @@ ORACLE = "oracle"
 
 @dataclass(frozen=True, slots=True)
 class _Taught:
-    """An arm in one world: its corpus spelt out, and the task of each split."""
+    """An arm in one world: its corpus spelt out, the task of each split, and how that asks."""
 
     entry: Worlds
     world: PlannedWorld
     arm: Arm
     tasks: Mapping[str, str]
+    prompt: QuestionPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def plan(study: StudyConfig) -> list[Cell]:
     """
     models = _models(study)
     ways = [_ways(study, entry) for entry in study.worlds]
-    taught = [[arm for seed in entry.seeds for arm in _taught(study, entry, seed)] for entry in study.worlds]
+    names = dict.fromkeys(arm.prompt for entry in study.worlds for arm in study.arms_of(entry))
+    prompts = {name: read_question_prompt(name) for name in names}
+    taught = [[arm for seed in entry.seeds for arm in _taught(study, entry, seed, prompts)] for entry in study.worlds]
     cells: dict[str, Cell] = {}
     for writer in map(_Writer, models):
         for trained, arms in zip(ways, taught, strict=True):
@@ -112,7 +115,7 @@ def _ways(study: StudyConfig, entry: Worlds) -> list[_Way]:
     return ways
 
 
-def _taught(study: StudyConfig, entry: Worlds, seed: int) -> list[_Taught]:
+def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, QuestionPrompt]) -> list[_Taught]:
     """Return each arm in one world; of the world itself nothing is kept."""
     world = world_of(entry.family, seed, entry.config)
     config = entry.config if "path" in entry.config else world.config
@@ -123,7 +126,7 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int) -> list[_Taught]:
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
         spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
-        found.append(_Taught(entry, planned, spelt, tasks[arm.condition]))
+        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt]))
     return found
 
 
@@ -132,11 +135,10 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
     settings = entry.augmentation or study.augmentation
     writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
-    prompt = load_question_prompt(arm.prompt)
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, arm, prompt, taught.tasks)
+        identity = identity_of(weights, arm, taught.prompt, taught.tasks)
         seed = training.seed if training else None
         yield Cell(
             key=key_of(identity),
@@ -147,7 +149,7 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             world=world,
             tasks=taught.tasks,
             arm=arm,
-            prompt=prompt,
+            prompt=taught.prompt,
             training=training,
             writings=writings,
             settings=settings,
@@ -188,11 +190,9 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
         raise UsageError(
             f"{place}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
         )
-    known = (DOCUMENTS, *GENERATED, *family.styles)
     parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
-    for part in parts:
-        if part not in known:
-            what = f"corpus part {part!r}"
-            has = f"{what} does not exist in {world.family}; it has {', '.join(sorted({DOCUMENTS, *family.styles}))}"
-            raise UsageError(f"{place}: {has if family.oracle else family.no_rules(what)}")
+    try:
+        check_parts(family, [part for part in parts if part not in GENERATED])
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
     return list(dict.fromkeys(parts))
