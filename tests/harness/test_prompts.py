@@ -134,9 +134,9 @@ def test_the_wording_is_part_of_a_cell(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(STUDY, encoding="utf-8")
     plain, quiz = plan(load_study(file))
-    assert plain.identity["test"] == {"condition": "icl", "context_copies": 1}
-    wording = load_question_prompt("quiz").hash
-    assert quiz.identity["test"] == {"condition": "icl", "context_copies": 1, "prompt": wording}
+    assert plain.identity["test"]["prompt"] == load_question_prompt("plain").hash
+    assert quiz.identity["test"] == {**plain.identity["test"], "prompt": load_question_prompt("quiz").hash}
+    assert plain.key != quiz.key
     file.write_text(STUDY.replace("prompt: quiz", "prompt: quizz"), encoding="utf-8")
     with pytest.raises(UsageError, match=r"arm 'asked': prompt: 'quizz' .*did you mean 'quiz'"):
         load_study(file)
