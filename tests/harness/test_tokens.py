@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
@@ -26,6 +31,16 @@ def test_both_libraries_count_what_the_tokenizer_counts() -> None:
     for text in ("", "glon are", *TEXTS, *prompts):
         assert slow.count(text) == fast.count(text) == len(tokenizer(text, add_special_tokens=False)["input_ids"])
         assert slow.needed(text) == fast.needed(text) == len(tokenizer(text)["input_ids"])
+
+
+def test_what_a_tokenizer_puts_around_an_input_is_needed_and_no_part_of_the_text(tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(NANO / name, tmp_path)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    for tokens in (tokens_of({"pretrained": str(tmp_path)}), tokens_in(tmp_path, "mine")):
+        assert tokens and [tokens.needed(text) - tokens.count(text) for text in TEXTS] == [1, 1, 1]
 
 
 def test_a_model_that_is_not_named_or_has_no_tokenizer_is_an_error_of_use() -> None:
