@@ -189,7 +189,7 @@ def test_a_report_on_nothing_has_no_shares():
 @pytest.mark.parametrize("family", generated())
 def test_the_oracle_covers_what_it_should(family):
     world = generate(family, 1)
-    verdicts = audit(world, [document.text for document in generated()[family].oracle(world)])
+    verdicts = audit(world, [document.text for document in FAMILIES[family].oracle(world)])
     coverage = summarize(world, verdicts, 0).coverage
     assert coverage["restated"] == coverage["reversed"] == 1
     if family == "semantic":  # its chains are stated forward only
@@ -201,7 +201,7 @@ def test_the_oracle_covers_what_it_should(family):
 @pytest.mark.slow
 def test_five_thousand_texts_are_audited_in_seconds():
     world = generate("semantic", 0)
-    texts = [document.text for document in generated()["semantic"].oracle(world)][:5000]
+    texts = [document.text for document in FAMILIES["semantic"].oracle(world)][:5000]
     start = time.process_time()
     audit(world, texts)
     assert time.process_time() - start < 10

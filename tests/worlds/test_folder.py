@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.arms.corpus import training_documents, training_rows
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import FAMILIES, generate, generated
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.worlds.context import context_documents, context_text
 from icl_ft_plugin.worlds.folder import load_world, save_world
@@ -48,7 +48,7 @@ def test_a_reversals_completion_never_holds_its_first_entity() -> None:
 @pytest.mark.parametrize("family", sorted(SMALL))
 def test_oracle_parts_add_documents(family: str) -> None:
     world = generate(family, 1, SMALL[family])
-    styles = sorted({document.style for document in generated()[family].oracle(world)})
+    styles = sorted({document.style for document in FAMILIES[family].oracle(world)})
     assert len(training_documents(world, ["documents", *styles])) > len(world.documents)
     with pytest.raises(UsageError, match="'gossip'"):
         training_documents(world, ["documents", "gossip"])

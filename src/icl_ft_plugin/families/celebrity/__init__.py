@@ -6,9 +6,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from icl_ft_plugin.families.celebrity import proof
+from icl_ft_plugin.families.celebrity import generate, proof
 from icl_ft_plugin.families.celebrity.audit import CelebrityAuditor
-from icl_ft_plugin.families.celebrity.generate import CelebrityConfig, generate, names, oracle, titles
 from icl_ft_plugin.families.family import DESCRIPTION, NAME, UNTOUCHED, Claim, Family, Proof, Split
 
 
@@ -22,9 +21,9 @@ def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
 
 def vocabulary(share: str) -> Iterator[str]:
     """Yield the names and the words of titles of a share."""
-    yield from names("first", share)
-    yield from names("last", share)
-    for title in titles(share):
+    yield from generate.names("first", share)
+    yield from generate.names("last", share)
+    for title in generate.titles(share):
         yield from title.split()
 
 
@@ -50,9 +49,9 @@ FAMILY = Family(
         "both_name": Split(NAME),
         "both_description": Split(DESCRIPTION),
     },
-    config=CelebrityConfig,
-    generate=generate,
-    oracle=oracle,
+    config=generate.CelebrityConfig,
+    generate=generate.generate,
+    oracle=generate.oracle,
     styles=("rephrase", "reversal"),
     proof=Proof(proof.check, proof.answers),
     auditor=CelebrityAuditor,

@@ -15,11 +15,9 @@ from icl_ft_plugin.families.family import (
     Proof,
     Split,
 )
-from icl_ft_plugin.families.process import proof
+from icl_ft_plugin.families.process import generate, oracle, proof
 from icl_ft_plugin.families.process.audit import ProcessAuditor
-from icl_ft_plugin.families.process.generate import ProcessConfig, generate
 from icl_ft_plugin.families.process.meaning import ProcessMeaning
-from icl_ft_plugin.families.process.oracle import oracle
 
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
@@ -36,9 +34,9 @@ FAMILY = Family(
         "trained": Split(EXPRESSION, learned=True),
         "holdout": Split(EXPRESSION, main=True, claims=(UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
     },
-    config=ProcessConfig,
-    generate=generate,
-    oracle=oracle,
+    config=generate.ProcessConfig,
+    generate=generate.generate,
+    oracle=oracle.oracle,
     styles=("rephrase", "reversal", "chain"),
     proof=Proof(proof.check, proof.answers),
     auditor=ProcessAuditor,

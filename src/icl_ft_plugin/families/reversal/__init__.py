@@ -17,9 +17,8 @@ from icl_ft_plugin.families.family import (
     Proof,
     Split,
 )
-from icl_ft_plugin.families.reversal import proof
+from icl_ft_plugin.families.reversal import generate, proof
 from icl_ft_plugin.families.reversal.audit import ReversalAuditor
-from icl_ft_plugin.families.reversal.generate import ReversalConfig, generate, oracle
 from icl_ft_plugin.families.reversal.meaning import ReversalMeaning
 
 
@@ -49,9 +48,9 @@ FAMILY = Family(
         "rephrase": Split(COMPARISON),
         "rephrase_entity": Split(WORD, learned=True),
     },
-    config=ReversalConfig,
-    generate=generate,
-    oracle=oracle,
+    config=generate.ReversalConfig,
+    generate=generate.generate,
+    oracle=generate.oracle,
     styles=("rephrase", "reversal"),
     proof=Proof(proof.check, proof.answers),
     auditor=ReversalAuditor,

@@ -18,11 +18,9 @@ from icl_ft_plugin.families.family import (
     Proof,
     Split,
 )
-from icl_ft_plugin.families.semantic import proof
+from icl_ft_plugin.families.semantic import generate, oracle, proof
 from icl_ft_plugin.families.semantic.audit import SemanticAuditor
-from icl_ft_plugin.families.semantic.generate import SemanticConfig, generate
 from icl_ft_plugin.families.semantic.meaning import SemanticMeaning
-from icl_ft_plugin.families.semantic.oracle import oracle
 
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
@@ -62,9 +60,9 @@ FAMILY = Family(
             ),
         ),
     },
-    config=SemanticConfig,
-    generate=generate,
-    oracle=oracle,
+    config=generate.SemanticConfig,
+    generate=generate.generate,
+    oracle=oracle.oracle,
     styles=("rephrase", "reversal", "chain"),
     proof=Proof(proof.check, proof.answers),
     auditor=SemanticAuditor,

@@ -15,9 +15,8 @@ from icl_ft_plugin.families.family import (
     Proof,
     Split,
 )
-from icl_ft_plugin.families.syllogism import proof
+from icl_ft_plugin.families.syllogism import generate, proof
 from icl_ft_plugin.families.syllogism.audit import SyllogismAuditor
-from icl_ft_plugin.families.syllogism.generate import FORMS, SyllogismConfig, generate, oracle
 from icl_ft_plugin.families.syllogism.meaning import SyllogismMeaning
 
 
@@ -34,15 +33,15 @@ FAMILY = Family(
         "inference": Split(STATEMENT, main=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_ICL)),
         "rephrase": Split(STATEMENT, learned=True),
     },
-    config=SyllogismConfig,
-    generate=generate,
-    oracle=oracle,
+    config=generate.SyllogismConfig,
+    generate=generate.generate,
+    oracle=generate.oracle,
     styles=("rephrase", "reversal", "chain"),
     proof=Proof(proof.check, proof.answers),
     auditor=SyllogismAuditor,
     meaning=SyllogismMeaning,
     subsets={
-        **{f"acc_form_{form}": ("form", form) for form in FORMS},
+        **{f"acc_form_{form}": ("form", form) for form in generate.FORMS},
         # What word association gives away; where it misleads, the form is darapti.
         **{f"acc_association_{gives}": ("association", gives) for gives in ("enough", "half")},
     },
