@@ -20,7 +20,6 @@ from icl_ft_plugin import harness, inspect_tasks
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.generators import FAMILIES
 from icl_ft_plugin.paths import models_dir
-from icl_ft_plugin.study_find import register_model
 
 SIZE = {"n_facts": 3}
 RAW = "{{ messages[0]['content'] }}"  # a base model reads the prompt as it is
@@ -101,7 +100,6 @@ def test_scores_of_the_embedded_model_equal_those_of_the_harness(tmp_path: Path,
     assert log.status == "success", log.error
     name = f"icl_ft_reversal_gen_{condition}"
     metadata = {"n_facts": 10, "prompt": "plain"}
-    register_model()
     ours = harness.evaluate(
         [name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8
     )

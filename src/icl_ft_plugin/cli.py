@@ -129,7 +129,7 @@ def evaluate(
     from icl_ft_plugin.adapters import evaluate_each, labels_of
     from icl_ft_plugin.corpus import atomic_folder
     from icl_ft_plugin.recipe import overrides_from
-    from icl_ft_plugin.study_find import check_chat_template, find_model, register_model
+    from icl_ft_plugin.study_find import check_chat_template, find_model
 
     path, adapters = find_model(model), labels_of(peft or [])
     if chat:
@@ -138,9 +138,9 @@ def evaluate(
     metadata = {**overrides_from(settings or []), "seed": seed}
     from lm_eval.utils import make_table
 
-    from icl_ft_plugin import harness
+    from icl_ft_plugin import harness, register
 
-    register_model()
+    register()
     with atomic_folder(out) as folder:
 
         def score(lm: Any, place: str = "") -> dict[str, Any]:

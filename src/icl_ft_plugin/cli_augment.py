@@ -149,12 +149,12 @@ def _augmentation(
     """Run the strategies one after the other; all share the journal."""
     from lm_eval.utils import simple_parse_args_string
 
+    from icl_ft_plugin import register
     from icl_ft_plugin.augment.audited import entailed
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
     from icl_ft_plugin.augment.settings import GENERATED
     from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
-    from icl_ft_plugin.study_find import register_model
 
     arguments = simple_parse_args_string(model_args)
     asked = [strategy for strategy in GENERATED if strategy in strategies]
@@ -164,7 +164,7 @@ def _augmentation(
     }
     identity = _identity(model, arguments)
     if asked:
-        register_model()
+        register()
         # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
         lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
     rows: list[Row] = []

@@ -210,13 +210,12 @@ def evaluate(
     import lm_eval
     import torch
     from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
 
-    from icl_ft_plugin.paths import tasks_dir
+    from icl_ft_plugin._register import our_tasks
 
     window = {} if isinstance(model, str) else _window_of_loaded(model)
     task_metadata = {**(model_args or {}), **window, **(metadata or {})}
-    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=task_metadata)
+    manager = our_tasks(task_metadata)
     for task in tasks:
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")

@@ -107,8 +107,7 @@ def build(family: str, condition: str, split: str | None, options: str, knobs: d
 @lru_cache(maxsize=16)
 def _tasks(family: str, condition: str, split: str | None, options: str, knobs: str) -> dict[str, Any]:
     """Return lm-eval's task objects by name; ``knobs`` is JSON."""
-    from lm_eval.tasks import TaskManager
-
+    from icl_ft_plugin._register import our_tasks
     from icl_ft_plugin.paths import tasks_dir
     from icl_ft_plugin.study_find import read_task
 
@@ -119,7 +118,7 @@ def _tasks(family: str, condition: str, split: str | None, options: str, knobs: 
             names[metadata["split"]] = file.stem
     if split is not None and split not in names:
         raise UsageError(f"{family}: no split {split!r}{suggest(split, names)}; it has {', '.join(names)}")
-    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=json.loads(knobs))
+    manager = our_tasks(json.loads(knobs))
     return dict(manager.load([name for own, name in names.items() if split in (None, own)])["tasks"])
 
 

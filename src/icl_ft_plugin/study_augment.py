@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin import register
 from icl_ft_plugin.augment.audited import audits, entailed
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
@@ -17,7 +18,6 @@ from icl_ft_plugin.augment.output import make_folder, read_folder
 from icl_ft_plugin.augment.settings import GENERATED, Strategy
 from icl_ft_plugin.augment.statements import Augmentation, augment
 from icl_ft_plugin.augment.training import training_rows
-from icl_ft_plugin.study_find import register_model
 from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_plan import prompt_of
 from icl_ft_plugin.study_store import Store
@@ -64,7 +64,7 @@ def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
     timing: dict[str, float] = {}
 
     def make(journal: Journal) -> Augmentation:
-        register_model()
+        register()
         begun, known = time.perf_counter(), set(journal.answers)
         lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
         made = augment(cell.world, prompt, cell.settings, lm, cell.model.hash, journal)

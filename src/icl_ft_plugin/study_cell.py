@@ -20,12 +20,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin import own, retrieval
+from icl_ft_plugin import own, register, retrieval
 from icl_ft_plugin.corpus import atomic_folder, context_text, documents_within, join_documents
 from icl_ft_plugin.question_prompts import PLAIN, form_of, load_question_prompt
 from icl_ft_plugin.schema import Question
 from icl_ft_plugin.study_augment import arm_rows, augmentation_cost
-from icl_ft_plugin.study_find import find_recipe, register_model
+from icl_ft_plugin.study_find import find_recipe
 from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_schema import StudyConfig
 from icl_ft_plugin.study_store import Store
@@ -66,7 +66,7 @@ def _marked(cell: Cell, store: Store) -> Iterator[None]:
 def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     from icl_ft_plugin.harness import evaluate
 
-    register_model()
+    register()
     begun = time.perf_counter()
     model: Any = "icl_ft_hf"
     model_args = {"pretrained": str(cell.model.path)}

@@ -55,15 +55,6 @@ def folder_hash(path: Path) -> str:
     return content_hash(digests)
 
 
-def register_model() -> None:
-    """Make ``icl_ft_hf`` known to lm-eval also where the registration at interpreter start is turned off."""
-    import lm_eval.models
-
-    from icl_ft_plugin._lm_eval_steps import STEPS
-
-    STEPS["lm_eval.models"](lm_eval.models)
-
-
 def find_recipe(name: str | Path) -> Path:
     """Return a recipe's file: the path as given, else its place under ``recipes/``.
 
