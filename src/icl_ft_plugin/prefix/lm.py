@@ -26,6 +26,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix.check import cannot_share, disagreement, possible_ways
+from icl_ft_plugin.prefix.device import refuse_missing_device
 from icl_ft_plugin.prefix.encode import StemEncoder
 from icl_ft_plugin.prefix.generate import StemGeneration
 from icl_ft_plugin.prefix.limits import LEAST, chunk_tokens, free_bytes, pack_tokens
@@ -57,7 +58,7 @@ class PrefixLM(StemGeneration):
             one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
-        UsageError: ``on_overflow`` is neither value.
+        UsageError: ``on_overflow`` is neither value, or the CUDA device is not there.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class PrefixLM(StemGeneration):
             raise UsageError(
                 f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
             )
+        if isinstance(pretrained, str):
+            refuse_missing_device(kwargs.get("device", "cuda"), torch.cuda.device_count())
         self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
         self._encoders: dict[Any, StemEncoder] = {}
         super().__init__(pretrained, **kwargs)
