@@ -2,7 +2,8 @@
 
     lm_eval --model icl_ft_hf --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks icl_ft_reversal_icl
 
-It takes all of ``hf``'s arguments and gives the same scores. Three arguments are its own:
+Requests that share nothing are batched by length, also at the default batch size of 1. It takes all of ``hf``'s
+arguments and gives the same scores. Three arguments are its own:
 
     on_overflow=error      a prompt that is longer than the model's window is an error (default: truncate, as hf)
     pass_tokens=512        most tokens of one forward pass (default: packs of 512 on a CPU and 4096 on an accelerator,
@@ -30,7 +31,7 @@ from icl_ft_plugin.prefix_encode import StemEncoder
 from icl_ft_plugin.prefix_generate import StemGeneration
 from icl_ft_plugin.prefix_memory import LEAST, chunk_tokens, free_bytes, pack_tokens
 from icl_ft_plugin.prefix_score import TreeScorer
-from icl_ft_plugin.prefix_tree import Node, build_tree, shared_length
+from icl_ft_plugin.prefix_tree import Node, build_tree
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,11 @@ class PrefixLM(StemGeneration):
         pass_tokens: Most tokens of one forward pass; None: packs by device, prefixes in pieces as large as fit.
         pass_bytes: Most bytes of one pass beside the weights and the cached prefix; None takes a quarter of what is
             free when scoring starts.
-        min_shared: Requests that share fewer leading tokens take the plain path.
         **kwargs: As HFLM.
 
     Attributes:
         sharing: ``packed``, ``rows`` or ``stock``: the way in use; None before the first request.
-        prefix_stats: Counts of the last call's shared requests: requests, stock_tokens (what hf would compute one by
+        prefix_stats: Counts of the last call, empty where hf's own path ran: requests, stock_tokens (what hf would compute one by
             one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
@@ -66,7 +66,6 @@ class PrefixLM(StemGeneration):
         on_overflow: str = "truncate",
         pass_tokens: int | None = None,
         pass_bytes: int | None = None,
-        min_shared: int = 8,
         **kwargs: Any,
     ) -> None:
         if on_overflow not in ("truncate", "error"):
@@ -79,7 +78,6 @@ class PrefixLM(StemGeneration):
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
         self.pass_bytes = None if pass_bytes is None else int(pass_bytes)
-        self.min_shared = int(min_shared)
         self.sharing: str | None = None
         self.prefix_stats: dict[str, int] = {}
         self._stem = None
@@ -106,37 +104,26 @@ class PrefixLM(StemGeneration):
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Answer]:
         """Score the requests; the order is kept. Rolling windows (``override_bs``) share nothing and run as stock."""
-        if self.on_overflow == "error":
-            for index, (key, context, continuation) in enumerate(requests):
+        for index, (key, context, continuation) in enumerate(requests):
+            if self.on_overflow == "error":
                 self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
-        shared, plain = ([], list(range(len(requests)))) if override_bs else self._split(requests)
-        answers: dict[int, Answer] = {}
-        if shared:
-            found = self._score_shared([requests[i] for i in shared], disable_tqdm)
-            answers.update(zip(shared, found, strict=True))
-        if plain:
-            found = super()._loglikelihood_tokens(
-                [requests[i] for i in plain], disable_tqdm=disable_tqdm, override_bs=override_bs
-            )
-            answers.update(zip(plain, found, strict=True))
-        return [answers[i] for i in range(len(requests))]
+            if len(self._inputs(requests[index])) < len(continuation):
+                raise UsageError(
+                    f"request {index}: the {len(continuation)} tokens of the continuation need a context of one token "
+                    f"and a window of {len(continuation)}; they have {len(context)} and {self.max_length}"
+                )
+        self.prefix_stats = {}
+        if override_bs or len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
+            found = super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm, override_bs=override_bs)
+            return list(found)
+        return self._score_tree(requests, disable_tqdm)
 
     def _inputs(self, request: Request) -> list[int]:
         """Return the input ids as stock makes them: truncated on the left, without the last token."""
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _split(self, requests: list[Request]) -> tuple[list[int], list[int]]:
-        """Return the indices of the requests that share enough to profit, and of the others."""
-        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
-            return [], list(range(len(requests)))
-        inputs = [self._inputs(request) for request in requests]
-        root = build_tree([(ids, []) for ids in inputs])
-        least = self.min_shared if self.sharing == "packed" else max(self.min_shared, 32)
-        shared = [i for i, ids in enumerate(inputs) if shared_length(root, ids) >= least]
-        return shared, sorted(set(range(len(requests))) - set(shared))
-
-    def _score_shared(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
+    def _score_tree(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
         pairs = [(self._inputs(request), request[2]) for request in requests]
         root = build_tree(pairs)
         limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
@@ -173,7 +160,7 @@ class PrefixLM(StemGeneration):
                     self.cache_hook.add_partial("loglikelihood", requests[who][0], (sums[who], greedy[who]))
 
         scorer = self._scorer()
-        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
+        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else None
         allowed = self._bytes_per_pass()
         scorer.run(root, limit=limit, chunk=chunk, on_score=on_score, max_rows=max_rows, max_bytes=allowed)
         bar.close()
