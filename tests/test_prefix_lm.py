@@ -99,7 +99,8 @@ def test_requests_that_share_nothing_are_batched(name, seed, batch, limit):
         assert ours.prefix_stats == {}
     elif limit is None:
         assert ours.prefix_stats["passes"] <= (10 if batch == 3 else 2)
-        assert ours.prefix_stats["computed_tokens"] < 1.6 * ours.prefix_stats["tree_tokens"]
+        if WAY[name] == "packed":  # short ones share a row, so that little is padded
+            assert ours.prefix_stats["computed_tokens"] < 1.3 * ours.prefix_stats["tree_tokens"]
 
 
 def test_the_default_batch_is_bounded_by_tokens_and_a_given_one_by_rows_too():
