@@ -11,7 +11,7 @@ arguments and gives the same scores. Three arguments are its own:
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
-one line in the log. See docs/prefix-sharing.md.
+one warning. See docs/prefix-sharing.md.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from icl_ft_plugin.prefix_check import cannot_share, disagreement, possible_ways
 from icl_ft_plugin.prefix_encode import StemEncoder
 from icl_ft_plugin.prefix_generate import StemGeneration
 from icl_ft_plugin.prefix_memory import LEAST, chunk_tokens, free_bytes, pack_tokens
+from icl_ft_plugin.prefix_positions import Part
 from icl_ft_plugin.prefix_score import TreeScorer
 from icl_ft_plugin.prefix_tree import Node, build_tree
 
@@ -82,6 +83,7 @@ class PrefixLM(StemGeneration):
         self.prefix_stats: dict[str, int] = {}
         self._stem = None
         self._detected: int | None = None
+        self._told = set()
 
     # ------------------------------------------------------------------ scoring
 
@@ -113,23 +115,39 @@ class PrefixLM(StemGeneration):
                     f"and a window of {len(continuation)}; they have {len(context)} and {self.max_length}"
                 )
         self.prefix_stats = {}
-        if override_bs or len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
-            found = super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm, override_bs=override_bs)
-            return list(found)
-        return self._score_tree(requests, disable_tqdm)
+        answers: dict[int, Answer] = {}
+        for members, floor in [] if override_bs else self._together(requests):
+            found = self._score_tree([requests[i] for i in members], floor, disable_tqdm)
+            answers.update(zip(members, found, strict=True))
+        if plain := [i for i in range(len(requests)) if i not in answers]:
+            found = super()._loglikelihood_tokens(
+                [requests[i] for i in plain], disable_tqdm=disable_tqdm, override_bs=override_bs
+            )
+            answers.update(zip(plain, found, strict=True))
+        return [answers[i] for i in range(len(requests))]
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Return what lm-eval writes of the model, and how its prefixes were shared (``prefix_sharing``)."""
+        return {**super().get_model_info(), "prefix_sharing": self.sharing}
 
     def _inputs(self, request: Request) -> list[int]:
         """Return the input ids as stock makes them: truncated on the left, without the last token."""
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _score_tree(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
+    def _together(self, requests: list[Request]) -> list[Part]:
+        """Return the requests that may be computed together; hf's own path takes those that are in none."""
+        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
+            return []
+        return [part for part in self._parts([self._inputs(request) for request in requests]) if len(part.members) > 1]
+
+    def _score_tree(self, requests: list[Request], floor: int, disable_tqdm: bool) -> list[Answer]:
         pairs = [(self._inputs(request), request[2]) for request in requests]
         root = build_tree(pairs)
         limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
         while True:
             try:
-                return self._run_tree(requests, root, limit, chunk, disable_tqdm)
+                return self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
             except torch.OutOfMemoryError:
                 if max(limit, chunk) <= LEAST:
                     raise
@@ -139,8 +157,9 @@ class PrefixLM(StemGeneration):
                 torch.cuda.empty_cache()
 
     def _run_tree(
-        self, requests: list[Request], root: Node, limit: int, chunk: int, disable_tqdm: bool
+        self, requests: list[Request], root: Node, limits: tuple[int, int, int], disable_tqdm: bool
     ) -> list[Answer]:
+        limit, chunk, floor = limits
         sums = [0.0] * len(requests)
         greedy = [True] * len(requests)
         open_targets = [len(continuation) for _, _, continuation in requests]
@@ -161,17 +180,20 @@ class PrefixLM(StemGeneration):
 
         scorer = self._scorer()
         max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else None
-        allowed = self._bytes_per_pass()
-        scorer.run(root, limit=limit, chunk=chunk, on_score=on_score, max_rows=max_rows, max_bytes=allowed)
+        most = self._bytes_per_pass()
+        scorer.run(root, limit=limit, chunk=chunk, floor=floor, on_score=on_score, max_rows=max_rows, max_bytes=most)
         bar.close()
-        self.prefix_stats = {
+        counts = {
             "requests": len(requests),
             "stock_tokens": sum(len(self._inputs(request)) for request in requests),
             "tree_tokens": root.size,
             "computed_tokens": scorer.tokens_computed,
             "passes": scorer.passes,
-            "peak_cache_bytes": scorer.peak_cache_bytes,
         }
+        for name, count in counts.items():
+            self.prefix_stats[name] = self.prefix_stats.get(name, 0) + count
+        peak = max(self.prefix_stats.get("peak_cache_bytes", 0), scorer.peak_cache_bytes)
+        self.prefix_stats["peak_cache_bytes"] = peak
         return list(zip(sums, greedy, strict=True))
 
     # ------------------------------------------------------------------ way and limits
@@ -197,7 +219,7 @@ class PrefixLM(StemGeneration):
         if self.sharing is None:
             reason = cannot_share(self.model, self.backend)
             if reason:
-                logger.info("prefixes are not shared, scoring as hf does: %s", reason)
+                logger.warning("prefixes are not shared, scoring as hf does: %s", reason)
                 self.sharing = "stock"
             else:
                 self.sharing = self._checked_way(sample)

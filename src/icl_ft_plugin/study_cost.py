@@ -24,7 +24,7 @@ from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study_cell import prompt_cost, steps_of, tokenizer_of
 from icl_ft_plugin.study_key import Cell
 from icl_ft_plugin.study_plan import prompt_of
-from icl_ft_plugin.study_rates import Rate, Rates, parameters_of
+from icl_ft_plugin.study_rates import Rate, Rates, parameters_of, scoring
 
 STATEMENTS = 2  # that a model writes about one text
 # What an arm has besides how it is asked.
@@ -34,6 +34,8 @@ DONE = {
     "train": "training",
     "closed": "prompts, closed book",
     "icl": "prompts, in context",
+    "closed unshared": "prompts, closed book, prefixes not shared",
+    "icl unshared": "prompts, in context, prefixes not shared",
     "local": "writing, local",
     "global": "writing, global",
 }
@@ -53,6 +55,7 @@ class Cost:
         written: Tokens that its model has to write, by strategy.
         estimated: Whether its rows hold what a model has not written yet, or are too many to be counted one by one.
         seconds: By what is done, as ``Rates`` calls it.
+        unshared: Why the prefixes of its prompts are not shared; None where they are.
     """
 
     cell: Cell
@@ -62,6 +65,7 @@ class Cost:
     written: dict[str, int]
     estimated: bool
     seconds: dict[str, float]
+    unshared: str | None = None
 
 
 @dataclass
@@ -98,10 +102,11 @@ class Estimator:
         }
         trained, exact = self._trained(cell, texts)
         prompts = self._prompt_tokens(cell)
+        unshared = self._unshared(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
         if not done:
-            work[cell.arm.condition] = prompts
+            work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
             for strategy, (_, there) in texts.items():
                 key = cell.augmentations[strategy]
                 if not there and key not in self._begun:
@@ -112,7 +117,16 @@ class Estimator:
                 self._begun.add(cell.checkpoint_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared)
+
+    def _unshared(self, cell: Cell) -> str | None:
+        """Return why the prefixes of a cell's prompts will not be shared, as far as it is known before the cell is run."""
+        if cell.arm.baseline:
+            return None
+        from icl_ft_plugin.prefix_check import cannot_share_checkpoint
+
+        seen = "so it was in cells that were run" if self._rates.unshared(cell.model.hash) else None
+        return cannot_share_checkpoint(cell.model.path) or seen
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
         rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.family)
@@ -250,4 +264,6 @@ def lines(costs: Sequence[Cost], rates: Used) -> list[str]:
         note += " ~: estimated: what models have not written yet, or a sample of many rows."
     if any(cost.trained is None for cost in costs if not cost.done):
         note += " ?: sdft is not estimated."
-    return [*shown, "", note, *(["Tokens a second, and where the rate is from:", *sources] if sources else [])]
+    unshared = {cost.cell.model.name: cost.unshared for cost in costs if cost.unshared and not cost.done}
+    warned = [f"{name}: prefixes are not shared: {reason}" for name, reason in unshared.items()]
+    return [*shown, "", note, *warned, *(["Tokens a second, and where the rate is from:", *sources] if sources else [])]
