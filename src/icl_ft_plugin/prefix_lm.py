@@ -106,18 +106,19 @@ class PrefixLM(StemGeneration):
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Answer]:
         """Score the requests; the order is kept. Rolling windows (``override_bs``) share nothing and run as stock."""
+        inputs = [self._inputs(request) for request in requests]
         for index, (key, context, continuation) in enumerate(requests):
             if self.on_overflow == "error":
                 self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
-            if len(self._inputs(requests[index])) < len(continuation):
+            if len(inputs[index]) < len(continuation):
                 raise UsageError(
                     f"request {index}: the {len(continuation)} tokens of the continuation need a context of one token "
                     f"and a window of {len(continuation)}; they have {len(context)} and {self.max_length}"
                 )
         self.prefix_stats = {}
         answers: dict[int, Answer] = {}
-        for members, floor in [] if override_bs else self._together(requests):
-            found = self._score_tree([requests[i] for i in members], floor, disable_tqdm)
+        for members, floor in [] if override_bs else self._together(inputs):
+            found = self._score_tree([requests[i] for i in members], [inputs[i] for i in members], floor, disable_tqdm)
             answers.update(zip(members, found, strict=True))
         if plain := [i for i in range(len(requests)) if i not in answers]:
             found = super()._loglikelihood_tokens(
@@ -135,19 +136,21 @@ class PrefixLM(StemGeneration):
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _together(self, requests: list[Request]) -> list[Part]:
+    def _together(self, inputs: list[list[int]]) -> list[Part]:
         """Return the requests that may be computed together; hf's own path takes those that are in none."""
-        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
+        if len(inputs) < 2 or self._way(inputs[0]) == "stock":
             return []
-        return [part for part in self._parts([self._inputs(request) for request in requests]) if len(part.members) > 1]
+        return [part for part in self._parts(inputs) if len(part.members) > 1]
 
-    def _score_tree(self, requests: list[Request], floor: int, disable_tqdm: bool) -> list[Answer]:
-        pairs = [(self._inputs(request), request[2]) for request in requests]
-        root = build_tree(pairs)
-        limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
+    def _score_tree(
+        self, requests: list[Request], inputs: list[list[int]], floor: int, disable_tqdm: bool
+    ) -> list[Answer]:
+        root = build_tree([(ids, request[2]) for ids, request in zip(inputs, requests, strict=True)])
+        limit, chunk = self._limits(max(len(ids) for ids in inputs))
         while True:
             try:
-                return self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
+                found = self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
+                break
             except torch.OutOfMemoryError:
                 if max(limit, chunk) <= LEAST:
                     raise
@@ -155,6 +158,8 @@ class PrefixLM(StemGeneration):
                 chunk = min(max(LEAST, chunk // 2), 4 * limit)
                 logger.warning("out of memory: scoring again, %d tokens a pack, %d a piece of prefix", limit, chunk)
                 torch.cuda.empty_cache()
+        self.prefix_stats["stock_tokens"] = self.prefix_stats.get("stock_tokens", 0) + sum(map(len, inputs))
+        return found
 
     def _run_tree(
         self, requests: list[Request], root: Node, limits: tuple[int, int, int], disable_tqdm: bool
@@ -185,7 +190,6 @@ class PrefixLM(StemGeneration):
         bar.close()
         counts = {
             "requests": len(requests),
-            "stock_tokens": sum(len(self._inputs(request)) for request in requests),
             "tree_tokens": root.size,
             "computed_tokens": scorer.tokens_computed,
             "passes": scorer.passes,
