@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +121,8 @@ def test_a_study_writes_curves_and_no_other_cells(model: Path, tmp_path: Path) -
     plain = load_study(tmp_path / "study.yaml")
     watched = load_study(tmp_path / "study.yaml", ["curve_every=2", "curve_questions=3"])
     assert [cell.key for cell in plan(plain)] == [cell.key for cell in plan(watched)]
-    assert asdict(plan(plain)[1])["steps"] == 5
+    trained = plan(plain)[1].training
+    assert trained is not None and trained.steps == 5
     out = tmp_path / "out"
     run_quietly(watched, out)
     pretrained, ft = plan(watched)
