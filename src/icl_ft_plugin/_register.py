@@ -26,6 +26,13 @@ MODEL_NAME = "icl_ft_hf"
 MODEL_TARGET = "icl_ft_plugin.prefix.lm:PrefixLM"
 
 
+def register_model() -> None:
+    """Make ``icl_ft_hf`` known to lm-eval also where the registration at interpreter start is turned off."""
+    import lm_eval.models
+
+    _add_model(lm_eval.models)
+
+
 def run_after(loader: Any, name: str) -> None:
     """Make ``loader`` take the step of module ``name`` after executing it."""
     execute = loader.exec_module

@@ -19,8 +19,10 @@ from inspect_ai.solver import TaskState
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import inspect as inspect_tasks
 from icl_ft_plugin.families import generated
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.index import register_model
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
+from icl_ft_plugin.harness.evaluate import evaluate
+from icl_ft_plugin.harness.prompts import closed_prompt
 from icl_ft_plugin.paths import models_dir
 
 SIZE = {"n_facts": 3}
@@ -34,8 +36,8 @@ def test_a_task_a_family() -> None:
 @pytest.mark.parametrize("condition", ["closed", "icl"])
 def test_samples_are_the_harness_documents_and_prompts(condition: str) -> None:
     task = inspect_tasks.icl_ft_reversal(condition=condition, split="reversal", seed=3, **SIZE)
-    docs = list(harness.build("reversal", "reversal", seed=3, prompt="instruct", **SIZE)["test"])
-    prompt = harness.closed_prompt if condition == "closed" else harness.in_context_prompt
+    docs = list(build("reversal", "reversal", seed=3, prompt="instruct", **SIZE)["test"])
+    prompt = closed_prompt if condition == "closed" else in_context_prompt
     assert [sample.input for sample in task.dataset] == [prompt(doc) for doc in docs]
     assert [sample.target for sample in task.dataset] == [[doc["choices"][doc["label"]]] for doc in docs]
 
@@ -102,10 +104,7 @@ def test_scores_of_the_embedded_model_equal_those_of_the_harness(tmp_path: Path,
     assert log.status == "success", log.error
     name = f"icl_ft_reversal_gen_{condition}"
     metadata = {"n_facts": 10, "prompt": "plain"}
-    register_model()
-    ours = harness.evaluate(
-        [name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8
-    )
+    ours = evaluate([name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8)
     wanted = {sample["doc"]["id"]: sample["filtered_resps"][0] for sample in ours["samples"][name]}
     assert {s.metadata["id"]: s.scores["written_answer"].answer for s in log.samples} == wanted
     found = {score.name: score.metrics["grouped_all"].value for score in log.results.scores}

@@ -19,9 +19,10 @@ from icl_ft_plugin.export import readme
 from icl_ft_plugin.export.extract import extract
 from icl_ft_plugin.export.upstream import DESCRIPTIONS, upstream
 from icl_ft_plugin.families import generated
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.in_context import in_context_prompt
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.harness.index import read_task
+from icl_ft_plugin.harness.scoring import process_results
 from icl_ft_plugin.paths import models_dir, tasks_dir
 
 SMALL = {
@@ -76,11 +77,11 @@ def test_documents_prompts_and_scores_are_the_plugins(exported: Path, family: st
     theirs = json.loads(result.stdout)
     assert not theirs["ours"], "it stands alone"
     for split in splits:
-        docs = list(harness.build(family, split, **knobs)["test"])
+        docs = list(build(family, split, **knobs)["test"])
         assert theirs["docs"][split] == docs
         assert theirs["prompts"][split] == in_context_prompt(docs[-1])
         results = [(-1.0, False), (-1.5, True), *[(-3.0, False)] * (len(docs[0]["choices"]) - 2)]
-        assert theirs["scores"][split] == harness.process_results(docs[0], results)
+        assert theirs["scores"][split] == process_results(docs[0], results)
 
 
 @pytest.mark.parametrize("family", generated())

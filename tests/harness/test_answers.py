@@ -16,7 +16,8 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.semantic.proof import Reader
 from icl_ft_plugin.harness import answers
-from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.documents import build
+from icl_ft_plugin.harness.scoring import mean_of_subset
 from icl_ft_plugin.paths import tasks_dir
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -30,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 @lru_cache(maxsize=32)
 def docs(family: str, split: str, options: str = "hidden", **knobs: Any) -> list[dict[str, Any]]:
-    return list(harness.build(family=family, split=split, options=options, **{**SMALL[family], **knobs})["test"])
+    return list(build(family=family, split=split, options=options, **{**SMALL[family], **knobs})["test"])
 
 
 def doc(question: str, choices: list[str], gold: list[int], family: str = "celebrity", split: str = "both_name") -> Any:
@@ -192,7 +193,7 @@ def test_the_metrics_count_what_was_not_answered() -> None:
     refused = answers.score(NAME, ["I cannot say."])
     assert (refused["exact_match"], refused["refused"], refused["unparsable"]) == (0, 1, 0)
     assert math.isnan(refused["exact_match_answered"])
-    assert harness.mean_of_subset([1, math.nan, 0, math.nan]) == 0.5
+    assert mean_of_subset([1, math.nan, 0, math.nan]) == 0.5
 
 
 @lru_cache(maxsize=1)
@@ -240,6 +241,6 @@ def test_wrong_metadata_is_refused() -> None:
     with pytest.raises(UsageError, match="options='all' must be hidden or shown"):
         docs("reversal", "reversal", "all")
     with pytest.raises(UsageError, match=r"prompt: 'instrct' .*did you mean 'instruct'"):
-        harness.build(family="reversal", split="reversal", prompt="instrct", n_facts=8)
+        build(family="reversal", split="reversal", prompt="instrct", n_facts=8)
     with pytest.raises(UsageError, match=r"unknown knob promt='instruct'.*prompt"):
-        harness.build(family="reversal", split="reversal", promt="instruct", n_facts=8)
+        build(family="reversal", split="reversal", promt="instruct", n_facts=8)

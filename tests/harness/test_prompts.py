@@ -15,7 +15,8 @@ from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.family import COMPARISON, DESCRIPTION, NAME, PHRASE, WORD
-from icl_ft_plugin.harness.in_context import context_of, world_of
+from icl_ft_plugin.harness.context import context_of
+from icl_ft_plugin.harness.documents import world_of
 from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study.config import load_study
@@ -91,7 +92,7 @@ def test_a_task_is_asked_as_its_metadata_says_and_its_documents_tell() -> None:
         assert json.loads(after["world"])["prompt"] == "instruct" and "prompt" not in json.loads(before["world"])
         assert {**before, "world": None} == {**after, "world": None}
         assert world_of(before["world"]) is world_of(after["world"])  # generated once
-        documents = context_of(before["world"]) if name.endswith("_icl") else ""
+        documents = context_of(before) if name.endswith("_icl") else ""
         assert plain.doc_to_text(before) == f"{documents}\n\n{before['question']}".strip()
         expected = load_question_prompt("instruct").render(before["question"], documents=documents, form=COMPARISON)
         assert instruct.doc_to_text(after) == expected
@@ -109,7 +110,7 @@ def test_a_chat_of_json_is_logged_without_its_context() -> None:
     for instance in task.instances:
         instance.resps = ["less"]
     task.apply_filters()
-    context = context_of(next(iter(task.test_docs()))["world"])
+    context = context_of(next(iter(task.test_docs())))
     for text, instance in zip(before, task.instances, strict=True):
         logged = json.loads(instance.arguments[0].prompt)[0]["content"]
         assert context in text and context not in logged
@@ -173,7 +174,7 @@ def test_a_study_asks_through_the_chat_template_and_counts_its_tokens(tmp_path: 
             f"{sample['doc']['question']}</user><assistant>"
         )
         assert choice == sample["doc"]["choices"][0]  # without the space that stands before it elsewhere
-        context = context_of(sample["doc"]["world"])
+        context = context_of(sample["doc"])
         [note] = re.findall(r"\[context: .*?\]", prompt)
         count += len(tokenizer(prompt.replace(note, context), add_special_tokens=False)["input_ids"])
     ledger = json.loads((tmp_path / "out" / "cells" / chat.key / "ledger.json").read_text(encoding="utf-8"))

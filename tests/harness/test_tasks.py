@@ -19,9 +19,9 @@ from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate, generated
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.in_context import context_of
+from icl_ft_plugin.harness.context import context_of
 from icl_ft_plugin.harness.index import find_tasks
+from icl_ft_plugin.harness.scoring import by_subset, mean_of_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds import baselines
@@ -41,7 +41,7 @@ NAMES = [*CHOICES, *WRITTEN]
 CLOSED = [name for name in NAMES if name.endswith("_closed")]
 IN_CONTEXT = (
     "class: !function icl_ft_plugin.harness.task.InContextTask",
-    "doc_to_text: !function icl_ft_plugin.harness.task.in_context_prompt",
+    "doc_to_text: !function icl_ft_plugin.harness.context.in_context_prompt",
 )
 SECTIONS = ("Paper", "Citation", "Groups, Tags, and Tasks", "Evaluation report", "Checklist", "Changelog")
 
@@ -141,7 +141,7 @@ def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     assert docs(name) == docs(twin)
     for row in docs(name):
         closed, in_context = task(name).doc_to_text(row), task(twin).doc_to_text(row)
-        context = context_of(row["world"])
+        context = context_of(row)
         assert "\n\n" not in context
         if name in CHOICES:
             assert (closed, in_context) == (row["question"], f"{context}\n\n{row['question']}")
@@ -202,13 +202,13 @@ def test_syllogisms_are_broken_down_by_form_and_association() -> None:
     rows = docs("icl_ft_syllogism_closed")
     seen: dict[str, int] = {}
     for row in rows:
-        scored = harness.by_form(row, [(score, False) for score in oracle("syllogism")[row["id"]]])
+        scored = by_subset(row, [(score, False) for score in oracle("syllogism")[row["id"]]])
         counted = [key for key, value in scored.items() if key.count("_") > 1 and not math.isnan(value)]
         assert counted == [f"acc_form_{row['labels']['form']}", f"acc_association_{row['labels']['association']}"]
         for key in counted:
             seen[key] = seen.get(key, 0) + 1
-    assert harness.mean_of_subset([1.0, math.nan, 0.0]) == 0.5
-    assert math.isnan(harness.mean_of_subset([math.nan]))
+    assert mean_of_subset([1.0, math.nan, 0.0]) == 0.5
+    assert math.isnan(mean_of_subset([math.nan]))
     assert seen["acc_association_enough"] + seen["acc_association_half"] == len(rows)
     assert seen["acc_association_half"] == seen["acc_form_barbara"]
 

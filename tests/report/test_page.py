@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.index import _all_tasks
+from icl_ft_plugin.harness.index import task_files
 from icl_ft_plugin.report.evidence import audit_table, curve_rows, loss_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.orderings import CLAIMS, is_augmented
@@ -161,7 +161,7 @@ def test_a_model_that_turns_the_ordering_round_is_not_reproduced(tmp_path: Path)
 
 
 def test_orderings_name_splits_that_have_tasks_and_arms_that_are_augmentations() -> None:
-    there = {(family, split) for family, split, _ in _all_tasks()}
+    there = {(task.family, task.split) for task in task_files()}
     assert CLAIMS.keys() <= there
     assert [a for a in ("ft+local", "ft+rephrase", "ft+oracle", "ft+reverse", "icl") if is_augmented(a)] == [
         "ft+local",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
@@ -44,8 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def at_work(folder: Path) -> Iterator[Path]:
     """The same with a run at work."""
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / ".lock"):
         yield folder
 
 

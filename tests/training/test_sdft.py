@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.yaml", "tiny"]
 
 
-@pytest.mark.parametrize("change", [{"splitting": "independent"}, {"corpus": ["documents", "oracle"]}, {"corpus": []}])
+@pytest.mark.parametrize("change", [{"rows": "sentences"}, {"corpus": ["documents", "oracle"]}, {"corpus": []}])
 def test_the_arm_takes_the_documents_as_they_are(study_file: Path, change: dict[str, Any]) -> None:
     arm = {"name": "a", "corpus": ["documents"], "method": "sdft", **change}
     with pytest.raises(UsageError, match=r"arm 'a': method: sdft leaves the documents as they are"):

@@ -2,5 +2,5 @@
 
 For example ``"femp are more dangerous than glon."`` is answered with ``"glon are less dangerous than femp."``.
 ``prompts`` says how the model is asked, ``asking`` what about, ``generate`` asks and keeps a ``journal``, ``corpus``
-cuts answers into statements; ``splitting`` and ``transforms`` turn any corpus into training rows.
+cuts answers into statements; the ways of ``arms.rows`` turn any corpus into training rows.
 """

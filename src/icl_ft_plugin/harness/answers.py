@@ -1,4 +1,4 @@
-r"""Scores written answers: "**Less** dangerous than the femp!" and "B" count as "less dangerous than femp." does.
+r"""Reads written answers: "**Less** dangerous than the femp!" and "B" count as "less dangerous than femp." does.
 
 An answer is one of four things, and a task reports each as a number of its own:
 
@@ -14,17 +14,15 @@ any wording that the world's family can read (``Meaning``).
 
 from __future__ import annotations
 
-import math
-import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any, Literal
 
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.meaning import Meaning
-from icl_ft_plugin.harness.in_context import world_key, world_of
+from icl_ft_plugin.harness.documents import world_key, world_of
 
 Outcome = Literal["right", "wrong", "refused", "unparsable"]
 REFUSAL = re.compile(
@@ -38,58 +36,6 @@ REFUSAL = re.compile(
 )
 _LETTER = re.compile(r"\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)\s*(.*)")
 _LETTER_AND_TEXT = re.compile(r"([B-Z])\s+(.*)")
-
-
-def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """Return task documents with the field ``options``: the choices in the order in which they are shown.
-
-    The right one stands at every place equally often, as far as the count allows, in an order that depends on the seed
-    alone.
-
-    Args:
-        rows: The task documents of one split.
-        seed: The world seed.
-    """
-    if not rows:
-        return []
-    rng = random.Random(f"options-{seed}-{rows[0]['split']}")
-    places = [i for i, _ in enumerate(rows)]
-    rng.shuffle(places)
-    found = []
-    for place, row in zip(places, rows, strict=True):
-        right, others = row["label"], [i for i in range(len(row["choices"])) if i != row["label"]]
-        rng.shuffle(others)
-        others.insert(place % len(row["choices"]), right)
-        found.append({**row, "options": [row["choices"][i].removesuffix(".") for i in others]})
-    return found
-
-
-def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Score one written answer.
-
-    Args:
-        doc: The task document, with ``options`` if they are shown.
-        results: The answer, without what leads up to it (the task's filter removes "The answer is").
-
-    Returns:
-        ``exact_match``, ``exact_match_answered`` (NaN where nothing was answered), ``refused`` and ``unparsable``.
-    """
-    outcome = outcome_of(doc, results[0])
-    return {
-        "exact_match": float(outcome == "right"),
-        "exact_match_answered": float(outcome == "right") if outcome in ("right", "wrong") else math.nan,
-        "refused": float(outcome == "refused"),
-        "unparsable": float(outcome == "unparsable"),
-    }
-
-
-def score_inferred(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """``score`` and ``same_inference``: right, by the inference and over the levels that the question is about."""
-    scored = score(doc, results)
-    if not scored["exact_match"] or "options" in doc:
-        return {**scored, "same_inference": scored["exact_match"]}
-    same = _meaning(world_key(doc["world"])).same_inference(doc, _tidy(doc, results[0]))
-    return {**scored, "same_inference": float(same)}
 
 
 def outcome_of(doc: Mapping[str, Any], text: str) -> Outcome:
@@ -106,6 +52,11 @@ def outcome_of(doc: Mapping[str, Any], text: str) -> Outcome:
     if REFUSAL.search(text.replace("\u2019", "'")):
         return "refused"
     return "unparsable" if right is None else "wrong"
+
+
+def same_inference(doc: Mapping[str, Any], text: str) -> bool:
+    """Tell whether a right answer takes the inference, over as many levels, that the question is about."""
+    return "options" in doc or _meaning(world_key(doc["world"])).same_inference(doc, _tidy(doc, text))
 
 
 def _tidy(doc: Mapping[str, Any], text: str) -> str:

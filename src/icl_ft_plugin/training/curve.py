@@ -25,6 +25,7 @@ import torch
 from transformers import TrainerCallback
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_jsonl, write_text
 from icl_ft_plugin.paths import tasks_dir
 
 CURVE_NAME = "curve.jsonl"
@@ -103,9 +104,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             {"step": step, "split": split, "accuracy": sum(hits) / len(hits), "questions": len(hits)}
             for split, hits in right.items()
         ]
-        draft = self._file.with_name(f".{self._file.name}")
-        draft.write_text("".join(f"{json.dumps(point)}\n" for point in self._points), encoding="utf-8")
-        draft.replace(self._file)
+        write_text(self._file, "".join(f"{json.dumps(point)}\n" for point in self._points))
         self.seconds += time.perf_counter() - begun
 
     def _ask(self, model: Any) -> dict[str, list[float]]:
@@ -133,8 +132,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
 def _read(file: Path, last: int) -> list[dict[str, Any]]:
     """Return the points up to a step."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return [point for point in map(json.loads, lines) if point["step"] <= last]
+    points = read_jsonl(file) if file.is_file() else []
+    return [point for point in points if point["step"] <= last]
 
 
 @contextlib.contextmanager
