@@ -106,6 +106,8 @@ def test_foreign_sentences(text: str, count: int) -> None:
 def test_the_oracles_sentences_are_found_without_knowing_them(family: str) -> None:
     """Generated statements look like the oracle's; all but questions ("is it? yes.") are split as the world does."""
     world = generate(family, 0)
-    for document in FAMILIES[family].oracle(world)[:300]:
+    oracle = FAMILIES[family].oracle
+    assert oracle
+    for document in oracle(world)[:300]:
         if document.separator == " " and "?" not in document.text:
             assert split_text(document.text) == list(document.sentences)

@@ -57,7 +57,7 @@ def test_what_a_row_says(listed: dict[str, dict[str, Any]]) -> None:
 def test_tokens_are_those_of_the_models_tokenizer(listed: dict[str, dict[str, Any]]) -> None:
     from transformers import AutoTokenizer
 
-    docs = list(build("reversal", "reversal", context_copies=1)["test"])
+    docs = list(build(family="reversal", split="reversal", context_copies=1)["test"])
     longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
     text = f"{in_context_prompt(longest)} {max(longest['choices'], key=len)}"
     tokens = len(AutoTokenizer.from_pretrained(models_dir() / "nano")(text)["input_ids"])

@@ -36,7 +36,7 @@ def test_a_task_a_family() -> None:
 @pytest.mark.parametrize("condition", ["closed", "icl"])
 def test_samples_are_the_harness_documents_and_prompts(condition: str) -> None:
     task = inspect_tasks.icl_ft_reversal(condition=condition, split="reversal", seed=3, **SIZE)
-    docs = list(build("reversal", "reversal", seed=3, prompt="instruct", **SIZE)["test"])
+    docs = list(build(family="reversal", split="reversal", seed=3, prompt="instruct", **SIZE)["test"])
     prompt = closed_prompt if condition == "closed" else in_context_prompt
     assert [sample.input for sample in task.dataset] == [prompt(doc) for doc in docs]
     assert [sample.target for sample in task.dataset] == [[doc["choices"][doc["label"]]] for doc in docs]

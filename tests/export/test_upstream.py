@@ -16,13 +16,12 @@ from typer.testing import CliRunner
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
-from icl_ft_plugin.export.extract import extract
-from icl_ft_plugin.export.upstream import DESCRIPTIONS, upstream
-from icl_ft_plugin.families import generated
+from icl_ft_plugin.export.upstream import upstream
+from icl_ft_plugin.families import FAMILIES, generated
 from icl_ft_plugin.harness.context import in_context_prompt
 from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.harness.index import read_task
-from icl_ft_plugin.harness.scoring import process_results
+from icl_ft_plugin.harness.scoring import by_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
 
 SMALL = {
@@ -47,7 +46,8 @@ spec = importlib.util.spec_from_file_location(f"lm_eval.tasks.{name}.utils", f"{
 utils = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(utils)
 made = {split: list(utils.build(split=split, version=1.0, pretrained="m", **knobs)["test"]) for split in splits}
-scores = {split: utils.process_results(docs[0], [(-1.0, False), (-1.5, True)] + [(-3.0, False)] * (len(docs[0]["choices"]) - 2))
+score = getattr(utils, "by_subset", utils.process_results)
+scores = {split: score(docs[0], [(-1.0, False), (-1.5, True)] + [(-3.0, False)] * (len(docs[0]["choices"]) - 2))
           for split, docs in made.items()}
 prompts = {split: utils.in_context_prompt(docs[-1]) for split, docs in made.items()}
 autoload = ("icl_ft_plugin", "icl_ft_plugin._autoload")  # which every start of Python loads, where we are installed
@@ -77,11 +77,12 @@ def test_documents_prompts_and_scores_are_the_plugins(exported: Path, family: st
     theirs = json.loads(result.stdout)
     assert not theirs["ours"], "it stands alone"
     for split in splits:
-        docs = list(build(family, split, **knobs)["test"])
+        docs = list(build(family=family, split=split, **knobs)["test"])
         assert theirs["docs"][split] == docs
         assert theirs["prompts"][split] == in_context_prompt(docs[-1])
         results = [(-1.0, False), (-1.5, True), *[(-3.0, False)] * (len(docs[0]["choices"]) - 2)]
-        assert theirs["scores"][split] == process_results(docs[0], results)
+        expected = by_subset(docs[0], results)
+        assert json.dumps(theirs["scores"][split], sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 @pytest.mark.parametrize("family", generated())
@@ -119,16 +120,20 @@ def test_readme_has_the_templates_sections_and_speaks_of_what_is_there(exported:
     assert "icl_ft_plugin" not in text and "icl-ft data" not in text and "context_tokens" not in text
     named = set(re.findall(r"`(icl_ft_\w+?_(?:closed|icl))`", text))
     assert named == {file.stem for file in folder.glob("*.yaml")}
-    assert all(f"| `{name}` |" in text for name, _, _ in readme.knobs(family))
+    assert all(f"| `{name}` |" in text for name, _, _ in readme.knobs(FAMILIES[family]))
 
 
-def test_only_what_is_needed_is_copied() -> None:
-    parts = extract([("generators.reversal", "generate")])
-    assert {"errors", "generators.reversal", "schema", "words"} <= parts.keys()
-    assert "def oracle" not in parts["generators.reversal"].code and "def coin" not in parts["words"].code
-    assert "# The dimension moves on every second fact" in parts["generators.reversal"].code
-    with pytest.raises(KeyError, match="nothing"):
-        extract([("words", "nothing")])
+def test_whole_modules_are_copied_and_only_those_that_the_generator_needs(exported: Path) -> None:
+    folder = exported / "icl_ft_reversal"
+    modules = {"errors.py", "generate.py", "knobs.py", "schema.py", "utils.py", "words.py"}
+    assert {path.name for path in folder.glob("*.py")} == modules
+    assert {path.name for path in folder.iterdir() if path.suffix in (".txt", ".json")} == {"words.txt"}
+    assert "# The dimension moves on every second fact" in (folder / "generate.py").read_text(encoding="utf-8")
+
+
+def test_own_documents_cannot_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only what is generated"):
+        upstream("own", tmp_path / "own")
 
 
 def test_row_goes_to_its_place_and_only_once() -> None:
@@ -150,7 +155,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "manager.py").touch()
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
-    assert [*DESCRIPTIONS] == generated()
+    assert all(FAMILIES[family].description for family in generated())
     assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 

@@ -24,7 +24,7 @@ from icl_ft_plugin.families.semantic.forms import N_FORMS, statement
 from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.families.syllogism.generate import REPHRASED, STATED
 from icl_ft_plugin.families.syllogism.generate import statement as sentence
-from icl_ft_plugin.worlds.audit import AUDITORS, audit, summarize
+from icl_ft_plugin.worlds.audit import audit, summarize
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -166,7 +166,7 @@ def test_the_solver_and_the_generator_agree_on_the_closure(seed):
         for claim, proof in closure.conclusions(name):
             depths[claim] = min(len(proof) - 1, depths.get(claim, 99))
     depths |= dict.fromkeys(claims, 0)
-    found = AUDITORS["semantic"](world).closure
+    found = FAMILIES["semantic"].auditor(world).closure
     assert {unit[:-1] for unit in found} == {(c.predicate, *c.arguments) for c in depths}
     for claim, depth in depths.items():
         for backward in (False, True):

@@ -217,7 +217,7 @@ def test_what_needs_the_truth_says_that_there_is_none(tmp_path: Path) -> None:
         result = icl_ft("augment", folder, *options, "--out", tmp_path / "out")
         assert result.exit_code == 2 and "no closure" in result.stderr
     with pytest.raises(UsageError, match="path=DIR"):
-        generate(own.FAMILY, 0)
+        generate(own.NAME, 0)
     assert baselines.score(world, "first") == {"questions": 1.0}
 
 

@@ -14,10 +14,11 @@ from tiny import save_tiny
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.family import COMPARISON, DESCRIPTION, NAME, PHRASE, WORD
 from icl_ft_plugin.harness.context import context_of
 from icl_ft_plugin.harness.documents import world_of
-from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
+from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
@@ -59,6 +60,10 @@ def test_the_plain_wording_is_the_studys() -> None:
     assert plain.render("glon are") == "glon are"
     assert plain.render("glon are", documents="One.\nTwo.") == "One.\nTwo.\n\nglon are"
     assert plain.render("glon are", options=["x", "y"]) == "A. x\nB. y\n\nglon are"
+
+
+def form_of(family: str, split: str) -> str:
+    return family_of(family).split(split).form
 
 
 def test_every_split_has_a_form_of_answer() -> None:
@@ -129,9 +134,9 @@ def test_the_wording_is_part_of_a_cell(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(STUDY, encoding="utf-8")
     plain, quiz = plan(load_study(file))
-    assert plain.identity["test"] == {"condition": "icl", "context_copies": 1}
-    wording = load_question_prompt("quiz").hash
-    assert quiz.identity["test"] == {"condition": "icl", "context_copies": 1, "prompt": wording}
+    assert plain.identity["test"]["prompt"] == load_question_prompt("plain").hash
+    assert quiz.identity["test"] == {**plain.identity["test"], "prompt": load_question_prompt("quiz").hash}
+    assert plain.key != quiz.key
     file.write_text(STUDY.replace("prompt: quiz", "prompt: quizz"), encoding="utf-8")
     with pytest.raises(UsageError, match=r"arm 'asked': prompt: 'quizz' .*did you mean 'quiz'"):
         load_study(file)

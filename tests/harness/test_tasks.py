@@ -224,6 +224,7 @@ def test_knobs_come_by_metadata() -> None:
 
 def test_the_window_must_also_hold_what_is_written() -> None:
     needed = {}
+    tokenizer = AutoTokenizer.from_pretrained(models_dir() / "nano")
     for name in ("icl_ft_process_trained_icl", "icl_ft_process_gen_trained_icl"):
         plain = {"prompt": "plain", "pretrained": str(models_dir() / "nano")}
         found = load([name], **plain, max_length=100)["tasks"][name]
@@ -232,8 +233,12 @@ def test_the_window_must_also_hold_what_is_written() -> None:
         match = re.search(r"need (\d+) tokens", str(caught.value))
         assert match
         needed[name] = int(match[1])
+        texts = [(found.doc_to_text(row), max(row["choices"], key=len)) for row in found.test_docs()]
+        prompt, choice = max(texts, key=lambda text: len(text[0]) + len(text[1]))
+        written = found.OUTPUT_TYPE == "generate_until"
+        read = len(tokenizer(prompt if written else f"{prompt} {choice}")["input_ids"])
+        assert needed[name] == read + (found.config.generation_kwargs["max_gen_toks"] if written else 0)
     assert len(set(needed.values())) == 2
-    assert max(needed.values()) - min(needed.values()) == task(name).config.generation_kwargs["max_gen_toks"]
 
 
 SMALL = {"n_categories": 16, "n_documents": 40, "n_holdout": 2, "min_sentences": 3, "max_sentences": 8}

@@ -8,6 +8,7 @@ from families.test_own import icl_ft
 from harness.test_own import HANDBOOK, NAMES, load
 from report_data import sample, write_samples, write_study
 from tiny import RECIPE, save_tiny
+from transformers import AutoTokenizer
 
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import recipes_dir
@@ -16,7 +17,7 @@ from icl_ft_plugin.report.leaderboard import rank, read_results
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study.config import load_study
-from icl_ft_plugin.study.counting import prompt_cost, tokenizer_of
+from icl_ft_plugin.study.counting import prompts_expected
 from icl_ft_plugin.study.plan import plan
 
 STUDY = """\
@@ -89,9 +90,9 @@ def test_the_ledger_counts_what_is_asked(study: Path) -> None:
         metadata = {"path": str(study.parent / "handbook"), "prompt": cell.arm.prompt}
         asked = [q for q in load(**metadata)[task].test_docs() if q["split"] != "reversal"]
         prompts = [load(**metadata)[task].doc_to_text(doc) for doc in asked]
-        tokenizer = tokenizer_of(cell.model.path)
+        tokenizer = AutoTokenizer.from_pretrained(cell.model.path)
         wanted = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in prompts)
-        assert prompt_cost(cell, cell.world.make()).prompt_tokens == wanted
+        assert prompts_expected(cell) == wanted
 
 
 def test_cells_depend_on_the_documents_the_splits_and_the_budget(study: Path) -> None:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +105,29 @@ def test_hyperparameters_have_rows_of_their_own(folder: Path) -> None:
     write(folder / "study.json", plan)
     text = "\n".join(lines(read_status(folder)))
     assert "nano, reversal, ft, hot " in text and "nano, reversal, ft " in text
+
+
+def test_the_study_of_somebody_else(at_work: Path) -> None:
+    """Whose lock file may be read and not be taken."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(shutil.copytree(at_work, Path(name) / "study"))
+        (folder / "running").mkdir()
+        Path(name).chmod(0o755)
+        folder.chmod(0o755)
+        (folder / ".lock").chmod(0o444)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            assert read_status(folder).at_work
+            if user == 0:
+                os.seteuid(0)
+            (folder / "running").rmdir()
+            if user == 0:
+                os.seteuid(65534)
+            assert not read_status(folder).at_work
+        finally:
+            os.seteuid(user)
 
 
 def test_no_study(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_comments_and_order_do_not_change_the_hash(tmp_path: Path) -> None:
         ("optim: adam", ["'adam'", "adamw_torch"]),
         ("lora_target_modules: all-linear", ["'all-linear'", "list[str]"]),
         ("datasets: [{pfad: json}]", ["datasets", "pfad"]),
+        ("datasets: [{path: json, datafiles: a.jsonl}]", ["datasets", "datafiles"]),
         ("datasets: reversal.jsonl", ["datasets", "'reversal.jsonl'"]),
         ("eval_strategy: steps", ["eval_strategy", "lm-evaluation-harness"]),
         ("load_in_4bit: true", ["load_in_4bit"]),

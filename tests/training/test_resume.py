@@ -57,6 +57,14 @@ def test_resume_goes_on_to_the_same_bytes_and_counts(
     assert not folder.exists()
 
 
+def test_what_a_kill_left_while_the_result_was_written_is_cleared(model: str, path: Path, tmp_path: Path) -> None:
+    draft = tmp_path / ".ft.partial" / ".ft-x7k2"
+    draft.mkdir(parents=True)
+    (draft / "model.safetensors").write_bytes(b"half")
+    train(model, path, tmp_path / "ft")
+    assert not draft.parent.exists() and ledger.read(tmp_path / "ft").resumed_at == ()
+
+
 def test_resume_from_an_older_checkpoint_when_the_newest_is_damaged(
     model: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,6 +104,13 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert weights[0] == weights[1] != weights[2]
 
 
+def test_names_that_no_batch_divides_are_counted_once(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path / "tiny", window=2048)
+    world = generators.generate("reversal", 0, {**WORLD, "n_facts": 3})
+    made = distill(model, tmp_path, world=world, max_steps=3)
+    assert (made.rows, made.batch_size, made.steps, made.epochs) == (6, 4, 3, 2.0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -26,8 +26,8 @@ def built(tmp_path: Path) -> Path:
 
 
 def test_a_task_asks_the_world_of_a_folder_as_if_it_were_generated(built: Path) -> None:
-    [loaded] = build("reversal", "reversal", path=str(built)).values()
-    [generated] = build("reversal", "reversal", seed=3, **KNOBS).values()
+    [loaded] = build(family="reversal", split="reversal", path=str(built)).values()
+    [generated] = build(family="reversal", split="reversal", seed=3, **KNOBS).values()
     assert loaded.remove_columns("world").to_list() == generated.remove_columns("world").to_list()
     assert in_context_prompt(loaded[0]) == in_context_prompt(generated[0])
 
@@ -43,7 +43,7 @@ def test_a_task_asks_the_world_of_a_folder_as_if_it_were_generated(built: Path) 
 )
 def test_what_does_not_go_together_is_refused(built: Path, family: str, metadata: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        build(family, "reversal", **{"path": str(built), **metadata})
+        build(family=family, split="reversal", **{"path": str(built), **metadata})
 
 
 def test_every_arm_runs_on_imported_files(originals: Path, tmp_path: Path) -> None:  # noqa: F811

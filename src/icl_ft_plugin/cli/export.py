@@ -14,19 +14,19 @@ export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alo
 
 @export_app.command("upstream")
 def upstream(
-    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.", autocompletion=families)],
+    family: Annotated[str, typer.Argument(help="Dataset family; `icl-ft tasks` lists all.", autocompletion=families)],
     out: Annotated[
         Path, typer.Option("--out", help="Folder to write: lm_eval/tasks/NAME of a checkout; it must not exist.")
     ],
 ) -> None:
     """Write a family as a task folder for lm-evaluation-harness itself, and its row into the checkout's table."""
     from icl_ft_plugin.export import readme
-    from icl_ft_plugin.export.upstream import DESCRIPTIONS
     from icl_ft_plugin.export.upstream import upstream as write
+    from icl_ft_plugin.families import family_of
 
     table = write(family, out)
     typer.echo(f"{out}: {len(list(out.glob('*.yaml')))} tasks")
-    row = readme.row(out.name, DESCRIPTIONS[family])
+    row = readme.row(out.name, family_of(family).description)
     typer.echo(f"row added to {table}" if table else f"row for lm_eval/tasks/README.md:\n{row}")
 
 

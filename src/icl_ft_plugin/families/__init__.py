@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
@@ -19,9 +20,10 @@ from icl_ft_plugin.families.process import FAMILY as PROCESS
 from icl_ft_plugin.families.reversal import FAMILY as REVERSAL
 from icl_ft_plugin.families.semantic import FAMILY as SEMANTIC
 from icl_ft_plugin.families.syllogism import FAMILY as SYLLOGISM
+from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 
-__all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", "make_config"]
+__all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", "make_config", "named", "task_folders"]
 
 GROUP = "icl_ft_plugin.families"
 FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first asked for
@@ -77,6 +79,11 @@ def family_of(name: str) -> Family:
     return found
 
 
+def named(name: str) -> Family:
+    """Return the family of that name for a report; of one that is not installed here only the name is known."""
+    return _all().get(name) or Family(name=name, title=name)
+
+
 def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     """Return the family's config with the given knobs, each checked against the default's type.
 
@@ -116,6 +123,11 @@ def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> 
     make = family_of(family).generate
     assert make is not None  # a family that has a config generates
     return make(config, seed)
+
+
+def task_folders() -> list[Path]:
+    """Return the folders that hold the task files of all families, ours first."""
+    return [tasks_dir(), *(family.tasks for family in _all().values() if family.tasks)]
 
 
 def generated() -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from icl_ft_plugin.families.auditor import Auditor
 from icl_ft_plugin.families.meaning import Meaning
 from icl_ft_plugin.families.words import pool
+from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import Document, World
 
 # Forms of an answer, as a prompt asks for them; a family may have others.
@@ -148,6 +149,11 @@ class Family:
     def learned(self) -> str | None:
         """The split that tells whether the facts were learned, if there is one."""
         return next((name for name, split in self.splits.items() if split.learned), None)
+
+    @property
+    def task_folder(self) -> Path:
+        """The folder of the family's task files."""
+        return self.tasks or tasks_dir() / self.name
 
     def split(self, name: str) -> Split:
         """Return a split; a plain one under a name that the family does not list."""

@@ -29,7 +29,7 @@ from icl_ft_plugin.worlds import folder
 HIDDEN, SHOWN = "hidden", "shown"
 
 
-def build(**metadata: Any) -> dict[str, Any]:
+def build(family: str, split: str | Sequence[str] | None = None, **metadata: Any) -> dict[str, Any]:
     """Build the documents of one task; lm-eval calls it with the task's ``metadata``, the arguments of ``task_documents``.
 
     Returns:
@@ -37,7 +37,7 @@ def build(**metadata: Any) -> dict[str, Any]:
     """
     import datasets
 
-    return {"test": datasets.Dataset.from_list(task_documents(**metadata))}
+    return {"test": datasets.Dataset.from_list(task_documents(family, split, **metadata))}
 
 
 def task_documents(

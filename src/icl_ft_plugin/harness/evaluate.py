@@ -12,8 +12,8 @@ from typing import Any
 
 from icl_ft_plugin._register import register_model
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.families import task_folders
 from icl_ft_plugin.harness.task import Shortened
-from icl_ft_plugin.paths import tasks_dir
 
 
 def evaluate(
@@ -53,7 +53,9 @@ def evaluate(
     register_model()
     window = {} if isinstance(model, str) else _window_of_loaded(model)
     task_metadata = {**(model_args or {}), **window, **(metadata or {})}
-    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=task_metadata)
+    manager = TaskManager(
+        include_path=[str(folder) for folder in task_folders()], include_defaults=False, metadata=task_metadata
+    )
     for task in tasks:
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
@@ -76,7 +78,7 @@ def evaluate(
         samples = results["samples"]
         tracker.save_results_aggregated(results=results, samples=samples)
         for task, rows in samples.items():
-            tracker.save_results_samples(task_name=task, samples=rows)
+            tracker.save_results_samples(task_name=task, samples=[dict(row) for row in rows])  # which it changes
         _check_written(Path(str(output)), {task: len(rows) for task, rows in samples.items()})
     return results
 

@@ -12,7 +12,6 @@ import yaml
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import FAMILIES
-from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 
 
@@ -65,7 +64,7 @@ def task_files() -> tuple[TaskFile, ...]:
     """Return every task there is, family by family, those with choices first."""
     found = []
     for place, family in enumerate(FAMILIES.values()):
-        for file in sorted((family.tasks or tasks_dir() / family.name).rglob("*.yaml")):
+        for file in sorted(family.task_folder.rglob("*.yaml")):
             data = read_task(file)
             if isinstance(data.get("task"), str):
                 written = (data.get("generation_kwargs") or {}).get("max_gen_toks", 0)

@@ -25,8 +25,8 @@ import torch
 from transformers import TrainerCallback
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import task_folders
 from icl_ft_plugin.files import read_jsonl, write_text
-from icl_ft_plugin.paths import tasks_dir
 
 CURVE_NAME = "curve.jsonl"
 
@@ -78,7 +78,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._trainer = trainer
         self._file = file
         self._points = _read(file, begun) if begun else []
-        manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=dict(curve.metadata))
+        manager = TaskManager(
+            include_path=[str(folder) for folder in task_folders()],
+            include_defaults=False,
+            metadata=dict(curve.metadata),
+        )
         self._tasks = manager.load(list(curve.tasks))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from icl_ft_plugin.families.family import Family, Split
 from icl_ft_plugin.families.own.lines import DOCUMENTS, QUESTIONS
-from icl_ft_plugin.families.own.read import FAMILY as NAME
-from icl_ft_plugin.families.own.read import load, stem_of
+from icl_ft_plugin.families.own.read import NAME, load, stem_of
 
 FAMILY = Family(
     name=NAME,

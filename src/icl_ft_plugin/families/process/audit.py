@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.auditor import Auditor
+from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
 from icl_ft_plugin.families.process.algebra import canonical, parse, read
 from icl_ft_plugin.families.process.expressions import Pair, Shape, nested, universe
 from icl_ft_plugin.families.process.facts import rules_used
 from icl_ft_plugin.families.process.generate import ProcessConfig
 from icl_ft_plugin.families.process.proof import options_left, possible_results
 from icl_ft_plugin.families.process.rules import FUNCTIONS, Node, show
-from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
 from icl_ft_plugin.schema import World
 
 EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*/^() ])++)"
