@@ -232,7 +232,9 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=STUDIES, help="simulated studies")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the shares")
-    parser.add_argument("--grid", type=Path, metavar="PAGE", help="go through the whole grid; write the table into a page")
+    parser.add_argument(
+        "--grid", type=Path, metavar="PAGE", help="go through the whole grid; write the table into a page"
+    )
     args = parser.parse_args()
     if args.grid:
         return write_table(args.grid, rows(GRID, args.studies, args.seed))

@@ -50,7 +50,9 @@ def split_variance(grids: Sequence[Grid]) -> Components:
         for grid in grids
     ]
     item = max(0.0, float(weights @ np.array(between) / weights.sum())) if weights.sum() else 0.0
-    return Components(_between_worlds(grids, run or 0.0), run, item, float(np.mean(list(rests.values()))) if several else None)
+    return Components(
+        _between_worlds(grids, run or 0.0), run, item, float(np.mean(list(rests.values()))) if several else None
+    )
 
 
 def _rest(grid: Grid) -> float:

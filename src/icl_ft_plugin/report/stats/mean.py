@@ -76,7 +76,9 @@ def moments(answers: Sequence[Floats], ways: Sequence[Codes]) -> Moments:
         return Moments(2, sum(fewest), mean, none, 0, TWO_WORLDS)
     if count == 1 and fewest[0] < FEWEST:
         return Moments(1, fewest[0], mean, none, 0, too_few(fewest[0]))
-    within = sum((variance_of_mean(*world) for world in zip(answers, ways, strict=True)), np.zeros(mean.shape)) / count**2
+    within = (
+        sum((variance_of_mean(*world) for world in zip(answers, ways, strict=True)), np.zeros(mean.shape)) / count**2
+    )
     if count == 1:
         return Moments(1, fewest[0], mean, within, fewest[0] - 1)
     between = means.var(axis=-1, ddof=1) / count
@@ -228,7 +230,9 @@ class Difference:
     def p(self) -> Floats:
         """The two-sided p-value of "no difference"."""
         more, less = self.p_above(), self.reversed().p_above()
-        p: Floats = np.where(self.mean == 0, np.where(np.isnan(more), np.nan, 1.0), np.minimum(1, 2 * np.minimum(more, less)))
+        p: Floats = np.where(
+            self.mean == 0, np.where(np.isnan(more), np.nan, 1.0), np.minimum(1, 2 * np.minimum(more, less))
+        )
         return p
 
     def reversed(self) -> Difference:
@@ -254,4 +258,3 @@ def difference(first: Mapping[int, Grid], second: Mapping[int, Grid]) -> Differe
     ways = [first[world].ways for world in worlds]
     moved = np.sum([(np.abs(values) > NOTHING).sum(axis=-1) for values in apart], axis=0)
     return Difference(moments(apart, ways), sum(values.shape[-1] for values in apart), moved)
-

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -59,9 +59,7 @@ def grid_of(ids: Sequence[str], runs: Sequence[Mapping[str, Item]]) -> Grid:
     return Grid(values, partitions([list(keys) for keys in zip(*(runs[0][i].ways for i in ids), strict=True)]))
 
 
-def joint_grids(
-    cells: Sequence[ScoredCell], split: str, learned: str, *, given: bool = False
-) -> Arms:
+def joint_grids(cells: Sequence[ScoredCell], split: str, learned: str, *, given: bool = False) -> Arms:
     """Return the grids of facts whose questions on two splits are right, by arm and world seed.
 
     Args:

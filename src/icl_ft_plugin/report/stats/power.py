@@ -75,7 +75,9 @@ def power(effect: float, error: float, worlds: int, *, level: float = LEVEL) -> 
     if worlds < 3:
         return nan
     critical = float(stdtrit(worlds - 1, 1 - level))
-    return 1.0 if error <= 0 < effect else float(1 - nctdtr(worlds - 1, effect / error, critical)) if error > 0 else level
+    return (
+        1.0 if error <= 0 < effect else float(1 - nctdtr(worlds - 1, effect / error, critical)) if error > 0 else level
+    )
 
 
 def detectable(error: float, degrees: int, *, level: float = LEVEL / 2, chance: float = POWER) -> float:
@@ -90,7 +92,9 @@ def detectable(error: float, degrees: int, *, level: float = LEVEL / 2, chance: 
     return float(nctdtrinc(degrees, 1 - chance, stdtrit(degrees, 1 - level))) * error
 
 
-def needed(effect: float, first: Spread, second: Spread | None, questions: int, *, chance: float = POWER, level: float = LEVEL) -> Size | None:
+def needed(
+    effect: float, first: Spread, second: Spread | None, questions: int, *, chance: float = POWER, level: float = LEVEL
+) -> Size | None:
     """Return the smallest study that tells an effect with the given probability: fewest trained worlds x runs, then fewest worlds.
 
     Returns:
@@ -105,4 +109,3 @@ def needed(effect: float, first: Spread, second: Spread | None, questions: int, 
 def _sizes(questions: int) -> Iterator[Size]:
     for worlds, runs in product(range(3, MOST_WORLDS + 1), range(1, MOST_RUNS + 1)):
         yield Size(worlds, runs, questions)
-
