@@ -128,7 +128,9 @@ def _joint(block: Block) -> list[str]:
     if not shown or main is None or learned is None:
         return []
     parts = [_known(joint) for joint in shown]
-    return [f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}."]
+    return [
+        f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}."
+    ]
 
 
 def _known(joint: Joint) -> str:
@@ -202,7 +204,9 @@ def _claims(block: Block) -> list[str]:
     if not run:
         return []
     if all(verdict.verdict == "not tested" for verdict in run):
-        return [f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."]
+        return [
+            f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."
+        ]
     said = []
     for primary, name in ((True, "primary claims"), (False, "further claims")):
         counts = Counter(verdict.verdict for verdict in run if verdict.primary == primary)

@@ -142,7 +142,7 @@ def _gaps(grids: Mapping[str, Arms]) -> list[GapClosed]:
             told = arm not in ("ft", "icl", "pretrained") and not is_baseline(arm)
             if told and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys():
                 gap = gap_closed(arms[arm], arms["ft"], arms["icl"])
-                found.append(GapClosed(split, arm, *map(number, (gap.closed, gap.low, gap.high)), gap.reason))
+                found.append(GapClosed(split, arm, number(gap.closed), number(gap.low), number(gap.high), gap.reason))
     return found
 
 
@@ -153,10 +153,19 @@ def _joint(cells: Sequence[ScoredCell], main: str | None, learned: str | None) -
     found = []
     for arm, grids in both.items():
         known = given.get(arm, {})
-        all_right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
-        given_values = [number(value) for value in (turned.mean, turned.low, turned.high)] if turned else [None] * 3
-        ends = (float(all_right.mean), number(all_right.low), number(all_right.high))
-        found.append(Joint(arm, *ends, *given_values, sum(len(grid.values) for grid in known.values())))
+        right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
+        found.append(
+            Joint(
+                arm=arm,
+                both=float(right.mean),
+                both_low=number(right.low),
+                both_high=number(right.high),
+                given=float(turned.mean) if turned else None,
+                given_low=number(turned.low) if turned else None,
+                given_high=number(turned.high) if turned else None,
+                given_facts=sum(len(grid.values) for grid in known.values()),
+            )
+        )
     return found
 
 

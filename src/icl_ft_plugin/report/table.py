@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     return [
         {
             "model": block.model,
-            "worlds_entry": block.worlds,
+            "entry": block.worlds,
             **{key: value for key, value in {**plain(block.compute[arm]), **plain(record)}.items() if not isinstance(value, dict)},
         }
         for block in blocks
@@ -109,7 +109,7 @@ def _inert(value: Any) -> Any:
 
 def to_json(study: Study, blocks: list[Block]) -> str:
     """Return all numbers, also those by label, by training seed and by world seed."""
-    kinds = {
+    kinds: dict[str, Callable[[Block], Iterable[Any]]] = {
         "accuracy": lambda block: block.accuracy.values(),
         "compute": lambda block: block.compute.values(),
         "comparisons": lambda block: block.pairs,
@@ -125,7 +125,9 @@ def to_json(study: Study, blocks: list[Block]) -> str:
         "cells": {"planned": study.planned, "complete": len(study.cells)},
         **{
             kind: [
-                {"model": block.model, "entry": block.worlds, **plain(record)} for block in blocks for record in of(block)
+                {"model": block.model, "entry": block.worlds, **plain(record)}
+                for block in blocks
+                for record in of(block)
             ]
             for kind, of in kinds.items()
         },

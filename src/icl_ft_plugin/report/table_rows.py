@@ -5,7 +5,7 @@ For example ``gap_rows(block)`` begins ``[["arm", "reversal", ...], ["ft+oracle"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair
 from icl_ft_plugin.report.words import interval, marks, p_value
@@ -52,7 +52,7 @@ def legend(block: Block) -> str:
 
 def compute_rows(block: Block) -> Rows:
     """Return as text what each arm cost."""
-    columns = {
+    columns: dict[str, Callable[[Compute], int]] = {
         "training runs": lambda cost: cost.training_runs,
         "gradient steps": lambda cost: cost.steps,
         "training tokens": lambda cost: cost.training_tokens,
@@ -75,7 +75,9 @@ def label_rows(block: Block) -> dict[str, Rows]:
         found = {key: record.labels.get(label, {}) for key, record in block.accuracy.items()}
         values = sorted({value for entries in found.values() for value in entries})
         if 2 <= len(values) <= 6:
-            body = [[arm, *(_parts(found.get((arm, split), {}), values) for split in block.splits)] for arm in block.arms]
+            body = [
+                [arm, *(_parts(found.get((arm, split), {}), values) for split in block.splits)] for arm in block.arms
+            ]
             tables[f"{label.replace('_', ' ')}: {' / '.join(values)}"] = [["arm", *block.splits], *body]
     return tables
 

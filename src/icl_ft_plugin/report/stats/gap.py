@@ -61,8 +61,8 @@ def gap_closed(arm: Mapping[int, Grid], ft: Mapping[int, Grid], icl: Mapping[int
         alike = high - low < NOTHING  # the arm answers like icl or ft on every fact; 3.7 in G might differ otherwise
         shown = needed.low > 0
         wide = np.where(alike, bound / np.where(room.mean > 0, room.mean, np.nan), 0.0)
-    found = [np.where(shown, value, np.nan) for value in (closed, low - wide, high + wide)]
-    return Gap(*found, reason="" if np.all(shown) else _reason(needed.mean, needed.low, needed.high, room.why))
+    closed, low, high = (np.where(shown, value, np.nan) for value in (closed, low - wide, high + wide))
+    return Gap(closed, low, high, "" if np.all(shown) else _reason(needed.mean, needed.low, needed.high, room.why))
 
 
 def _fieller(gain: Moments, room: Moments, covariance: Floats) -> tuple[Floats, Floats, Floats]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from icl_ft_plugin.report.read import Item, ScoredCell
+from icl_ft_plugin.report.items import Item
+from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.stats.grid import Grid, partitions
 
 Grids = dict[int, Grid]
