@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STAMP = "2026-01-02T03-04-05.678901"
-Right = Callable[[str, int, int, int | None], bool]  # arm, world seed, question number, training seed
+Right = Callable[..., bool]  # arm, world seed, question number, training seed; and the split, if asked for
 
 
 def sample(world: str, number: int, right: bool, split: str = "reversal", **changes: Any) -> dict[str, Any]:
@@ -50,18 +50,25 @@ def write_study(
     splits: Sequence[str] = ("reversal", "rephrase_entity"),
     model: str = "nano",
     label: str = "reversal",
+    by_split: bool = False,
     **changes: Any,
 ) -> Path:
-    """A complete study of reversals as ``icl-ft study`` leaves it; ``right`` says which answers are right."""
+    """A complete study of reversals as ``icl-ft study`` leaves it; ``right`` says which answers are right.
+
+    Args:
+        by_split: Whether ``right`` is told the split, too.
+    """
     cells = []
     for world in worlds:
         for arm in arms:
-            for seed in [None] if arm in ("pretrained", "icl") else seeds:
+            for seed in [None] if arm in ("pretrained", "icl") or arm.endswith("-baseline") else seeds:
                 key = f"{world}-{arms.index(arm)}-{seed}"
                 cell = folder / "cells" / key
                 for split in splits:
+                    told = (split,) if by_split else ()
                     lines = [
-                        sample(str(world), i, right(arm, world, i, seed), split, **changes) for i in range(questions)
+                        sample(str(world), i, right(arm, world, i, seed, *told), split, **changes)
+                        for i in range(questions)
                     ]
                     write_samples(cell / "model", f"icl_ft_{split}", lines)
                 training = {"tokens": 4000, "steps": 60, "losses": [[10, 2.0], [20, 1.0]]} if seed is not None else None

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 from scipy.special import stdtr
 
 from icl_ft_plugin.families.family import Claim, Family
 from icl_ft_plugin.report.records import Contamination, Verdict, number
 from icl_ft_plugin.report.stats.holm import holm
-from icl_ft_plugin.report.stats.mean import Difference, Mean
+from icl_ft_plugin.report.stats.mean import FLOOR, Difference, Mean, Moments
 
 LEVEL = 0.05
 MARGIN = 0.05
@@ -63,16 +64,31 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """One-sided p-values of a claim and its contrary, and how far the best outcome is from what the claim must exclude.
+    """One-sided p-values of a claim and of its contrary.
 
-    ``best`` is 1 where that outcome is all answers right or wrong, 0 where it is an accuracy or a difference between.
+    Attributes:
+        p: Of the claim.
+        contrary: Of its contrary.
+        found: What was tested.
+        room: How far the best outcome is from what the claim must exclude.
+        level: Where that is an accuracy inside 0 to 1, the level to exclude; None where the best outcome is all right, all wrong.
     """
 
     p: float
     contrary: float
-    worlds: int
+    found: Moments
     room: float
-    best: int = 0
+    level: float | None = None
+
+    def reachable(self, answers: int) -> bool:
+        """Say whether the most favourable outcome would do: worlds all alike, or but for one answer in one of them."""
+        worlds, step = self.found.worlds, 1 / (answers * self.found.worlds)
+        if self.level is None:
+            alike = max(0.5, 1 - self.room) ** self.found.clusters
+        else:
+            error = sqrt(FLOOR * self.level * (1 - self.level) / (worlds * max(1, answers - 1)))
+            alike = float(stdtr(worlds - 1, -self.room / error))
+        return min(alike, float(stdtr(worlds - 1, -(self.room - step) / step))) < LEVEL
 
 
 def is_augmented(arm: str) -> bool:
@@ -88,7 +104,7 @@ def judge(family: Family, evidence: Evidence) -> list[Verdict]:
         for claim in asked.claims if arms else ():
             about = [arm for arm in arms if is_augmented(arm)] if claim.arm == "augmented" else [claim.arm]
             found += [(split, arm, claim, _test(claim, arm, split, evidence)) for arm in about or ["augmented ft"]]
-    primary = [i for i, (_, _, claim, test) in enumerate(found) if claim.primary and test and test.worlds > 2]
+    primary = [i for i, (_, _, claim, test) in enumerate(found) if claim.primary and test and test.found.worlds > 2]
     corrected: dict[int, tuple[float, float]] = {}
     supported = holm([_p(found[i][3]) for i in primary])
     refuted = holm([_p(found[i][3], contrary=True) for i in primary])
@@ -106,12 +122,12 @@ def _verdict(
 ) -> Verdict:
     if test is None:
         return Verdict(split, arm, claim.text, claim.primary, "not run", None, None)
-    if test.worlds < 3:
+    if test.found.worlds < 3:
         return Verdict(split, arm, claim.text, claim.primary, "not tested", None, None)
     p, against = corrected or (test.p, test.contrary)
     said = _said(claim.kind, p, against)
-    if said == "cannot be told" and not _reachable(test, evidence.sizes[split]):
-        said = unreachable(test.worlds, evidence.sizes[split])
+    if said == "cannot be told" and not test.reachable(evidence.sizes[split]):
+        said = unreachable(test.found.worlds, evidence.sizes[split])
     if not evidence.barred.isdisjoint({arm, claim.than}):
         said = "not interpretable"
     return Verdict(split, arm, claim.text, claim.primary, said, number(p), number(against))
@@ -130,14 +146,6 @@ def unreachable(worlds: int, answers: int) -> str:
     return f"cannot be reached with {worlds} worlds of {answers} answers"
 
 
-def _reachable(test: _Test, answers: int) -> bool:
-    """Say whether the most favourable outcome would do: one answer in one world keeps the worlds from being all alike."""
-    step = 1 / (answers * test.worlds)
-    if test.best and (1 - test.room) ** (answers * test.worlds) < LEVEL:
-        return True
-    return float(stdtr(test.worlds - 1, -(test.room - step) / step)) < LEVEL
-
-
 def _test(claim: Claim, arm: str, split: str, evidence: Evidence) -> _Test | None:
     """Return the test of a claim; None where an arm is missing."""
     if (arm, split) not in evidence.means:
@@ -147,24 +155,24 @@ def _test(claim: Claim, arm: str, split: str, evidence: Evidence) -> _Test | Non
     more = evidence.difference(split, arm, claim.than)
     if more is None:
         return None
-    less, worlds = more.reversed(), more.moments.worlds
+    less, found = more.reversed(), more.moments
     if claim.kind == "above":
-        return _Test(float(more.p_above()), float(less.p_above()), worlds, 1.0)
+        return _Test(float(more.p_above()), float(less.p_above()), found, 1.0)
     if claim.kind == "at least":
-        return _Test(float(more.p_above(-MARGIN)), float(less.p_above()), worlds, 1 + MARGIN)
-    return _Test(float(less.p_above(-MARGIN)), float(more.p_above()), worlds, 1 + MARGIN)  # hardly above
+        return _Test(float(more.p_above(-MARGIN)), float(less.p_above()), found, 1 + MARGIN)
+    return _Test(float(less.p_above(-MARGIN)), float(more.p_above()), found, 1 + MARGIN)  # hardly above
 
 
 def _against_level(kind: str, mean: Mean, chance: float) -> _Test:
-    margin, worlds = (1 - chance) / 4, mean.moments.worlds
+    margin, found = (1 - chance) / 4, mean.moments
     if kind == "at chance":
         inside = max(_above(mean, chance - margin), 1 - _above(mean, chance + margin))
         tail = _above(mean, chance)
-        return _Test(inside, 2 * min(tail, 1 - tail), worlds, margin)
+        return _Test(inside, 2 * min(tail, 1 - tail), found, margin, chance + margin)
     level = {"ceiling": 1 - margin, "low": (1 + chance) / 2}.get(kind, chance)
     above = _above(mean, level)
     low = kind in ("below chance", "low")
-    return _Test(1 - above if low else above, above if low else 1 - above, worlds, level if low else 1 - level, best=1)
+    return _Test(1 - above if low else above, above if low else 1 - above, found, level if low else 1 - level)
 
 
 def _above(mean: Mean, level: float) -> float:
@@ -187,9 +195,9 @@ def contamination(evidence: Evidence, splits: Sequence[str]) -> list[Contaminati
             found.append(Contamination(split, "not tested", None, None))
             continue
         said = _contaminated(p, within)
-        worlds, room = mean.moments.worlds, chance + MARGIN  # all answers may be wrong
-        if said == "cannot be told" and not _reachable(_Test(within, p, worlds, room, best=1), evidence.sizes[split]):
-            said = unreachable(worlds, evidence.sizes[split])
+        test = _Test(within, p, mean.moments, chance + MARGIN)  # at best all answers are wrong
+        if said == "cannot be told" and not test.reachable(evidence.sizes[split]):
+            said = unreachable(mean.moments.worlds, evidence.sizes[split])
         found.append(Contamination(split, said, number(p), number(within)))
     return found
 

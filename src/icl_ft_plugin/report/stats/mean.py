@@ -61,12 +61,13 @@ class Moments:
         return float(stdtrit(self.degrees, 1 - TAIL)) if self.degrees else float("nan")
 
 
-def moments(answers: Sequence[Floats], ways: Sequence[Codes]) -> Moments:
+def moments(answers: Sequence[Floats], ways: Sequence[Codes], *, tied: float = FLOOR) -> Moments:
     """Return the mean over worlds and its variance.
 
     Args:
         answers: Of each world, shape (..., questions).
         ways: Of each world, shape (ways, questions).
+        tied: Where all worlds have the same mean, which share of the questions' variance is taken.
     """
     means = np.stack([values.mean(axis=-1) for values in answers], axis=-1)
     mean, count = means.mean(axis=-1), len(answers)
@@ -82,7 +83,8 @@ def moments(answers: Sequence[Floats], ways: Sequence[Codes]) -> Moments:
     if count == 1:
         return Moments(1, fewest[0], mean, within, fewest[0] - 1)
     between = means.var(axis=-1, ddof=1) / count
-    return Moments(count, sum(fewest), mean, np.maximum(between, FLOOR * within), count - 1)
+    share = np.where(between > NOTHING, FLOOR, tied)
+    return Moments(count, sum(fewest), mean, np.maximum(between, share * within), count - 1)
 
 
 def too_few(clusters: int) -> str:
@@ -257,4 +259,5 @@ def difference(first: Mapping[int, Grid], second: Mapping[int, Grid]) -> Differe
     apart = [first[world].answers - second[world].answers for world in worlds]
     ways = [first[world].ways for world in worlds]
     moved = np.sum([(np.abs(values) > NOTHING).sum(axis=-1) for values in apart], axis=0)
-    return Difference(moments(apart, ways), sum(values.shape[-1] for values in apart), moved)
+    # Few questions tell two good arms apart, so that worlds tie often: then all of the questions' variance is taken.
+    return Difference(moments(apart, ways, tied=1.0), sum(values.shape[-1] for values in apart), moved)
