@@ -90,6 +90,11 @@ def paper_like(arm: str, world: int, number: int, seed: int | None) -> bool:
     return (number * 7 + (seed or 0) + world + (arm == "ft")) % 4 < 2
 
 
+def told(arm: str, world: int, number: int, seed: int | None, split: str) -> bool:
+    """As ``paper_like``, and whatever was told is known in the direction in which it was told."""
+    return paper_like(arm, world, number, seed) if split == "reversal" or arm == "pretrained" else True
+
+
 def write_results(
     folder: Path,
     model: str,
@@ -98,10 +103,13 @@ def write_results(
     condition: str = "icl",
     questions: int = 20,
     seed: int = 0,
+    limit: int | None = None,
 ) -> Path:
-    """What ``lm_eval --output_path --log_samples`` leaves of one task."""
+    """What ``lm_eval --output_path --log_samples`` leaves of one task; with ``limit``, of its first questions."""
     spec = {"family": "reversal", "seed": seed, "config": {"n_facts": questions}, "context_copies": 1}
-    lines = [sample(json.dumps(spec), i, right(i)) for i in range(questions)]
+    lines = [sample(json.dumps(spec), i, right(i)) for i in range(questions)][:limit]
     file = write_samples(folder, f"icl_ft_reversal_{condition}", lines)
-    (folder / f"results_{STAMP}.json").write_text(json.dumps({"model_name": model, "config": {"model_args": {}}}))
+    (folder / f"results_{STAMP}.json").write_text(
+        json.dumps({"model_name": model, "config": {"model_args": {}, "limit": limit}})
+    )
     return file
