@@ -7,7 +7,7 @@ number that a study of this size cannot give is None, and ``why`` says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
@@ -16,6 +16,14 @@ from icl_ft_plugin.report.stats.components import Components
 
 GATE = 0.8
 """Accuracy on the split that tells whether the facts were learned (or can be restated) below which an arm is not interpretable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answers with one value of a label: their number and accuracy."""
+
+    n: int
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Accuracy:
         above_baseline: Whether it is above the best baseline of the split; None for a baseline, or where none was run.
         accuracy_norm: By log-likelihood per character.
         variance: Of a single answer, by source.
-        labels: By label and value, the number of answers and their accuracy.
+        labels: Parts by label and value.
         training_seeds: Accuracy by training seed.
         world_seeds: Accuracy by world.
     """
@@ -60,7 +68,7 @@ class Accuracy:
     above_baseline: bool | None
     accuracy_norm: float
     variance: Components
-    labels: Mapping[str, Mapping[str, tuple[int, float]]] = field(repr=False)
+    labels: Mapping[str, Mapping[str, Part]]
     training_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
 

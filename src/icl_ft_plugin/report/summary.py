@@ -24,6 +24,7 @@ from icl_ft_plugin.report.records import (
     Gate,
     Joint,
     Pair,
+    Part,
     is_baseline,
     number,
 )
@@ -202,9 +203,9 @@ def _accuracy(
     )
 
 
-def _by_label(items: Sequence[Item], label: str) -> dict[str, tuple[int, float]]:
+def _by_label(items: Sequence[Item], label: str) -> dict[str, Part]:
     groups = _group(items, lambda item: item.labels[label])
-    return {value: (len(group), _mean(item.correct for item in group)) for value, group in sorted(groups.items())}
+    return {value: Part(len(group), _mean(item.correct for item in group)) for value, group in sorted(groups.items())}
 
 
 def _by_seed(items: Sequence[tuple[ScoredCell, Item]], seed: Callable[[ScoredCell], int | None]) -> dict[str, float]:

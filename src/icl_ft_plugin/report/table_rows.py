@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair
+from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair, Part
 from icl_ft_plugin.report.words import interval, marks, p_value
 
 Rows = list[list[str]]
@@ -82,8 +82,8 @@ def label_rows(block: Block) -> dict[str, Rows]:
     return tables
 
 
-def _parts(entries: Mapping[str, tuple[int, float]], values: list[str]) -> str:
-    return " / ".join(f"{100 * entries[value][1]:.1f}" if value in entries else "-" for value in values)
+def _parts(entries: Mapping[str, Part], values: list[str]) -> str:
+    return " / ".join(f"{100 * entries[value].accuracy:.1f}" if value in entries else "-" for value in values)
 
 
 def gap_rows(block: Block) -> Rows:
