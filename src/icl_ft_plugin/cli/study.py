@@ -21,7 +21,7 @@ from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
-    from icl_ft_plugin.study.config import StudyConfig
+    from icl_ft_plugin.study.schema import StudyConfig
     from icl_ft_plugin.study.executors.local import Executor
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
