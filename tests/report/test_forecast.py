@@ -16,7 +16,10 @@ def entry(worlds: int = 3, runs: int = 1, facts: int = 20, arms: tuple[str, ...]
 
 
 SPREADS = Spreads(
-    {("reversal", "reversal", "icl"): Spread(0.0, 0.0, 0.0, "A"), ("reversal", "reversal", "ft"): Spread(0.05, 0.05, 0.5, "B")}
+    {
+        ("reversal", "reversal", "icl"): Spread(0.0, 0.0, 0.0, "A"),
+        ("reversal", "reversal", "ft"): Spread(0.05, 0.05, 0.5, "B"),
+    }
 )
 
 

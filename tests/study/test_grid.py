@@ -169,7 +169,9 @@ def test_two_learning_rates_are_never_pooled(done: Path) -> None:
         assert block.accuracy["ft", "reversal"].n == 4  # one run of four questions, not two
     cells = together(study)
     first, second = (cells["tiny", block.worlds][-1] for block in blocks[:2])
-    assert first.folder != second.folder and [c.ledger.training and c.ledger.training.steps for c in (first, second)] == [3, 5]
+    assert first.folder != second.folder and [
+        c.ledger.training and c.ledger.training.steps for c in (first, second)
+    ] == [3, 5]
     assert cells["tiny", "reversal, cold"][0] is cells["tiny", "reversal, hot"][0]
     assert "reversal, hot" in render(study, blocks)
 

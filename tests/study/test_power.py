@@ -17,7 +17,9 @@ def study(*arguments: str) -> Result:
 def test_a_dry_run_says_what_the_study_can_tell() -> None:
     text = study("--dry-run").stdout
     (line,) = [line for line in text.splitlines() if "icl beats ft" in line]
-    assert line.startswith("nano, reversal, reversal: icl beats ft") and re.search(r"3 worlds x \d runs x 4 facts", line)
+    assert line.startswith("nano, reversal, reversal: icl beats ft") and re.search(
+        r"3 worlds x \d runs x 4 facts", line
+    )
     assert re.search(r"\d+% +\d+% +\d+% +\d+ points$", line) and "How much accuracies vary is from" in text
     one = study("--dry-run", "--set", "worlds.0.seeds=[5]", "--set", "arms=[icl, ft]").stdout
     assert "icl beats ft" in one

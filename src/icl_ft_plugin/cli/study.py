@@ -21,8 +21,8 @@ from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
-    from icl_ft_plugin.study.schema import StudyConfig
     from icl_ft_plugin.study.executors.local import Executor
+    from icl_ft_plugin.study.schema import StudyConfig
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 
