@@ -50,8 +50,7 @@ score = getattr(utils, "by_subset", utils.process_results)
 scores = {split: score(docs[0], [(-1.0, False), (-1.5, True)] + [(-3.0, False)] * (len(docs[0]["choices"]) - 2))
           for split, docs in made.items()}
 prompts = {split: utils.in_context_prompt(docs[-1]) for split, docs in made.items()}
-autoload = ("icl_ft_plugin", "icl_ft_plugin._autoload")  # which every start of Python loads, where we are installed
-ours = [module for module in sys.modules if module.startswith("icl_ft_plugin") and module not in autoload]
+ours = [module for module in sys.modules if module.startswith("icl_ft_plugin")]
 print(json.dumps({"docs": made, "prompts": prompts, "scores": scores, "ours": ours}))
 """
 

@@ -117,6 +117,44 @@ def test_the_self_distilled_arm_is_not_estimated() -> None:
     assert "+ ?" in text and "sdft is not estimated" in text
 
 
+def test_a_model_that_cannot_share_is_estimated_at_the_rate_without(tmp_path: Path) -> None:
+    from prefix_models import tiny_model, tiny_tokenizer
+
+    (shared,) = Estimator([]).costs(cells_of(["icl"]))
+    assert shared.unshared is None and shared.seconds.keys() == {"icl"}
+    folder = tmp_path / "mamba"
+    tiny_model("mamba").save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    (cell,) = cells_of(["icl"], models=[str(folder)])
+    estimator = Estimator([])
+    (cost,) = estimator.costs([cell])
+    assert cost.seconds.keys() == {"icl unshared"} and DEFAULT["icl unshared"] < DEFAULT["icl"] / 5
+    text = "\n".join(lines([cost], estimator.rates))
+    assert "mamba: prefixes are not shared: MambaForCausalLM keeps a state" in text
+
+
+def test_a_model_whose_cells_ran_without_sharing_is_estimated_so(tmp_path: Path) -> None:
+    (cell,) = cells_of(["icl"])
+    folder = tmp_path / "cells" / "other"
+    folder.mkdir(parents=True)
+    config = {
+        "identity": {"training": {"model": cell.model.hash, "augmentations": {}}},
+        "labels": {"family": "reversal"},
+        "model": str(cell.model.path),
+        "arm": {"condition": "icl"},
+    }
+    result = {"total_evaluation_time_seconds": "4.0", "config": {"prefix_sharing": "stock"}}
+    files = {"config": config, "ledger": {"training": None, "evaluation": {"prompt_tokens": 100}}, "results_1": result}
+    for name, value in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    (cost,) = Estimator([tmp_path], own=False).costs([cell])
+    assert cost.unshared == "so it was in cells that were run"
+    assert cost.seconds == {"icl unshared": pytest.approx(cost.prompts / 25)}
+    (folder / "results_1.json").write_text(json.dumps({**result, "config": {"prefix_sharing": "packed"}}))
+    (cost,) = Estimator([tmp_path], own=False).costs([cell])
+    assert cost.unshared is None and cost.seconds == {"icl": pytest.approx(cost.prompts / 25)}
+
+
 def test_a_broken_cell_measures_nothing(tmp_path: Path) -> None:
     cell = tmp_path / "cells" / "abc"
     cell.mkdir(parents=True)

@@ -122,7 +122,7 @@ def test_a_study_writes_curves_and_no_other_cells(model: Path, tmp_path: Path) -
     plain = load_study(tmp_path / "study.yaml")
     watched = load_study(tmp_path / "study.yaml", ["curve_every=2", "curve_questions=3"])
     assert [cell.key for cell in plan(plain)] == [cell.key for cell in plan(watched)]
-    assert asdict(plan(plain)[1])["steps"] == 5
+    assert asdict(plan(plain)[1])["training"]["steps"] == 5
     out = tmp_path / "out"
     run_quietly(watched, out)
     pretrained, ft = plan(watched)

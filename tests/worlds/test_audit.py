@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from worlds.test_verify import small_world
 
@@ -74,6 +74,16 @@ def check_questions(world):
     assert labels(verdicts).keys() <= {"contradicted", "unsupported"} | weaker
 
 
+def check_small_world(family, seed):
+    world = small_world(family, seed)
+    for check in (check_documents, check_oracle, check_questions):
+        try:
+            check(world)
+        except AssertionError as error:
+            error.add_note(f"{check.__name__}: {family}, seed {seed}")
+            raise
+
+
 def test_every_family_has_an_audit():
     assert all(FAMILIES[family].auditor for family in generated())
     with pytest.raises(UsageError, match="'other' is not one of"):
@@ -89,10 +99,22 @@ def test_default_worlds(family, check):
 @pytest.mark.parametrize("family", generated())
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
+# Processes whose documents show the rule of products and leave it open.
+@example(212295642)
+@example(2467131055)
+@example(267352360)
+@example(1566099205)
+@example(3608764809)
+@example(3062412897)
 def test_small_worlds(family, seed):
-    world = small_world(family, seed)
-    for check in (check_documents, check_oracle, check_questions):
-        check(world)
+    check_small_world(family, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_five_thousand_small_worlds(family):
+    for seed in range(5000):
+        check_small_world(family, seed)
 
 
 @pytest.mark.parametrize("family", generated())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from icl_ft_plugin._register import register_model
+from icl_ft_plugin._register import register
 from icl_ft_plugin.augment.asking import Request, Turns, Window
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
@@ -39,7 +39,7 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> A
     import torch
     from lm_eval.api.registry import get_model, model_registry
 
-    register_model()
+    register()
     try:
         cls = get_model(model)
     except (KeyError, ValueError) as error:

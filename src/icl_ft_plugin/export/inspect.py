@@ -24,7 +24,7 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families import family_of, generated, named, task_folders
+from icl_ft_plugin.families import family_of, generated, named
 
 SCORES = ("exact_match", "exact_match_answered", "refused", "unparsable")
 CONDITIONS = ("closed", "icl")
@@ -74,8 +74,7 @@ def build(family: str, condition: str, split: str | None, options: str, knobs: d
 @lru_cache(maxsize=16)
 def _tasks(family: str, condition: str, split: str | None, options: str, knobs: str) -> dict[str, Any]:
     """Return lm-eval's task objects by name; ``knobs`` is JSON."""
-    from lm_eval.tasks import TaskManager
-
+    from icl_ft_plugin._register import our_tasks
     from icl_ft_plugin.harness.index import read_task
 
     names = {}
@@ -85,9 +84,7 @@ def _tasks(family: str, condition: str, split: str | None, options: str, knobs: 
             names[metadata["split"]] = file.stem
     if split is not None and split not in names:
         raise UsageError(f"{family}: no split {split!r}{suggest(split, names)}; it has {', '.join(names)}")
-    manager = TaskManager(
-        include_path=[str(folder) for folder in task_folders()], include_defaults=False, metadata=json.loads(knobs)
-    )
+    manager = our_tasks(json.loads(knobs))
     return dict(manager.load([name for own, name in names.items() if split in (None, own)])["tasks"])
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin._register import register_model
+from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families import task_folders
 from icl_ft_plugin.harness.task import Shortened
 
 
@@ -48,14 +47,10 @@ def evaluate(
     import lm_eval
     import torch
     from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
 
-    register_model()
     window = {} if isinstance(model, str) else _window_of_loaded(model)
     task_metadata = {**(model_args or {}), **window, **(metadata or {})}
-    manager = TaskManager(
-        include_path=[str(folder) for folder in task_folders()], include_defaults=False, metadata=task_metadata
-    )
+    manager = our_tasks(task_metadata)
     for task in tasks:
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")

@@ -2,7 +2,8 @@
 
     lm_eval --model icl_ft_hf --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks icl_ft_reversal_icl
 
-It takes all of ``hf``'s arguments and gives the same scores. Three arguments are its own:
+Requests that share nothing are batched by length, also at the default batch size of 1. It takes all of ``hf``'s
+arguments and gives the same scores. Three arguments are its own:
 
     on_overflow=error      a prompt that is longer than the model's window is an error (default: truncate, as hf)
     pass_tokens=512        most tokens of one forward pass (default: packs of 512 on a CPU and 4096 on an accelerator,
@@ -10,7 +11,7 @@ It takes all of ``hf``'s arguments and gives the same scores. Three arguments ar
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
-one line in the log. See docs/prefix-sharing.md.
+one warning. See docs/prefix-sharing.md.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix.check import cannot_share, disagreement, possible_ways
+from icl_ft_plugin.prefix.device import refuse_missing_device
 from icl_ft_plugin.prefix.encode import StemEncoder
 from icl_ft_plugin.prefix.generate import StemGeneration
 from icl_ft_plugin.prefix.limits import LEAST, chunk_tokens, free_bytes, pack_tokens
+from icl_ft_plugin.prefix.positions import Part
 from icl_ft_plugin.prefix.score import TreeScorer
-from icl_ft_plugin.prefix.tree import Node, build_tree, shared_length
+from icl_ft_plugin.prefix.tree import Node, build_tree
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +50,15 @@ class PrefixLM(StemGeneration):
         pass_tokens: Most tokens of one forward pass; None: packs by device, prefixes in pieces as large as fit.
         pass_bytes: Most bytes of one pass beside the weights and the cached prefix; None takes a quarter of what is
             free when scoring starts.
-        min_shared: Requests that share fewer leading tokens take the plain path.
         **kwargs: As HFLM.
 
     Attributes:
         sharing: ``packed``, ``rows`` or ``stock``: the way in use; None before the first request.
-        prefix_stats: Counts of the last call's shared requests: requests, stock_tokens (what hf would compute one by
+        prefix_stats: Counts of the last call, empty where hf's own path ran: requests, stock_tokens (what hf would compute one by
             one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
-        UsageError: ``on_overflow`` is neither value.
+        UsageError: ``on_overflow`` is neither value, or the CUDA device is not there.
     """
 
     def __init__(
@@ -66,24 +68,25 @@ class PrefixLM(StemGeneration):
         on_overflow: str = "truncate",
         pass_tokens: int | None = None,
         pass_bytes: int | None = None,
-        min_shared: int = 8,
         **kwargs: Any,
     ) -> None:
         if on_overflow not in ("truncate", "error"):
             raise UsageError(
                 f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
             )
+        if isinstance(pretrained, str):
+            refuse_missing_device(kwargs.get("device", "cuda"), torch.cuda.device_count())
         self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
         self._encoders: dict[Any, StemEncoder] = {}
         super().__init__(pretrained, **kwargs)
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
         self.pass_bytes = None if pass_bytes is None else int(pass_bytes)
-        self.min_shared = int(min_shared)
         self.sharing: str | None = None
         self.prefix_stats: dict[str, int] = {}
         self._stem = None
         self._detected: int | None = None
+        self._told = set()
 
     # ------------------------------------------------------------------ scoring
 
@@ -106,43 +109,51 @@ class PrefixLM(StemGeneration):
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Answer]:
         """Score the requests; the order is kept. Rolling windows (``override_bs``) share nothing and run as stock."""
-        if self.on_overflow == "error":
-            for index, (key, context, continuation) in enumerate(requests):
+        inputs = [self._inputs(request) for request in requests]
+        for index, (key, context, continuation) in enumerate(requests):
+            if self.on_overflow == "error":
                 self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
-        shared, plain = ([], list(range(len(requests)))) if override_bs else self._split(requests)
+            if len(inputs[index]) < len(continuation):
+                raise UsageError(
+                    f"request {index}: the {len(continuation)} tokens of the continuation need a context of one token "
+                    f"and a window of {len(continuation)}; they have {len(context)} and {self.max_length}"
+                )
+        self.prefix_stats = {}
         answers: dict[int, Answer] = {}
-        if shared:
-            found = self._score_shared([requests[i] for i in shared], disable_tqdm)
-            answers.update(zip(shared, found, strict=True))
-        if plain:
+        for members, floor in [] if override_bs else self._together(inputs):
+            found = self._score_tree([requests[i] for i in members], [inputs[i] for i in members], floor, disable_tqdm)
+            answers.update(zip(members, found, strict=True))
+        if plain := [i for i in range(len(requests)) if i not in answers]:
             found = super()._loglikelihood_tokens(
                 [requests[i] for i in plain], disable_tqdm=disable_tqdm, override_bs=override_bs
             )
             answers.update(zip(plain, found, strict=True))
         return [answers[i] for i in range(len(requests))]
 
+    def get_model_info(self) -> dict[str, Any]:
+        """Return what lm-eval writes of the model, and how its prefixes were shared (``prefix_sharing``)."""
+        return {**super().get_model_info(), "prefix_sharing": self.sharing}
+
     def _inputs(self, request: Request) -> list[int]:
         """Return the input ids as stock makes them: truncated on the left, without the last token."""
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _split(self, requests: list[Request]) -> tuple[list[int], list[int]]:
-        """Return the indices of the requests that share enough to profit, and of the others."""
-        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
-            return [], list(range(len(requests)))
-        inputs = [self._inputs(request) for request in requests]
-        root = build_tree([(ids, []) for ids in inputs])
-        least = self.min_shared if self.sharing == "packed" else max(self.min_shared, 32)
-        shared = [i for i, ids in enumerate(inputs) if shared_length(root, ids) >= least]
-        return shared, sorted(set(range(len(requests))) - set(shared))
+    def _together(self, inputs: list[list[int]]) -> list[Part]:
+        """Return the requests that may be computed together; hf's own path takes those that are in none."""
+        if len(inputs) < 2 or self._way(inputs[0]) == "stock":
+            return []
+        return [part for part in self._parts(inputs) if len(part.members) > 1]
 
-    def _score_shared(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
-        pairs = [(self._inputs(request), request[2]) for request in requests]
-        root = build_tree(pairs)
-        limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
+    def _score_tree(
+        self, requests: list[Request], inputs: list[list[int]], floor: int, disable_tqdm: bool
+    ) -> list[Answer]:
+        root = build_tree([(ids, request[2]) for ids, request in zip(inputs, requests, strict=True)])
+        limit, chunk = self._limits(max(len(ids) for ids in inputs))
         while True:
             try:
-                return self._run_tree(requests, root, limit, chunk, disable_tqdm)
+                found = self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
+                break
             except torch.OutOfMemoryError:
                 if max(limit, chunk) <= LEAST:
                     raise
@@ -150,10 +161,13 @@ class PrefixLM(StemGeneration):
                 chunk = min(max(LEAST, chunk // 2), 4 * limit)
                 logger.warning("out of memory: scoring again, %d tokens a pack, %d a piece of prefix", limit, chunk)
                 torch.cuda.empty_cache()
+        self.prefix_stats["stock_tokens"] = self.prefix_stats.get("stock_tokens", 0) + sum(map(len, inputs))
+        return found
 
     def _run_tree(
-        self, requests: list[Request], root: Node, limit: int, chunk: int, disable_tqdm: bool
+        self, requests: list[Request], root: Node, limits: tuple[int, int, int], disable_tqdm: bool
     ) -> list[Answer]:
+        limit, chunk, floor = limits
         sums = [0.0] * len(requests)
         greedy = [True] * len(requests)
         open_targets = [len(continuation) for _, _, continuation in requests]
@@ -173,18 +187,20 @@ class PrefixLM(StemGeneration):
                     self.cache_hook.add_partial("loglikelihood", requests[who][0], (sums[who], greedy[who]))
 
         scorer = self._scorer()
-        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
-        allowed = self._bytes_per_pass()
-        scorer.run(root, limit=limit, chunk=chunk, on_score=on_score, max_rows=max_rows, max_bytes=allowed)
+        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else None
+        most = self._bytes_per_pass()
+        scorer.run(root, limit=limit, chunk=chunk, floor=floor, on_score=on_score, max_rows=max_rows, max_bytes=most)
         bar.close()
-        self.prefix_stats = {
+        counts = {
             "requests": len(requests),
-            "stock_tokens": sum(len(self._inputs(request)) for request in requests),
             "tree_tokens": root.size,
             "computed_tokens": scorer.tokens_computed,
             "passes": scorer.passes,
-            "peak_cache_bytes": scorer.peak_cache_bytes,
         }
+        for name, count in counts.items():
+            self.prefix_stats[name] = self.prefix_stats.get(name, 0) + count
+        peak = max(self.prefix_stats.get("peak_cache_bytes", 0), scorer.peak_cache_bytes)
+        self.prefix_stats["peak_cache_bytes"] = peak
         return list(zip(sums, greedy, strict=True))
 
     # ------------------------------------------------------------------ way and limits
@@ -210,7 +226,7 @@ class PrefixLM(StemGeneration):
         if self.sharing is None:
             reason = cannot_share(self.model, self.backend)
             if reason:
-                logger.info("prefixes are not shared, scoring as hf does: %s", reason)
+                logger.warning("prefixes are not shared, scoring as hf does: %s", reason)
                 self.sharing = "stock"
             else:
                 self.sharing = self._checked_way(sample)

@@ -24,7 +24,7 @@ from icl_ft_plugin.study.augment import rows_of
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.identity import LEARNED
-from icl_ft_plugin.study.rates import Rate, Rates, parameters_of
+from icl_ft_plugin.study.rates import Rate, Rates, parameters_of, scoring
 from icl_ft_plugin.study.train_cell import steps_of
 
 STATEMENTS = 2  # that a model writes about one text
@@ -33,6 +33,8 @@ DONE = {
     "train": "training",
     "closed": "prompts, closed book",
     "icl": "prompts, in context",
+    "closed unshared": "prompts, closed book, prefixes not shared",
+    "icl unshared": "prompts, in context, prefixes not shared",
     "local": "writing, local",
     "global": "writing, global",
 }
@@ -53,6 +55,7 @@ class Cost:
         written: Tokens that its model has to write, by strategy.
         estimated: Whether its rows hold what a model has not written yet, or are too many to be counted one by one.
         seconds: By what is done, as ``Rates`` calls it.
+        unshared: Why the prefixes of its prompts are not shared; None where they are.
     """
 
     cell: Cell
@@ -62,6 +65,7 @@ class Cost:
     written: dict[str, int]
     estimated: bool
     seconds: dict[str, float]
+    unshared: str | None = None
 
 
 @dataclass
@@ -96,10 +100,11 @@ class Estimator:
         there, asked = self._texts(cell)
         trained, exact = self._trained(cell, there, asked)
         prompts = self._prompt_tokens(cell)
+        unshared = self._unshared(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
         if not done:
-            work[cell.arm.condition] = prompts
+            work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
             for strategy, texts in asked.items():
                 key = cell.writings[strategy].key
                 if key not in self._begun:
@@ -110,7 +115,16 @@ class Estimator:
                 self._begun.add(cell.training_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared)
+
+    def _unshared(self, cell: Cell) -> str | None:
+        """Return why the prefixes of a cell's prompts will not be shared, as far as it is known before the cell is run."""
+        if cell.arm.baseline:
+            return None
+        from icl_ft_plugin.prefix.check import cannot_share_checkpoint
+
+        seen = "so it was in cells that were run" if self._rates.unshared(cell.model.hash) else None
+        return cannot_share_checkpoint(cell.model.path) or seen
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
         rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.world.family)

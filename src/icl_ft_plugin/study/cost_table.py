@@ -51,9 +51,7 @@ def lines(costs: Sequence[Cost], rates: Used) -> list[str]:
         note += " ~: estimated: what models have not written yet, or a sample of many rows."
     if any(cost.trained is None for cost in costs if not cost.done):
         note += " ?: sdft is not estimated."
-    return [
-        *aligned(table(costs)),
-        "",
-        note,
-        *(["Tokens a second, and where the rate is from:", *sources] if sources else []),
-    ]
+    unshared = {cost.cell.model.name: cost.unshared for cost in costs if cost.unshared and not cost.done}
+    warned = [f"{name}: prefixes are not shared: {reason}" for name, reason in unshared.items()]
+    found = ["Tokens a second, and where the rate is from:", *sources] if sources else []
+    return [*aligned(table(costs)), "", note, *warned, *found]

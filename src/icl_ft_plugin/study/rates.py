@@ -22,10 +22,19 @@ PARAMETERS = 5_344_512  # of the embedded model
 # Tokens a second on MACHINE, from the cells of `icl-ft study demo`; prompts are counted as if no prefix were shared. Only what is
 # written with all documents in the prompt ("global") is from `icl-ft study augmentation` and `augmentation-semantic`, two at a time.
 DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 1084.0, "global": 48.0}
+# How many times longer the same cells take without sharing: CPU seconds of `evaluate` with `hf` over those with `icl_ft_hf`, batch size
+# 8, transformers 5.23, medians of three on two cores of an Intel Xeon that did other work too.
+SLOWER = {"closed": 1.4, "icl": 13.7}
+DEFAULT |= {f"{condition} unshared": DEFAULT[condition] / times for condition, times in SLOWER.items()}
+
+
+def scoring(condition: str, *, shared: bool) -> str:
+    """Return the kind of a scoring: ``icl`` where the prompts' prefixes are shared, ``icl unshared`` where not."""
+    return condition if shared else f"{condition} unshared"
 
 
 class Measured(NamedTuple):
-    """Something done once: ``train``, ``closed`` or ``icl`` (scoring), ``local`` or ``global`` (tokens written)."""
+    """Something done once: ``train``, a scoring, ``local`` or ``global`` (tokens written)."""
 
     kind: str
     model: str
@@ -53,6 +62,11 @@ class Rates:
     def of(cls, folders: Iterable[Path]) -> Rates:
         """Return the rates of the complete cells and augmentations of studies' folders."""
         return cls(one for folder in folders for one in (*_cells(folder), *_augmentations(folder)))
+
+    def unshared(self, model: str) -> bool:
+        """Say whether prompts of a model were scored without sharing their prefixes."""
+        kinds = {scoring(condition, shared=False) for condition in ("closed", "icl")}
+        return any(one.model == model and one.kind in kinds for one in self._measured)
 
     def find(self, kind: str, model: str, parameters: int, family: str) -> Rate:
         """Return the rate of a model in a family, or the nearest there is.
@@ -111,10 +125,15 @@ class _Config(Record):
     model: Path
 
 
+class _Scoring(Record):
+    prefix_sharing: str | None = None
+
+
 class _Results(Record):
     """What the rates need of lm-eval's ``results_*.json``; it writes the time as text."""
 
     total_evaluation_time_seconds: float = 0.0
+    config: _Scoring = _Scoring()
 
 
 class _WritingIdentity(Record):
@@ -146,10 +165,11 @@ def _cells(folder: Path) -> Iterator[Measured]:
         training = ledger.training
         if training and training.seconds and config.arm.method == "finetune":
             yield Measured("train", *who, training.tokens, training.seconds)
-        results = next(path.rglob("results_*.json"), None)
-        seconds = scoring_seconds(results) if results else 0.0
-        if seconds:
-            yield Measured(config.arm.condition, *who, ledger.evaluation.prompt_tokens, seconds)
+        file = next(path.rglob("results_*.json"), None)
+        results = read(file, _Results) if file else None
+        if results and (seconds := results.total_evaluation_time_seconds):
+            kind = scoring(config.arm.condition, shared=results.config.prefix_sharing != "stock")
+            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, seconds)
 
 
 def scoring_seconds(results: Path) -> float:

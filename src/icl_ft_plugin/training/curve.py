@@ -25,7 +25,6 @@ import torch
 from transformers import TrainerCallback
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import task_folders
 from icl_ft_plugin.files import read_jsonl, write_text
 
 CURVE_NAME = "curve.jsonl"
@@ -71,19 +70,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def __init__(self, curve: Curve, trainer: Any, file: Path, begun: int = 0) -> None:
         if trainer.args.world_size > 1:
             raise UsageError("curve_every: a learning curve needs a training run of one process; leave it out")
-        from lm_eval.tasks import TaskManager
+        from icl_ft_plugin._register import our_tasks
 
         self.seconds = 0.0
         self._curve = curve
         self._trainer = trainer
         self._file = file
         self._points = _read(file, begun) if begun else []
-        manager = TaskManager(
-            include_path=[str(folder) for folder in task_folders()],
-            include_defaults=False,
-            metadata=dict(curve.metadata),
-        )
-        self._tasks = manager.load(list(curve.tasks))
+        self._tasks = our_tasks(curve.metadata).load(list(curve.tasks))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Score the model as it is before the first step."""
