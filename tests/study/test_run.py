@@ -72,6 +72,16 @@ def test_every_arm_that_ships_is_valid_and_every_study_parses(tmp_path: Path, mo
         assert load_study(Path(file.stem)) == load_study(Path(file.name)) == load_study(file)
 
 
+def test_every_study_that_ships_has_worlds_enough_to_say_something_about_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(examples_dir() / "handbook", tmp_path / "handbook")
+    monkeypatch.chdir(tmp_path)
+    for file in sorted((recipes_dir() / "studies").glob("*.yaml")):
+        for entry in load_study(file).worlds:
+            assert len(entry.seeds) >= 3 or "path" in entry.config, file.name  # one's own documents are one world
+
+
 def test_untrained_arms_have_one_cell_per_world(study_file: Path) -> None:
     cells = plan(load(study_file))
     assert [(cell.arm.name, cell.labels.training_seed) for cell in cells] == [
