@@ -1,5 +1,6 @@
 # make demo   the comparison of the README, from nothing to a printed table
 # make test   the default test suite
+# make explore   its property tests with new cases; RUNS=20 draws twenty times as many, and stops where one fails
 # make docs   the documentation, into build/site
 # All need Python 3.11 or later (PYTHON=python3.12 names another than python3) and make their own .venv, once, from
 # constraints.txt. pip's own settings apply: PIP_INDEX_URL and the like choose another index or a CPU build of torch.
@@ -10,16 +11,22 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 DIST ?= dist
+RUNS ?= 1
 
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test lint typecheck format docs build constraints clean
+.PHONY: demo test explore lint typecheck format docs build constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/icl-ft study recipes/studies/demo.yaml --out runs/demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+explore: $(INSTALLED)
+	for run in $$(seq $(RUNS)); do \
+	  $(BIN)/python -m pytest -m 'hypothesis and not gpu and not network' --hypothesis-profile explore || exit 1; \
+	done
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -56,4 +63,4 @@ constraints:
 	mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
-"""Build hook: ships ``tasks/`` and ``recipes/`` inside the package, and the startup files beside it.
+"""Build hook: ships ``tasks/`` and ``recipes/`` inside the package, and the startup file beside it.
 
-A wheel gets ``icl_ft_plugin/tasks``, ``icl_ft_plugin/recipes``, ``icl_ft_plugin.pth`` and ``icl_ft_plugin.start``. An
-editable install gets the two startup files alone: a copy of the folders would go stale, and ``icl_ft_plugin.paths``
+A wheel gets ``icl_ft_plugin/tasks``, ``icl_ft_plugin/recipes`` and ``icl_ft_plugin.pth``. An
+editable install gets the startup file alone: a copy of the folders would go stale, and ``icl_ft_plugin.paths``
 finds the originals at the checkout's root.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-STARTUP = {"src/icl_ft_plugin.pth": "icl_ft_plugin.pth", "src/icl_ft_plugin.start": "icl_ft_plugin.start"}
+STARTUP = {"src/icl_ft_plugin.pth": "icl_ft_plugin.pth"}
 FOLDERS = {"tasks": "icl_ft_plugin/tasks", "recipes": "icl_ft_plugin/recipes"}
 
 

@@ -18,7 +18,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.families.reversal.generate import ReversalConfig, generate
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training import recipe

@@ -1,9 +1,13 @@
-"""What a study takes beyond its cells' own training and scoring: ``python benchmarks/study.py``.
+"""What a study takes beyond its cells' own training and scoring: ``python benchmarks/study.py [--plan 5000]``.
 
 Ten cells of the embedded model (20 facts of simple reversals; two untrained arms, two trained ones under four seeds), run
 in one process and then by two workers, each in a process of its own that begins with nothing imported. The time of a
 cell is what its ledger says of the training plus lm-eval's own time of the evaluation; wall time is compared, in the
 same run. CPU time is that of all processes, and says what the workers cost on a machine that does other things too. Prints one line per way; ``--json FILE`` also writes the numbers there.
+
+``--plan N`` measures the coordination alone: N cells (a fiftieth as many worlds, six arms, two of which the model writes
+for, twelve training seeds) are planned, and run by an executor that makes only the folders. Time of the plan without the
+imports, memory that it adds, and milliseconds for each cell that ends.
 """
 
 from __future__ import annotations
@@ -15,10 +19,21 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-STUDY = {
+import psutil
+
+from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.executors.local import Ended
+from icl_ft_plugin.study.plan import plan
+from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.schema import StudyConfig
+from icl_ft_plugin.study.store import Store
+
+STUDY: dict[str, Any] = {
     "name": "benchmark",
     "models": ["nano"],
     "worlds": [{"family": "reversal", "config": {"n_facts": 20}, "seeds": [0]}],
@@ -31,10 +46,11 @@ import json, sys, time
 begun = time.perf_counter()
 from functools import partial
 from pathlib import Path
-from icl_ft_plugin.study import run
-from icl_ft_plugin.study_config import load_study
-from icl_ft_plugin.study_executors import InProcess
-from icl_ft_plugin.study_workers import Workers
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.executors.local import InProcess
+from icl_ft_plugin.study.executors.workers import Workers
+from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.schema import StudyConfig
 
 if __name__ == "__main__":
     file, folder, workers = sys.argv[1:]
@@ -80,13 +96,70 @@ def _cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
+class Instant:
+    """Ends each cell as soon as it is given, by making its folders."""
+
+    def __init__(self, study: StudyConfig, folder: Path) -> None:
+        self._store = Store(folder)
+        self._ended: list[Ended] = []
+
+    @property
+    def room(self) -> bool:
+        """Four cells at a time."""
+        return len(self._ended) < 4
+
+    def start(self, cell: Cell) -> None:
+        """Take a cell."""
+        self._ended.append(Ended(cell))
+
+    def wait(self) -> list[Ended]:
+        """Make the folders of the cells that were given."""
+        ended, self._ended = self._ended, []
+        for one in ended:
+            for name in (*self._store.unmade(one.cell), f"cells/{one.cell.key}"):
+                (self._store.folder / name).mkdir(parents=True)
+        return ended
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def coordinate(folder: Path, cells: int) -> dict[str, Any]:
+    """Plan a study of so many cells and run it without training or scoring anything."""
+    arms = ["pretrained", "icl", "ft", "ft+local", "ft+local+global", "ft+oracle"]
+    worlds = {**STUDY["worlds"][0], "seeds": list(range(cells // 50))}
+    study = {**STUDY, "worlds": [worlds], "arms": arms, "training_seeds": list(range(12)), "steps": 100}
+    file = folder / "study.yaml"
+    file.write_text(json.dumps(study), encoding="utf-8")
+    plan(load_study(file, ["worlds.0.seeds=[0]"]))  # imports what it needs
+    before, begun = psutil.Process().memory_info().rss, time.perf_counter()
+    planned = plan(load_study(file))
+    seconds, after = time.perf_counter() - begun, psutil.Process().memory_info().rss
+    begun = time.perf_counter()
+    run(load_study(file), folder / "out", lambda text, done, total: None, Instant)
+    spent = time.perf_counter() - begun - seconds  # it plans again
+    return {
+        "cells": len(planned),
+        "worlds": len(worlds["seeds"]),
+        "plan_seconds": round(seconds, 2),
+        "plan_megabytes": round((after - before) / 2**20, 1),
+        "milliseconds_a_cell": round(1000 * spent / len(planned), 2),
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--plan", type=int, metavar="CELLS")
     args = parser.parse_args()
+    if args.plan:
+        with tempfile.TemporaryDirectory() as scratch:
+            print(json.dumps(coordinate(Path(scratch), args.plan)))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         found = [measure(Path(scratch), args.steps, workers) for workers in (0, args.workers)]
     alone, shared = found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import profiles  # noqa: F401 (loads one)
 import pytest
 from tiny import RECIPE, save_tiny
 

@@ -12,6 +12,8 @@ from lm_eval.api.instance import Instance
 VOCABULARY = 120
 WORDS = VOCABULARY - 2
 WINDOW = 7
+SWITCH = 32
+"""Length beyond which a model whose positions depend on the length has other frequencies."""
 
 _SIZE = {
     "vocab_size": VOCABULARY,
@@ -26,6 +28,13 @@ _SIZE = {
     "pad_token_id": WORDS,
 }
 _GROUPED = {**_SIZE, "num_key_value_heads": 2, "head_dim": 8}
+_LONG = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "original_max_position_embeddings": SWITCH,
+    "short_factor": [1.0, 1.1, 1.3, 1.5],
+    "long_factor": [1.0, 2.0, 4.0, 8.0],
+}
 _IDS = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), WORDS)
 
 CONFIGS: dict[str, Any] = {
@@ -50,6 +59,24 @@ CONFIGS: dict[str, Any] = {
         **{**_GROUPED, "num_hidden_layers": 3},
         sliding_window=WINDOW,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+    ),
+    "phi3": lambda: transformers.Phi3Config(
+        **{k: v for k, v in _GROUPED.items() if k != "head_dim"},
+        original_max_position_embeddings=SWITCH,
+        rope_parameters=dict(_LONG),
+    ),
+    "llama_dynamic": lambda: transformers.LlamaConfig(
+        **{**_GROUPED, "max_position_embeddings": SWITCH},
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0},
+    ),
+    "gemma3_longrope": lambda: transformers.Gemma3TextConfig(
+        **_GROUPED,
+        sliding_window=WINDOW,
+        layer_types=["sliding_attention", "full_attention"],
+        rope_parameters={
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            "full_attention": dict(_LONG),
+        },
     ),
     "lfm2": lambda: transformers.Lfm2Config(**_GROUPED, layer_types=["conv", "full_attention"]),
     # Large random weights would blow the rounding of its chunked recurrence up to 1e-4.
@@ -78,10 +105,13 @@ CONFIGS: dict[str, Any] = {
 }
 """Architecture -> function that makes its config."""
 
-WAY = dict.fromkeys(("llama", "qwen3", "gpt2", "gpt_neox", "opt"), "packed")
-WAY |= dict.fromkeys(("bloom", "mistral", "gemma2", "gemma3", "lfm2", "qwen3_next"), "rows")
+WAY = dict.fromkeys(("llama", "qwen3", "gpt2", "gpt_neox", "opt", "phi3", "llama_dynamic"), "packed")
+WAY |= dict.fromkeys(("bloom", "mistral", "gemma2", "gemma3", "gemma3_longrope", "lfm2", "qwen3_next"), "rows")
 WAY |= dict.fromkeys(("mamba", "jamba"), "stock")
 """Architecture -> how PrefixLM is expected to share."""
+
+BY_LENGTH = ("phi3", "llama_dynamic", "gemma3_longrope")
+"""Those whose rotary positions depend on the length of a pass."""
 
 
 def tiny_model(name: str, **changes: Any) -> Any:

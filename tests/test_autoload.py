@@ -6,22 +6,28 @@ real releases are in ``test_packaging_matrix.py``.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import logging
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
+from lm_eval.tasks import TaskManager
 
-from icl_ft_plugin import _autoload
-from icl_ft_plugin import _register as _lm_eval_steps
+from icl_ft_plugin import _autoload, _messages, _register, register
 from icl_ft_plugin.paths import recipes_dir, tasks_dir
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
+ONLY_CODE = shutil.ignore_patterns("models", "data", "examples", "__pycache__")
 PTH = (SRC / "icl_ft_plugin.pth").read_text()
 
 MANAGER = """
@@ -92,19 +98,21 @@ def test_our_tasks_come_after_the_built_in_and_before_the_users(tmp_path: Path) 
     ]
 
 
-def test_a_manager_without_the_defaults_gets_no_task_of_ours(tmp_path: Path) -> None:
+def test_our_tasks_are_there_without_the_defaults_too(tmp_path: Path) -> None:
+    """As plugins are in lm-eval's pull request 4015."""
     code = """
         from lm_eval.tasks import TaskManager
-        print(TaskManager(include_defaults=False).paths)
-        print(TaskManager(None, "mine", False).paths)
+        print(*TaskManager(include_defaults=False).paths)
+        print(*TaskManager(None, "mine", False).paths)
     """
-    assert printed(code, stand_in(tmp_path), SRC) == ["[]", "['mine']"]
+    assert printed(code, stand_in(tmp_path), SRC) == [str(tasks_dir()), f"{tasks_dir()} mine"]
 
 
 def test_naming_our_folder_oneself_does_not_list_it_twice() -> None:
     ours = str(tasks_dir())
-    assert _lm_eval_steps.with_ours(ours, ours) == [ours]
-    assert _lm_eval_steps.with_ours(ours, [Path("x"), tasks_dir()]) == [Path("x"), tasks_dir()]
+    for discovered, first in ((False, [ours]), (True, [])):
+        assert _register.with_ours(ours, ours, discovered) == first
+        assert _register.with_ours(ours, [Path("x"), tasks_dir() / "own/.."], discovered) == [*first, Path("x")]
 
 
 def test_importing_the_manager_module_directly_works(tmp_path: Path) -> None:
@@ -112,10 +120,15 @@ def test_importing_the_manager_module_directly_works(tmp_path: Path) -> None:
     assert printed(code, stand_in(tmp_path), SRC) == ["2"]
 
 
-def test_stands_down_where_lm_eval_discovers_plugin_tasks(tmp_path: Path) -> None:
-    later = MANAGER + "\ndef discover_plugin_task_paths():\n    return []\n"
-    code = "from lm_eval.tasks import TaskManager; print(TaskManager().paths)"
-    assert printed(code, stand_in(tmp_path, manager=later), SRC) == ["['builtin']"]
+@pytest.mark.parametrize(("found", "indexed"), [(str(tasks_dir()), []), ("/elsewhere", [str(tasks_dir())])])
+def test_stands_down_where_lm_eval_discovers_our_tasks(tmp_path: Path, found: str, indexed: list[str]) -> None:
+    later = MANAGER + f"\ndef discover_plugin_task_paths():\n    return [{found!r}]\n"
+    code = """
+        from icl_ft_plugin.paths import tasks_dir
+        from lm_eval.tasks import TaskManager
+        print(TaskManager(include_path=["mine", tasks_dir()]).paths)
+    """
+    assert printed(code, stand_in(tmp_path, manager=later), SRC) == [str(["builtin", *indexed, "mine"])]
 
 
 def test_registers_the_model_after_lm_evals_own(tmp_path: Path) -> None:
@@ -130,39 +143,20 @@ def test_registers_the_model_after_lm_evals_own(tmp_path: Path) -> None:
     ]
 
 
-def test_registers_no_model_where_lm_eval_loads_model_plugins(tmp_path: Path) -> None:
-    later = REGISTRY + "\ndef load_plugins(group, registry):\n    return []\n"
+def test_a_model_that_lm_eval_has_loaded_from_the_entry_point_stays(tmp_path: Path) -> None:
+    """The stand-in's registry refuses a name that it has."""
+    stand_in(tmp_path)
+    (tmp_path / "lm_eval/models/__init__.py").write_text(MODELS + MODELS.splitlines()[1].replace("'hf'", "'icl_ft_hf'"))
     code = """
         import lm_eval.models
         from lm_eval.api.registry import model_registry
-        print(*model_registry)
+        print(model_registry["icl_ft_hf"])
     """
-    assert printed(code, stand_in(tmp_path, registry=later), SRC) == ["hf"]
+    assert printed(code, tmp_path, SRC) == ["m:HFLM"]
 
 
-def test_a_yaml_may_name_our_functions_where_lm_eval_looks_beside_the_yaml_only(tmp_path: Path) -> None:
-    """lm-eval 0.4.11."""
-    stand_in(tmp_path)
-    (tmp_path / "lm_eval/utils.py").write_text("def import_function(loader, node, yaml_path):\n    return yaml_path\n")
-    code = """
-        import lm_eval.tasks
-        from lm_eval.utils import import_function
-        class Loader:
-            construct_scalar = str
-        print(import_function(Loader, "utils.prompt", yaml_path="beside"))
-        print(import_function(Loader, "icl_ft_plugin.errors.suggest", yaml_path="beside").__qualname__)
-    """
-    assert printed(code, tmp_path, SRC) == ["beside", "suggest"]
-
-
-@pytest.mark.parametrize(
-    "manager",
-    [
-        "class TaskManager:\n    def __init__(self, include_path=None):\n        self.paths = ['builtin']\n",
-        "class TaskManager:\n    def __init__(self, folders=()):\n        self.paths = ['builtin']\n",
-    ],
-)
-def test_a_changed_signature_is_warned_about_and_left_alone(tmp_path: Path, manager: str) -> None:
+def test_a_changed_signature_is_warned_about_and_left_alone(tmp_path: Path) -> None:
+    manager = "class TaskManager:\n    def __init__(self, folders=()):\n        self.paths = ['builtin']\n"
     code = "from lm_eval.tasks import TaskManager; print(TaskManager().paths)"
     result = run(code, stand_in(tmp_path, manager=manager), SRC)
     assert result.stdout == "['builtin']\n"
@@ -178,27 +172,72 @@ def test_a_missing_manager_is_warned_about(tmp_path: Path) -> None:
     assert "--include_path $(icl-ft tasks-dir)" in result.stderr
 
 
+REGISTERED = """
+    from lm_eval.tasks import TaskManager
+    import lm_eval.models
+    from lm_eval.api.registry import model_registry
+    print(*TaskManager().paths, "icl_ft_hf" in model_registry)
+"""
+
+
 def test_opt_out_variable(tmp_path: Path) -> None:
-    code = """
-        from lm_eval.tasks import TaskManager
-        print(TaskManager().paths, len([f for f in sys.meta_path if "icl_ft" in type(f).__module__]))
-    """
-    assert printed(code, stand_in(tmp_path), SRC, ICL_FT_NO_AUTOLOAD="1") == ["['builtin'] 0"]
+    stand_in(tmp_path)
+    assert printed(REGISTERED, tmp_path, SRC, ICL_FT_NO_AUTOLOAD="1") == ["builtin False"]
+    assert printed(REGISTERED, tmp_path, SRC, ICL_FT_NO_AUTOLOAD="0") == [f"builtin {tasks_dir()} True"]
 
 
-def test_installing_twice_adds_one_finder(tmp_path: Path) -> None:
-    code = """
-        from icl_ft_plugin._autoload import install
-        install()
-        print(len([f for f in sys.meta_path if "icl_ft" in type(f).__module__]))
-    """
-    assert printed(code, SRC) == ["1"]
+def test_a_startup_line_that_runs_twice_registers_once(tmp_path: Path) -> None:
+    """A virtual environment that sees another one's packages may run both."""
+    expected = [f"builtin {tasks_dir()} True"]
+    assert printed(REGISTERED, stand_in(tmp_path), SRC, startup=PTH + PTH) == expected
 
 
-def test_start_imports_nothing_but_the_hook() -> None:
+REGISTER = "import icl_ft_plugin; icl_ft_plugin.register(); icl_ft_plugin.register()\n"
+
+
+@pytest.mark.parametrize("startup", ["", PTH])
+@pytest.mark.parametrize("before", [REGISTER, textwrap.dedent(REGISTERED) + REGISTER])
+def test_register_does_the_same_once(tmp_path: Path, startup: str, before: str) -> None:
+    """Without the startup line and beside it; also in a program that imported lm-eval first."""
+    code = before + textwrap.dedent(REGISTERED)
+    assert printed(code, stand_in(tmp_path), SRC, startup=startup)[-1] == f"builtin {tasks_dir()} True"
+
+
+def test_register_says_what_it_cannot_do(tmp_path: Path) -> None:
+    stand_in(tmp_path, manager="class TaskManager:\n    def __init__(self, folders=()):\n        pass\n")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(REGISTER, tmp_path, SRC, startup="")
+    assert "UsageError: lm-eval's TaskManager takes no include_path" in failed.value.stderr
+
+
+def test_register_says_that_a_zip_archive_must_be_unpacked(tmp_path: Path) -> None:
+    archive = tmp_path / "app.pyz"
+    with zipfile.ZipFile(archive, "w") as written:
+        for file in sorted((SRC / "icl_ft_plugin").glob("*.py")):
+            written.write(file, f"icl_ft_plugin/{file.name}")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(REGISTER, stand_in(tmp_path), archive, startup="")
+    assert "UsageError: no folder 'tasks'" in failed.value.stderr
+    assert "an archive must be unpacked" in failed.value.stderr
+
+
+def test_a_start_imports_nothing() -> None:
     code = "print(*sorted(sys.modules))"
-    bare = set(printed(code, SRC, startup="import os")[0].split())
-    assert set(printed(code, SRC)[0].split()) - bare == {"icl_ft_plugin", "icl_ft_plugin._autoload"}
+    assert printed(code, SRC) == printed(code, SRC, startup="")
+
+
+def test_a_checkout_that_is_put_on_the_path_later_wins(tmp_path: Path) -> None:
+    stand_in(tmp_path)
+    (tmp_path / "other").mkdir()
+    other = shutil.copytree(SRC / "icl_ft_plugin", tmp_path / "other/icl_ft_plugin", ignore=ONLY_CODE)
+    (other / "tasks").mkdir()
+    code = f"""
+        sys.path.insert(0, {str(other.parent)!r})
+        from lm_eval.tasks import TaskManager
+        import icl_ft_plugin
+        print(*TaskManager().paths, icl_ft_plugin.__file__)
+    """
+    assert printed(code, tmp_path, SRC) == [f"builtin {other / 'tasks'} {other / '__init__.py'}"]
 
 
 def test_the_startup_line_is_silent_without_the_package() -> None:
@@ -216,18 +255,16 @@ def test_an_absent_lm_eval_stays_absent() -> None:
     assert printed(code, SRC) == ["lm_eval"]
 
 
-def test_both_startup_files_name_the_same_hook() -> None:
+def test_the_startup_file_is_one_line_that_watches_what_the_hook_knows() -> None:
     assert len(PTH.splitlines()) == 1
     assert PTH.startswith("import ")  # or site.py would take the line for a folder
-    module, _, function = (SRC / "icl_ft_plugin.start").read_text().strip().partition(":")
-    assert f"from {module} import {function}" in PTH
-    assert getattr(_autoload, function) is _autoload.install
+    assert tuple(re.findall(r"'([\w.]+)'", PTH)) == _autoload.WATCHED == (*_register.STEPS, _autoload.TASKS_PACKAGE)
 
 
 def test_the_entry_points_say_what_the_hook_does() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     assert list(project["lm_eval.tasks"].values()) == [_autoload.TASKS_PACKAGE]
-    assert project["lm_eval.models"] == {_lm_eval_steps.MODEL_NAME: _lm_eval_steps.MODEL_TARGET}
+    assert project["lm_eval.models"] == {_register.MODEL_NAME: _register.MODEL_TARGET}
 
 
 def test_the_tasks_package_resolves_in_a_checkout() -> None:
@@ -254,3 +291,40 @@ def test_the_real_lm_eval_takes_our_model_beside_its_own() -> None:
     """
     expected = "lm_eval.models.huggingface:HFLM icl_ft_plugin.prefix.lm:PrefixLM"
     assert printed(code, SRC, site) == [expected]
+
+
+def test_a_misspelt_task_is_told_its_nearest_names(caplog: pytest.LogCaptureFixture) -> None:
+    register()
+    manager = TaskManager(include_defaults=False)
+    for ask in (manager.match_tasks, manager.load):
+        caplog.clear()
+        with contextlib.suppress(KeyError):  # lm-eval's own words, from load
+            ask(["icl_ft_reversl", "icl_ft_revers*"])
+        [line] = caplog.messages
+        assert re.match(r"icl_ft_reversl: no such task; did you mean icl_ft_reversal(, \w+)* or \w+\?$", line)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("icl_ft_reversal", None),
+        ("icl_ft_*", None),
+        ("arc_eazy", None),  # lm-eval's own
+        ("icl-ft-reversal", "icl-ft-reversal: no such task; did you mean icl_ft_reversal?"),
+        ("icl_ft_gsm8k", "icl_ft_gsm8k: no such task; icl-ft tasks lists all of ours"),
+        (str(ROOT), None),  # a folder of YAMLs may be asked for
+    ],
+)
+def test_hints(name: str, said: str | None) -> None:
+    assert _messages.hint(name, ["icl_ft_reversal", "icl_ft_process", "arc_easy"]) == said
+
+
+def test_lm_eval_advises_on_metadata_once_a_run(caplog: pytest.LogCaptureFixture) -> None:
+    register()
+    names = ["icl_ft_reversal_closed", "icl_ft_reversal_icl"]
+    for begun in (1, 2):
+        TaskManager(include_defaults=False, metadata={"n_facts": 4}).load(names)
+        advice = [record for record in caplog.records if "Custom kwargs" in record.getMessage()]
+        assert len(advice) == begun
+    logging.getLogger("lm_eval.api.task").warning("other: Custom kwargs")
+    assert caplog.messages[-1] == "other: Custom kwargs"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
-from icl_ft_plugin.config import overrides_from, read_yaml
+from icl_ft_plugin.config import overrides_from, parsed, read_yaml, set_key
 from icl_ft_plugin.errors import UsageError, shown
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -64,3 +66,56 @@ def test_an_override_that_is_wrong_is_named_briefly(pair: str) -> None:
 def test_a_value_is_shown_briefly_and_without_control_characters() -> None:
     assert shown("a\x1b[31mb") == r"'a\x1b[31mb'"
     assert len(shown(["x" * 10_000] * 10_000)) <= 120
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seeds: list[int] = []
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    worlds: list[Inner] | None = None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "a.yaml: name is missing"),
+        ({"name": "x", "wolrds": []}, "a.yaml: unknown key 'wolrds' (value []) (did you mean 'worlds'?)"),
+        (
+            {"name": "x", "worlds": [{}, {"sedes": 1}]},
+            "a.yaml: unknown key 'worlds[1].sedes' (value 1) (did you mean 'seeds'?)",
+        ),
+        (
+            {"name": "x", "worlds": [{"seeds": ["1"]}]},
+            "a.yaml: worlds[0].seeds[0]: '1': Input should be a valid integer",
+        ),
+    ],
+)
+def test_what_a_schema_does_not_take_is_named_with_its_place_and_the_nearest_key(
+    data: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        parsed(Outer, data, "a.yaml")
+    assert str(refusal.value) == message
+    assert parsed(Outer, {"name": "x", "worlds": [{"seeds": [1]}]}, "a.yaml").worlds == [Inner(seeds=[1])]
+
+
+def test_a_setting_reaches_into_lists_and_makes_the_mappings_it_names() -> None:
+    data: dict[str, Any] = {"worlds": [{"seeds": [0]}]}
+    set_key(data, "worlds.0.seeds.0=7", "the file")
+    set_key(data, "a.b=[x, 2]", "the file")
+    assert data == {"worlds": [{"seeds": [7]}], "a": {"b": ["x", 2]}}
+    for setting, words in (
+        ("worlds", "write key=value"),
+        ("worlds.1.seeds=3", "there is no such place in the file"),
+        ("worlds.x=3", "there is no such place in the file"),
+        ("a.b.c.d=[", "not YAML"),
+    ):
+        with pytest.raises(UsageError, match="--set") as refusal:
+            set_key(data, setting, "the file")
+        assert words in str(refusal.value)

@@ -156,5 +156,5 @@ def test_workers_share_a_gpu_and_give_the_tables_of_one_process(tmp_path: Path) 
     assert (tmp_path / "one/table.csv").read_bytes() == (tmp_path / "two/table.csv").read_bytes()
     for cell in plan(load_study(file)):
         ledger = json.loads((tmp_path / "two" / "cells" / cell.key / "ledger.json").read_text())
-        if cell.trained:
+        if cell.training:
             assert ledger["training"]["device"] == torch.cuda.get_device_name()

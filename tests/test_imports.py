@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # other. The front door is lazy (it imports nothing), and the hook of the .pth takes what it does from _register.
 ROWS = (
     ("__init__", "errors", "schema"),
-    ("files", "paths"),
+    ("files", "paths", "_messages"),
     ("config", "families", "prefix"),
     ("worlds", "models", "report", "_register"),
     ("arms", "harness", "training", "pretrain"),
@@ -23,6 +23,7 @@ ROWS = (
     ("study",),
     ("cli", "_autoload"),
 )
+STARTUP = (PACKAGE.parent / "icl_ft_plugin.pth").read_text(encoding="utf-8")
 HEAVY = {"torch", "transformers", "datasets", "lm_eval", "trl", "peft", "accelerate"}
 
 
@@ -95,7 +96,7 @@ def test_no_two_modules_import_each_other() -> None:
     "code",
     [
         "import icl_ft_plugin",
-        "import icl_ft_plugin._autoload as a; a.install()",
+        f"exec({STARTUP!r})",
         "import icl_ft_plugin.families.words, icl_ft_plugin.families",
         "sys.argv = ['icl-ft', '--help']; from icl_ft_plugin.cli.app import main; run(main)",
         "sys.argv = ['icl-ft', 'tasks-dir']; from icl_ft_plugin.cli.app import main; run(main)",

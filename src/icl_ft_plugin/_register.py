@@ -1,120 +1,119 @@
-"""What ``_autoload`` does once lm-eval is imported: its ``TaskManager`` looks in our folder, ``icl_ft_hf`` is a model.
+"""Tells lm-eval of our tasks folder and of the model ``icl_ft_hf``: what follows once its modules are imported.
 
-Our tasks come after lm-eval's own and before the user's ``--include_path``, and only where lm-eval's own are asked
-for. This is a backport: where lm-eval reads the entry points ``lm_eval.tasks`` and ``lm_eval.models`` itself, it
-stands down. A step may warn, never fail: lm-eval must go on working, if need be without our tasks.
+As plugins of lm-eval (its pull request 4015), our tasks come after its own and before the user's ``--include_path``,
+so that theirs win, and they are there without the defaults too. A folder is indexed once: where lm-eval finds ours
+itself, or the user names it, it is not named again.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import os
 import sys
-import warnings
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from icl_ft_plugin._messages import add_messages
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import tasks_dir
 
 MODEL_NAME = "icl_ft_hf"
 MODEL_TARGET = "icl_ft_plugin.prefix.lm:PrefixLM"
+MARK = "knows_icl_ft_plugin"  # on a TaskManager class that has been told
 
 
-def run_after(loader: Any, name: str) -> None:
-    """Make ``loader`` take the step of module ``name`` after executing it."""
-    execute = loader.exec_module
+def register() -> None:
+    """Make our tasks and the model ``icl_ft_hf`` known to lm-evaluation-harness in this process.
 
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
-        if module.__name__ != name:  # a zip archive has one loader for all its modules
-            return
-        try:
-            STEPS[name](module)
-        except Exception as error:
-            warnings.warn(
-                f"icl-ft-plugin could not register itself with this lm-eval ({type(error).__name__}: {error}); "
-                f"use --include_path $(icl-ft tasks-dir), and ICL_FT_NO_AUTOLOAD=1 to silence this",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+    An installed package does so by itself (see ``_autoload``). Call it where that cannot be: under ``python -S``, from a
+    ``pip install --target`` folder or a zipapp, or in a notebook that imported lm-eval before this package was there.
+    A second call changes nothing.
 
-    loader.exec_module = exec_module
+    Raises:
+        ImportError: lm-eval is not installed.
+        UsageError: This lm-eval's ``TaskManager`` cannot be told of a folder.
+    """
+    import lm_eval.models
+    import lm_eval.tasks
+
+    add_tasks(lm_eval.tasks)
+    add_model(lm_eval.models)
 
 
-def checkout_tasks_spec(name: str) -> ModuleSpec | None:
-    """Let the entry point's package ``name`` resolve in a checkout too, where the folder is at the root."""
-    try:
-        folder = tasks_dir()
-    except UsageError:
-        return None
-    if folder.parent == Path(__file__).resolve().parent:
-        return None  # a wheel's: the ordinary finders see it
-    return spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+def our_tasks(metadata: Mapping[str, Any]) -> Any:
+    """Return a ``TaskManager`` without the tasks that lm-eval brings.
+
+    Args:
+        metadata: What every task gets: world seed, generator knobs, arguments of the model.
+    """
+    register()
+    from lm_eval.tasks import TaskManager
+
+    from icl_ft_plugin.families import task_folders
+
+    folders = [str(folder) for folder in task_folders()]
+    return TaskManager(include_path=folders, include_defaults=False, metadata=dict(metadata))
 
 
-def _add_tasks(module: ModuleType) -> None:
-    from lm_eval import utils
+def add_tasks(module: ModuleType) -> None:
+    """Let the ``TaskManager`` of ``module`` (``lm_eval.tasks``) look in our folder.
 
-    if hasattr(utils, "import_function"):
-        utils.import_function = _importing_our_functions(utils.import_function)
+    Raises:
+        UsageError: It takes no ``include_path``.
+    """
     manager = module.TaskManager
-    if hasattr(sys.modules[manager.__module__], "discover_plugin_task_paths"):
+    if MARK in vars(manager):
         return
     original = manager.__init__
     signature = inspect.signature(original)
-    missing = {"include_path", "include_defaults"} - signature.parameters.keys()
-    if missing:
-        raise TypeError(f"TaskManager takes no {' and no '.join(sorted(missing))}")
-    defaults_by_default = signature.parameters["include_defaults"].default
+    if "include_path" not in signature.parameters:
+        raise UsageError("lm-eval's TaskManager takes no include_path; icl-ft-plugin needs lm-eval 0.4.12 or later")
     ours = str(tasks_dir())
+    discovered = functools.cache(lambda: _is_discovered(manager, ours))
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
         theirs = bound.arguments.get("include_path")
-        if bound.arguments.get("include_defaults", defaults_by_default):
-            bound.arguments["include_path"] = with_ours(ours, theirs)
+        bound.arguments["include_path"] = with_ours(ours, theirs, discovered())
         original(*bound.args, **bound.kwargs)
         self.include_path = theirs
 
     manager.__init__ = __init__
+    setattr(manager, MARK, True)
+    add_messages(manager)
 
 
-def with_ours(ours: str, theirs: Any) -> list[Any]:
-    """Put our folder before the user's, so that theirs win; once, if they named it themselves."""
+def with_ours(ours: str, theirs: Any, discovered: bool) -> list[Any]:
+    """Return the folders to index beside lm-eval's own: ours first, unless it finds ours itself, and only once."""
     paths = [] if theirs is None else list(theirs) if isinstance(theirs, list | tuple) else [theirs]
-    given = any(os.path.realpath(path) == os.path.realpath(ours) for path in paths)
-    return paths if given else [ours, *paths]
+    others = [path for path in paths if not _same(path, ours)]
+    return others if discovered else [ours, *others]
 
 
-def _importing_our_functions(original: Any) -> Any:
-    """Let a YAML's ``!function icl_ft_plugin.x.y`` name a function of ours, as it may from lm-eval 0.4.12 on.
+def add_model(module: ModuleType) -> None:
+    """Register the model, after ``module`` (``lm_eval.models``) has registered lm-eval's own.
 
-    0.4.11 takes every ``!function`` for one in a file beside the YAML.
+    Not earlier: lm-eval fills an empty registry only, so that ours alone would hide ``hf``. Where lm-eval loads the
+    entry point later, it leaves a name that is there already as it is.
     """
+    from lm_eval.api.registry import model_registry
 
-    @functools.wraps(original)
-    def import_function(loader: Any, node: Any, yaml_path: Path) -> Any:
-        module, _, name = loader.construct_scalar(node).rpartition(".")
-        if module.startswith("icl_ft_plugin."):
-            return getattr(importlib.import_module(module), name)
-        return original(loader, node, yaml_path)
-
-    return import_function
+    if MODEL_NAME not in model_registry:
+        model_registry.register(MODEL_NAME, target=MODEL_TARGET)
 
 
-def _add_model(module: ModuleType) -> None:
-    # Not earlier: lm-eval fills an empty registry only, so that ours alone would hide "hf".
-    from lm_eval.api import registry
-
-    if not hasattr(registry, "load_plugins") and MODEL_NAME not in registry.model_registry:
-        registry.model_registry.register(MODEL_NAME, target=MODEL_TARGET)
+def _is_discovered(manager: type, ours: str) -> bool:
+    """Say whether this lm-eval finds our folder by the entry point ``lm_eval.tasks``."""
+    discover = getattr(sys.modules[manager.__module__], "discover_plugin_task_paths", None)
+    return discover is not None and any(_same(path, ours) for path in discover())
 
 
-STEPS = {"lm_eval.tasks": _add_tasks, "lm_eval.models": _add_model}
+def _same(path: str | Path, ours: str) -> bool:
+    return os.path.realpath(path) == os.path.realpath(ours)
+
+
+STEPS = {"lm_eval.tasks": add_tasks, "lm_eval.models": add_model}

@@ -1,19 +1,26 @@
-"""Strict YAML, and overrides of its keys from the command line."""
+"""Strict YAML, its keys and values against a schema, and overrides of its keys from the command line.
+
+For example ``parsed(StudyConfig, {"stpes": 3}, "demo.yaml")`` raises
+``demo.yaml: unknown key 'stpes' (value 3) (did you mean 'steps'?)``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from icl_ft_plugin.errors import UsageError, cut, shown
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.files import read_text
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
+Schema = TypeVar("Schema")
 
 
 class _Loader(yaml.SafeLoader):
@@ -138,3 +145,83 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"override {shown(pair)}: {key} is given twice")
         overrides[key] = yaml_of(text, f"override {shown(pair)}")
     return overrides
+
+
+def set_key(data: dict[str, Any], setting: str, what: str) -> None:
+    """Set one dotted key; an integer part indexes a list.
+
+    Args:
+        data: Changed in place.
+        setting: ``"worlds.0.config.n_facts=5"``; the value is YAML.
+        what: What ``data`` was read from, for messages: ``"the study file"``.
+
+    Raises:
+        UsageError: There is no such place, or the value is not YAML.
+    """
+    path, equals, text = setting.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {shown(setting)}: write key=value")
+    value = yaml_of(text, f"--set {shown(setting)}")
+    *parents, last = path.split(".")
+    node: Any = data
+    try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[int(last) if isinstance(node, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(f"--set {shown(setting)}: there is no such place in {what}") from error
+
+
+def parsed(schema: type[Schema], data: Mapping[str, Any], place: str) -> Schema:
+    """Return what a schema makes of keys and values; nothing is converted, and nothing left over.
+
+    Args:
+        schema: A pydantic model or a dataclass.
+        data: The keys and values.
+        place: Where they are from, for messages.
+
+    Raises:
+        UsageError: A key is unknown or missing, or a value is wrong; one line for each.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(schema).validate_python(data, strict=True)
+    except ValidationError as failure:
+        raise UsageError("\n".join(f"{place}: {_explain(schema, error)}" for error in failure.errors())) from failure
+
+
+def _explain(schema: type, error: Any) -> str:
+    """Say in one line which key has which wrong value, and what would be right."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "extra_forbidden":
+        *parents, last = error["loc"]
+        return f"unknown key {key!r} (value {shown(error['input'])}){suggest(last, _keys_at(schema, parents))}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {shown(error['input'])}: {message}" if key else message
+
+
+def _keys_at(schema: Any, place: Sequence[str | int]) -> list[str]:
+    """Return the keys that a schema knows at a place within it."""
+    inner = schema
+    for part in place:
+        inner = _inside(inner, part)
+    found = next((option for option in _options(inner) if hasattr(option, "model_fields")), None)
+    return list(found.model_fields) if found else []
+
+
+def _inside(schema: Any, part: str | int) -> Any:
+    """Return the type of an element of a list, or of a field of a model; None for any other."""
+    for option in _options(schema):
+        if isinstance(part, int) and typing.get_origin(option) is list:
+            return typing.get_args(option)[0]
+        if part in getattr(option, "model_fields", ()):
+            return option.model_fields[str(part)].annotation
+    return None
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return typing.get_args(annotation) if union else (annotation,)

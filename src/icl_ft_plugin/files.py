@@ -86,13 +86,13 @@ def lines_of(text: str) -> list[str]:
 
 
 def read_jsonl(file: Path) -> list[Any]:
-    """Read a JSON-lines file.
+    """Read a JSON-lines file; empty lines are skipped.
 
     Raises:
         UsageError: The file cannot be read or a line is not JSON; the message names file and line.
     """
     lines = enumerate(lines_of(read_text(file)), start=1)
-    return [json_of(line, f"{file}, line {number}") for number, line in lines]
+    return [json_of(line, f"{file}, line {number}") for number, line in lines if line.strip()]
 
 
 def write_jsonl(file: Path, rows: Iterable[Any]) -> None:
@@ -118,22 +118,32 @@ def write_text(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
+def check_free(target: Path) -> None:
+    """Refuse a place where something is already.
+
+    Raises:
+        UsageError: A file or folder is there.
+    """
+    if target.exists():
+        raise UsageError(f"{target}: exists already; name another folder or remove it")
+
+
 @contextmanager
-def atomic_folder(target: Path, *, manifest: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside ``target`` that takes its name when the block ends without an error.
+def atomic_folder(target: Path, *, manifest: bool = False, inside: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder that takes the name ``target`` when the block ends without an error.
 
     Args:
         target: The folder to make.
         manifest: Whether it gets a manifest, by which ``damage`` tells later whether it is as it was written.
+        inside: Where the temporary folder stands, on the same disk; beside ``target`` by default.
 
     Raises:
         UsageError: The target exists, or the place cannot be written.
     """
-    if target.exists():
-        raise UsageError(f"{target}: exists already; name another folder or remove it")
+    check_free(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=inside or target.parent))
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror})") from error
     try:

@@ -85,4 +85,6 @@ def _shipped(name: str) -> Path:
     # Without pyproject.toml this is no checkout but whatever folder stands above site-packages.
     if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / name).is_dir():
         return _CHECKOUT / name
-    raise UsageError(f"no folder {name!r} in {_PACKAGE} nor in {_CHECKOUT}: reinstall icl-ft-plugin")
+    raise UsageError(
+        f"no folder {name!r} in {_PACKAGE} nor in {_CHECKOUT}: reinstall icl-ft-plugin (an archive must be unpacked)"
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from icl_ft_plugin.augment.asking import Window, context_of, requests_of, texts_
 from icl_ft_plugin.augment.generate import ask, load_lm
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt, load_prompt
+from icl_ft_plugin.augment.run import Augmentation, Context, Requests, Statements, Tokens, augment, rule_based
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
+from icl_ft_plugin.augment.statements import Statement, chosen
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of, generate
-from icl_ft_plugin.harness.index import register_model
 from icl_ft_plugin.paths import models_dir
 from icl_ft_plugin.worlds.context import context_documents
 
@@ -31,7 +32,6 @@ def requests(settings: Settings, prompt: Prompt = LOCAL, identity: str = "rule")
 
 @pytest.fixture(scope="module")
 def nano() -> Any:
-    register_model()
     return load_lm("icl_ft_hf", {"pretrained": str(models_dir() / "nano")})
 
 
@@ -87,9 +87,9 @@ def test_no_chunk_holds_two_samples_of_a_text() -> None:
 
 def test_statements_come_with_their_provenance_and_nothing_comes_twice(tmp_path: Path) -> None:
     augmentation = augment(WORLD, LOCAL, Settings(), RuleLM(), "rule", Journal(tmp_path / "j"))
-    assert len(augmentation.rows) == 24
+    assert len(augmentation.statements) == 24
     document = WORLD.documents[0]
-    assert augmentation.rows[0] == {
+    assert asdict(augmentation.statements[0]) == {
         "text": f"Surely {document.text}",
         "source": document.id,
         "asked": document.text,
@@ -99,14 +99,33 @@ def test_statements_come_with_their_provenance_and_nothing_comes_twice(tmp_path:
         "sampling": {"temperature": 0.0, "seed": None, "max_tokens": 160},
         "raw": answer(LOCAL.render(document.text)),  # type: ignore[arg-type]
     }
-    assert augmentation.info["tokens"] == {"prompt": None, "generated": None}  # this model has no tokenizer
+    assert augmentation.record.tokens == Tokens(None, None)  # this model has no tokenizer
     twice = Settings(temperature=1.0, n_samples=2)
     again = augment(WORLD, LOCAL, twice, RuleLM(), "rule", Journal(tmp_path / "j2"))
-    assert len(again.rows) == 24 and again.info["statements"] == {"kept": 24, "dropped_as_duplicates": 24}
+    assert len(again.statements) == 24 and again.record.statements == Statements(24, 24)
     every = augment(
         WORLD, LOCAL, twice.model_copy(update={"deduplicate": False}), RuleLM(), "rule", Journal(tmp_path / "j2")
     )
-    assert len(every.rows) == 48
+    assert len(every.statements) == 48
+
+
+def said(strategy: str, *texts: str) -> list[Statement]:
+    return [Statement(text, "f0-d0", None, strategy, *[None] * 4) for text in texts]
+
+
+def test_what_is_trained_on_is_chosen_in_one_place() -> None:
+    true = [document.text for document in family_of("reversal").oracle(WORLD)][:2]
+    false = WORLD.documents[0].text.replace("more", "MORE").replace("less", "more").replace("MORE", "less")
+    written = [*said("none", "no form of the world"), *said("local", true[0], false, false), *said("global", *true)]
+
+    def texts(deduplicate: bool, only_entailed: bool) -> list[str]:
+        found = chosen(WORLD, written, deduplicate=deduplicate, only_entailed=only_entailed)
+        return [statement.text for statement in found]
+
+    assert texts(False, False) == [statement.text for statement in written]
+    assert texts(True, False) == ["no form of the world", true[0], false, false, true[1]]
+    assert texts(False, True) == ["no form of the world", true[0], *true]
+    assert texts(True, True) == ["no form of the world", *true]
 
 
 def test_a_failing_model_is_asked_again(tmp_path: Path) -> None:
@@ -146,19 +165,19 @@ def test_samples_at_temperature_0_are_refused() -> None:
 
 def test_nano_reverses_and_rephrases(nano: Any, tmp_path: Path) -> None:
     augmentation = with_nano(nano, tmp_path, LOCAL)
-    texts = {row["text"] for row in augmentation.rows}
+    texts = {row.text for row in augmentation.statements}
     reversals = {document.text for document in family_of("reversal").oracle(WORLD) if document.style == "reversal"}
     assert len(texts & reversals) >= 10  # of 12
-    tokens = augmentation.info["tokens"]
-    assert tokens["prompt"] > 12 * 10 and tokens["generated"] > 12 * 10
+    tokens = augmentation.record.tokens
+    assert tokens.prompt > 12 * 10 and tokens.generated > 12 * 10  # type: ignore[operator]
 
 
 def test_nano_infers_from_documents_together(nano: Any, tmp_path: Path) -> None:
     world = generate("syllogism", 1, {"n_documents": 4})
     augmentation = with_nano(nano, tmp_path, GLOBAL, world)
-    assert augmentation.info["context_documents"] == {"used": 4, "of": 4}
-    inferred = {row["text"] for row in rule_based(world, "oracle").rows}
-    assert len({row["text"] for row in augmentation.rows} & inferred) >= 4
+    assert augmentation.record.context_documents == Context(4, 4)
+    inferred = {row.text for row in rule_based(world, "oracle").statements}
+    assert len({row.text for row in augmentation.statements} & inferred) >= 4
 
 
 def test_samples_are_deterministic_and_follow_the_seed(nano: Any, tmp_path: Path) -> None:
@@ -168,14 +187,14 @@ def test_samples_are_deterministic_and_follow_the_seed(nano: Any, tmp_path: Path
         with_nano(nano, tmp_path / name, LOCAL, world, **knobs, seed=seed)
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
-    assert first == again and first.rows != other.rows
-    raws = {(row["asked"], row["sample"]): row["raw"] for row in first.rows}
+    assert first == again and first.statements != other.statements
+    raws = {(row.asked, row.sample): row.raw for row in first.statements}
     assert any(raws.get((asked, 0)) != raws.get((asked, 1)) for asked, _ in raws)
 
 
 def test_the_token_budget_stops_after_the_chunk_that_spends_it(nano: Any, tmp_path: Path) -> None:
     augmentation = with_nano(nano, tmp_path, LOCAL, token_budget=20, chunk=2)
-    assert augmentation.info["requests"] == {"answered": 2, "left_by_budget": 10}
+    assert augmentation.record.requests == Requests(2, 10)
     with pytest.raises(UsageError, match="token_budget: this model has no tokenizer"):
         augment(WORLD, LOCAL, Settings(token_budget=9), RuleLM(), "rule", Journal(tmp_path / "j2"))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import load_prompt
+from icl_ft_plugin.augment.run import Augmentation, augment
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Augmentation, augment
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 
@@ -62,7 +62,7 @@ def test_cut_at_any_byte_it_leads_to_the_same_corpus_and_asks_for_nothing_twice(
 
 def test_a_complete_journal_asks_for_nothing() -> None:
     augmentation, written, asked = whole()
-    assert asked == 16 and len(augmentation.rows) == 16  # the second samples say nothing new
+    assert asked == 16 and len(augmentation.statements) == 16  # the second samples say nothing new
     with TemporaryDirectory() as folder:
         path = Path(folder) / "journal.jsonl"
         path.write_bytes(written)
@@ -73,6 +73,9 @@ def test_damage_before_the_last_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b"{}\n" + whole()[1])
     with pytest.raises(UsageError, match=r"journal\.jsonl, line 1: damaged"):
+        Journal(path)
+    path.write_bytes(b"{]\n" + whole()[1])
+    with pytest.raises(UsageError, match=r"journal\.jsonl, line 1: not JSON .*remove the file to ask again"):
         Journal(path)
 
 

@@ -53,7 +53,7 @@ def test_a_corpus_of_several_strategies(tmp_path: Path) -> None:
 
 def test_a_built_world_split_without_any_model(tmp_path: Path) -> None:
     save_world(WORLD, tmp_path / "world")
-    result = icl_ft(tmp_path / "world", "--out", tmp_path / "out", "--strategy", "none", "--splitting", "cumulative")
+    result = icl_ft(tmp_path / "world", "--out", tmp_path / "out", "--strategy", "none", "--rows", "cumulative")
     assert result.exit_code == 0, result.output
     assert len(read_jsonl(tmp_path / "out" / "corpus.jsonl")) == 3
     rows = read_rows(tmp_path / "out" / "train.jsonl")
@@ -88,7 +88,7 @@ def test_a_model_that_fails_is_named_and_the_same_command_goes_on(tmp_path: Path
     ("arguments", "words"),
     [
         (["--strategy", "lokal"], ["--strategy 'lokal'", "did you mean 'local'"]),
-        (["--strategy", "local", "--splitting", "both"], ["--splitting 'both'"]),
+        (["--strategy", "local", "--rows", "sentence"], ["--rows 'sentence'", "did you mean 'sentences'"]),
         (["--strategy", "local", "--n-samples", 2], ["would all be the same"]),
         (["--strategy", "local", "--temperature", -1], ["temperature"]),
         (["--strategy", "local", "--prompt", "nano-locl"], ["nano-locl", "did you mean"]),

@@ -170,7 +170,12 @@ def test_dry_run_lists_every_cell_and_writes_nothing(study: Path, tmp_path: Path
         ("[pretrained, ft]", "[ft, ft]", ["arms: 'ft' stands there twice"]),
         ("[pretrained, ft]", "[ft, {name: a, corpus: [documents]}]", ["duplicate cell", "a, training seed 0"]),
         ("[pretrained, ft]", "[{name: a, corpus: [document]}]", ["arm 'a'", "'document'"]),
-        ("[pretrained, ft]", "[{name: a, loss: half}]", ["arms[0].loss: 'half'"]),
+        ("[pretrained, ft]", "[{name: a, rows: sentence}]", ["arms[0].rows: 'sentence'", "did you mean 'sentences'"]),
+        (
+            "[pretrained, ft]",
+            "[{name: a, loss: completion}]",
+            ["arms[0]", "loss: 'completion' is now rows: completion"],
+        ),
         ("[pretrained, ft]", "[]", ["arms"]),
         ("recipe: ", "recipe: no-", ["recipe", "neither a file"]),
         ("models: [", "models: [no-", ["models: 'no-", "config.json"]),

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from icl_ft_plugin.cli import completion as cli_completion
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.families import FAMILIES
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.in_context import in_context_prompt
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.paths import models_dir, recipe_names, study_names, tasks_dir
 from icl_ft_plugin.training.recipe import find_recipe
 
@@ -33,7 +33,7 @@ def listed() -> dict[str, dict[str, Any]]:
 
 def test_every_task_that_ships_is_listed(listed: dict[str, dict[str, Any]]) -> None:
     files = {path.stem for path in tasks_dir().rglob("*.yaml") if "\ntask: icl_ft" in path.read_text()}
-    assert listed.keys() == files and {row["family"] for row in listed.values()} == {*FAMILIES, "own"}
+    assert listed.keys() == files and {row["family"] for row in listed.values()} == set(FAMILIES)
     assert all(row["n"] and row["tokens"] for row in listed.values() if row["family"] != "own")
     assert {row["window"] for row in listed.values()} == {4096}
 
@@ -57,7 +57,7 @@ def test_what_a_row_says(listed: dict[str, dict[str, Any]]) -> None:
 def test_tokens_are_those_of_the_models_tokenizer(listed: dict[str, dict[str, Any]]) -> None:
     from transformers import AutoTokenizer
 
-    docs = list(harness.build("reversal", "reversal", context_copies=1)["test"])
+    docs = list(build(family="reversal", split="reversal", context_copies=1)["test"])
     longest = max(docs, key=lambda doc: len(doc["question"]) + max(map(len, doc["choices"])))
     text = f"{in_context_prompt(longest)} {max(longest['choices'], key=len)}"
     tokens = len(AutoTokenizer.from_pretrained(models_dir() / "nano")(text)["input_ids"])

@@ -18,9 +18,11 @@ from inspect_ai.solver import TaskState
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import inspect as inspect_tasks
-from icl_ft_plugin.families import FAMILIES
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.index import register_model
+from icl_ft_plugin.families import generated
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
+from icl_ft_plugin.harness.evaluate import evaluate
+from icl_ft_plugin.harness.prompts import closed_prompt
 from icl_ft_plugin.paths import models_dir
 
 SIZE = {"n_facts": 3}
@@ -28,14 +30,14 @@ RAW = "{{ messages[0]['content'] }}"  # a base model reads the prompt as it is
 
 
 def test_a_task_a_family() -> None:
-    assert all(callable(getattr(inspect_tasks, f"icl_ft_{family}")) for family in FAMILIES)
+    assert all(callable(getattr(inspect_tasks, f"icl_ft_{family}")) for family in generated())
 
 
 @pytest.mark.parametrize("condition", ["closed", "icl"])
 def test_samples_are_the_harness_documents_and_prompts(condition: str) -> None:
     task = inspect_tasks.icl_ft_reversal(condition=condition, split="reversal", seed=3, **SIZE)
-    docs = list(harness.build("reversal", "reversal", seed=3, prompt="instruct", **SIZE)["test"])
-    prompt = harness.closed_prompt if condition == "closed" else harness.in_context_prompt
+    docs = list(build(family="reversal", split="reversal", seed=3, prompt="instruct", **SIZE)["test"])
+    prompt = closed_prompt if condition == "closed" else in_context_prompt
     assert [sample.input for sample in task.dataset] == [prompt(doc) for doc in docs]
     assert [sample.target for sample in task.dataset] == [[doc["choices"][doc["label"]]] for doc in docs]
 
@@ -102,10 +104,7 @@ def test_scores_of_the_embedded_model_equal_those_of_the_harness(tmp_path: Path,
     assert log.status == "success", log.error
     name = f"icl_ft_reversal_gen_{condition}"
     metadata = {"n_facts": 10, "prompt": "plain"}
-    register_model()
-    ours = harness.evaluate(
-        [name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8
-    )
+    ours = evaluate([name], model_args={"pretrained": nano, "dtype": "float32"}, metadata=metadata, batch_size=8)
     wanted = {sample["doc"]["id"]: sample["filtered_resps"][0] for sample in ours["samples"][name]}
     assert {s.metadata["id"]: s.scores["written_answer"].answer for s in log.samples} == wanted
     found = {score.name: score.metrics["grouped_all"].value for score in log.results.scores}

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
-from icl_ft_plugin.export.extract import extract
-from icl_ft_plugin.export.upstream import DESCRIPTIONS, upstream
-from icl_ft_plugin.families import FAMILIES
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.in_context import in_context_prompt
+from icl_ft_plugin.export.upstream import upstream
+from icl_ft_plugin.families import FAMILIES, generated
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.harness.index import read_task
+from icl_ft_plugin.harness.scoring import by_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
 
 SMALL = {
@@ -46,11 +46,11 @@ spec = importlib.util.spec_from_file_location(f"lm_eval.tasks.{name}.utils", f"{
 utils = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(utils)
 made = {split: list(utils.build(split=split, version=1.0, pretrained="m", **knobs)["test"]) for split in splits}
-scores = {split: utils.process_results(docs[0], [(-1.0, False), (-1.5, True)] + [(-3.0, False)] * (len(docs[0]["choices"]) - 2))
+score = getattr(utils, "by_subset", utils.process_results)
+scores = {split: score(docs[0], [(-1.0, False), (-1.5, True)] + [(-3.0, False)] * (len(docs[0]["choices"]) - 2))
           for split, docs in made.items()}
 prompts = {split: utils.in_context_prompt(docs[-1]) for split, docs in made.items()}
-autoload = ("icl_ft_plugin", "icl_ft_plugin._autoload")  # which every start of Python loads, where we are installed
-ours = [module for module in sys.modules if module.startswith("icl_ft_plugin") and module not in autoload]
+ours = [module for module in sys.modules if module.startswith("icl_ft_plugin")]
 print(json.dumps({"docs": made, "prompts": prompts, "scores": scores, "ours": ours}))
 """
 
@@ -59,12 +59,12 @@ print(json.dumps({"docs": made, "prompts": prompts, "scores": scores, "ours": ou
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of all families."""
     place = tmp_path_factory.mktemp("upstream")
-    for family in FAMILIES:
+    for family in generated():
         assert upstream(family, place / f"icl_ft_{family}") is None
     return place
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_documents_prompts_and_scores_are_the_plugins(exported: Path, family: str) -> None:
     files = [read_task(file) for file in sorted((tasks_dir() / family).glob("*_icl.yaml"))]
     splits = sorted({data["metadata"]["split"] for data in files})
@@ -76,14 +76,15 @@ def test_documents_prompts_and_scores_are_the_plugins(exported: Path, family: st
     theirs = json.loads(result.stdout)
     assert not theirs["ours"], "it stands alone"
     for split in splits:
-        docs = list(harness.build(family, split, **knobs)["test"])
+        docs = list(build(family=family, split=split, **knobs)["test"])
         assert theirs["docs"][split] == docs
         assert theirs["prompts"][split] == in_context_prompt(docs[-1])
         results = [(-1.0, False), (-1.5, True), *[(-3.0, False)] * (len(docs[0]["choices"]) - 2)]
-        assert theirs["scores"][split] == harness.process_results(docs[0], results)
+        expected = by_subset(docs[0], results)
+        assert json.dumps(theirs["scores"][split], sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_folder_obeys_the_house_rules(exported: Path, family: str) -> None:
     folder = exported / f"icl_ft_{family}"
     allowed = {"datasets", *sys.stdlib_module_names, "lm_eval"}
@@ -106,7 +107,7 @@ def test_folder_obeys_the_house_rules(exported: Path, family: str) -> None:
     assert max(path.stat().st_size for path in folder.iterdir()) < 500_000, "pre-commit's limit for added files"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_readme_has_the_templates_sections_and_speaks_of_what_is_there(exported: Path, family: str) -> None:
     folder = exported / f"icl_ft_{family}"
     text = (folder / "README.md").read_text(encoding="utf-8")
@@ -118,16 +119,20 @@ def test_readme_has_the_templates_sections_and_speaks_of_what_is_there(exported:
     assert "icl_ft_plugin" not in text and "icl-ft data" not in text and "context_tokens" not in text
     named = set(re.findall(r"`(icl_ft_\w+?_(?:closed|icl))`", text))
     assert named == {file.stem for file in folder.glob("*.yaml")}
-    assert all(f"| `{name}` |" in text for name, _, _ in readme.knobs(family))
+    assert all(f"| `{name}` |" in text for name, _, _ in readme.knobs(FAMILIES[family]))
 
 
-def test_only_what_is_needed_is_copied() -> None:
-    parts = extract([("generators.reversal", "generate")])
-    assert {"errors", "generators.reversal", "schema", "words"} <= parts.keys()
-    assert "def oracle" not in parts["generators.reversal"].code and "def coin" not in parts["words"].code
-    assert "# The dimension moves on every second fact" in parts["generators.reversal"].code
-    with pytest.raises(KeyError, match="nothing"):
-        extract([("words", "nothing")])
+def test_whole_modules_are_copied_and_only_those_that_the_generator_needs(exported: Path) -> None:
+    folder = exported / "icl_ft_reversal"
+    modules = {"errors.py", "generate.py", "knobs.py", "schema.py", "utils.py", "words.py"}
+    assert {path.name for path in folder.glob("*.py")} == modules
+    assert {path.name for path in folder.iterdir() if path.suffix in (".txt", ".json")} == {"words.txt"}
+    assert "# The dimension moves on every second fact" in (folder / "generate.py").read_text(encoding="utf-8")
+
+
+def test_own_documents_cannot_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only what is generated"):
+        upstream("own", tmp_path / "own")
 
 
 def test_row_goes_to_its_place_and_only_once() -> None:
@@ -149,7 +154,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "manager.py").touch()
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
-    assert DESCRIPTIONS.keys() == FAMILIES.keys()
+    assert all(FAMILIES[family].description for family in generated())
     assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 
@@ -193,7 +198,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout") / "harness"
     shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(".git", "outputs", "icl_ft_*", "__pycache__"))
     tasks = copy / "lm_eval" / "tasks"
-    for family in FAMILIES:
+    for family in generated():
         assert upstream(family, tasks / f"icl_ft_{family}") == tasks / "README.md"
     changed = [path for folder in tasks.glob("icl_ft_*") for path in folder.iterdir()] + [tasks / "README.md"]
     (copy / ".github" / "outputs").mkdir(parents=True)
@@ -219,7 +224,7 @@ def test_upstreams_own_tests_accept_every_family(checkout: Path) -> None:
 @pytest.mark.slow
 def test_upstreams_linters_accept_every_family(checkout: Path) -> None:
     folders = [str(path) for path in sorted(checkout.glob("lm_eval/tasks/icl_ft_*"))]
-    assert len(folders) == len(FAMILIES)
+    assert len(folders) == len(generated())
     config = ["--config", str(checkout / "pyproject.toml"), "--no-cache"]
     for command in (["check"], ["format", "--check"]):
         result = run_in(checkout, "-m", "ruff", *command, *config, *folders)
@@ -232,7 +237,7 @@ def test_upstreams_linters_accept_every_family(checkout: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_scores_equal_the_plugins_to_the_last_digit(checkout: Path, family: str) -> None:
     files = sorted(checkout.glob(f"lm_eval/tasks/icl_ft_{family}/*.yaml"))
     tasks = [file.stem for file in files if read_task(file)["metadata"]["split"] == MAIN[family]]

@@ -2,7 +2,7 @@ import pytest
 from families.test_auditors import judged
 from families.test_reversal_curse import folder  # noqa: F401 (a fixture)
 
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.families.celebrity.generate import people_of
 from icl_ft_plugin.families.process.algebra import read
 from icl_ft_plugin.families.semantic.hierarchy import Claim
@@ -23,7 +23,7 @@ from icl_ft_plugin.worlds.audit import audit, summarize
     ],
 )
 def test_what_is_denied_or_asked_or_doubted_is_not_stated(frame):
-    for family in FAMILIES:
+    for family in generated():
         world = generate(family, 0)
         told = world.facts[0].text.rstrip(".") if family != "process" else world.documents[0].text.rstrip(".")
         assert judged(world, told) == ["restated"]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from icl_ft_plugin.arms.rows import training_documents, training_rows
-from icl_ft_plugin.augment.statements import rule_based
+from icl_ft_plugin.arms.corpus import training_documents, training_rows
+from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
@@ -217,7 +217,7 @@ def test_what_needs_the_truth_says_that_there_is_none(tmp_path: Path) -> None:
         result = icl_ft("augment", folder, *options, "--out", tmp_path / "out")
         assert result.exit_code == 2 and "no closure" in result.stderr
     with pytest.raises(UsageError, match="path=DIR"):
-        generate(own.FAMILY, 0)
+        generate(own.NAME, 0)
     assert baselines.score(world, "first") == {"questions": 1.0}
 
 
@@ -236,6 +236,6 @@ def test_a_generated_world_is_no_own_documents_and_the_reverse(tmp_path: Path) -
 
 def test_a_rival_keeps_the_names_of_the_documents(tmp_path: Path) -> None:
     world = own.load(folder_of(tmp_path, DOCUMENTS, [QUESTION]))
-    rows = training_rows(world, ["documents"], {}, rival="reverse")
+    rows = training_rows(world, ["documents"], {}, "reverse")
     assert rows[2]["text"].startswith("Keel Office. the to answers It Mirela Voss. by led is Lantern Desk")
-    assert len(training_rows(world, ["documents"], {}, splitting="independent")) == 4
+    assert len(training_rows(world, ["documents"], {}, "sentences")) == 4

@@ -11,10 +11,8 @@ from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.process.algebra import canonical_node, parse, read
 from icl_ft_plugin.families.process.expressions import OUTER, Shape, draw_expression, nested, split_pairs, universe
 from icl_ft_plugin.families.process.facts import rules_of
-from icl_ft_plugin.families.process.identify import all_options, identify
 from icl_ft_plugin.families.process.oracle import oracle
 from icl_ft_plugin.families.process.rules import DERIVATIVE, FUNCTIONS, Rules, apply, show
-from icl_ft_plugin.worlds.context import context_documents
 
 SHAPES = [Shape(levels, 9, 5) for levels in (2, 3)]
 
@@ -119,28 +117,6 @@ def test_an_expression_shows_the_pair_and_else_allowed_ones(shape):
             node = draw_expression(pair, set(trained), shape, set(), rng)
             assert pair in nested(node)
             assert set(nested(node)) <= {pair, *trained}
-
-
-def test_what_examples_determine():
-    def left(*examples):
-        return identify((parse(a), b) for a, b in examples)
-
-    assert left() == all_options()
-    assert left(("x^2", "4*x^4"))["power"] == (("n+2", 2), ("2*n", 2))
-    assert left(("x^2", "4*x^4"), ("x^3", "5*x^5"))["power"] == (("n+2", 2),)
-    # The factor and the rule of powers cannot be told apart by one example, but by a second one.
-    both = left(("3*x^2", "12*x^3"))
-    assert len(both["scale"]) > 1 and len(both["power"]) > 1
-    assert left(("3*x^2", "12*x^3"), ("x^2", "3*x^3"))["scale"] == (1,)
-    assert left(("sin(x)", "x"))["sin"] == ()
-
-
-def test_the_documents_determine_every_rule_and_so_do_those_in_the_prompt():
-    for seed in range(5):
-        world = generate("process", seed)
-        for documents in (world.documents, context_documents(world)):
-            options = identify((node, text) for d in documents for _, node, text in read(d.text))
-            assert all(len(left) == 1 for left in options.values())
 
 
 def test_the_oracle_is_right_and_works_out_no_question(world):

@@ -16,7 +16,8 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.semantic.proof import Reader
 from icl_ft_plugin.harness import answers
-from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.documents import build
+from icl_ft_plugin.harness.scoring import mean_of_subset, written, written_inferred
 from icl_ft_plugin.paths import tasks_dir
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -30,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 @lru_cache(maxsize=32)
 def docs(family: str, split: str, options: str = "hidden", **knobs: Any) -> list[dict[str, Any]]:
-    return list(harness.build(family=family, split=split, options=options, **{**SMALL[family], **knobs})["test"])
+    return list(build(family=family, split=split, options=options, **{**SMALL[family], **knobs})["test"])
 
 
 def doc(question: str, choices: list[str], gold: list[int], family: str = "celebrity", split: str = "both_name") -> Any:
@@ -159,13 +160,13 @@ def test_all_that_the_documents_imply_is_right_and_same_inference_asks_for_the_s
     stated = {claim: directions for claim, directions in reader.directions.items() if False in directions}
     easier = 0
     for row in docs("semantic", "syllogism"):
-        assert answers.score_inferred(row, [row["choices"][row["label"]]])["same_inference"] == 1
+        assert written_inferred(row, [row["choices"][row["label"]]])["same_inference"] == 1
         subject = row["question"].split()[0]
         [(gold, _)] = reader.parser.read(f"{row['question']} {row['choices'][row['label']]}")
         for claim in stated:
             if (claim.subject, claim.predicate) == (subject, gold.predicate) and claim.predicate != "do":
                 easier += 1  # what a document says of the category itself
-                scored = answers.score_inferred(row, [claim.value])
+                scored = written_inferred(row, [claim.value])
                 assert (scored["exact_match"], scored["same_inference"]) == (1, 0)
         assert answers.outcome_of(row, "bonsai") == "wrong"
         assert (
@@ -185,14 +186,14 @@ def test_an_expression_is_right_in_any_form(form: str, outcome: str) -> None:
 
 
 def test_the_metrics_count_what_was_not_answered() -> None:
-    assert answers.score(NAME, ["Kogom Lesborp"]) == {
+    assert written(NAME, ["Kogom Lesborp"]) == {
         **{"exact_match": 1, "exact_match_answered": 1},
         **{"refused": 0, "unparsable": 0},
     }
-    refused = answers.score(NAME, ["I cannot say."])
+    refused = written(NAME, ["I cannot say."])
     assert (refused["exact_match"], refused["refused"], refused["unparsable"]) == (0, 1, 0)
     assert math.isnan(refused["exact_match_answered"])
-    assert harness.mean_of_subset([1, math.nan, 0, math.nan]) == 0.5
+    assert mean_of_subset([1, math.nan, 0, math.nan]) == 0.5
 
 
 @lru_cache(maxsize=1)
@@ -231,7 +232,7 @@ def test_the_filter_of_lm_eval_cuts_off_what_leads_up_to_an_answer(raw: str, kep
 @given(st.text(max_size=80))
 def test_any_text_has_one_outcome(text: str) -> None:
     for question in (NAME, WORK, shown(["Tavori Brensolk.", "Kogom Lesborp."], [1])):
-        scored = answers.score(question, [text])
+        scored = written(question, [text])
         assert scored["exact_match"] + scored["refused"] + scored["unparsable"] in (0, 1)
         assert math.isnan(scored["exact_match_answered"]) == bool(scored["refused"] + scored["unparsable"])
 
@@ -240,6 +241,6 @@ def test_wrong_metadata_is_refused() -> None:
     with pytest.raises(UsageError, match="options='all' must be hidden or shown"):
         docs("reversal", "reversal", "all")
     with pytest.raises(UsageError, match=r"prompt: 'instrct' .*did you mean 'instruct'"):
-        harness.build(family="reversal", split="reversal", prompt="instrct", n_facts=8)
+        build(family="reversal", split="reversal", prompt="instrct", n_facts=8)
     with pytest.raises(UsageError, match=r"unknown knob promt='instruct'.*prompt"):
-        harness.build(family="reversal", split="reversal", promt="instruct", n_facts=8)
+        build(family="reversal", split="reversal", promt="instruct", n_facts=8)

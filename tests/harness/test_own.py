@@ -15,7 +15,7 @@ from lm_eval.tasks import TaskManager
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import check as own_check
 from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.context import in_context_prompt
 from icl_ft_plugin.paths import examples_dir, models_dir, tasks_dir
 from icl_ft_plugin.worlds import baselines
 
@@ -149,9 +149,9 @@ def test_documents_are_chosen_per_question_within_a_budget() -> None:
 
 def test_a_folder_that_was_edited_is_read_anew(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, DOCUMENTS, [QUESTION])
-    before = harness.in_context_prompt(load(path=str(folder))["icl_ft_own_icl"].test_docs()[0])
+    before = in_context_prompt(load(path=str(folder))["icl_ft_own_icl"].test_docs()[0])
     folder_of(tmp_path, DOCUMENTS[:1], [QUESTION])
-    after = harness.in_context_prompt(load(path=str(folder))["icl_ft_own_icl"].test_docs()[0])
+    after = in_context_prompt(load(path=str(folder))["icl_ft_own_icl"].test_docs()[0])
     assert before != after and before.startswith(after.partition("\n\n")[0])
 
 

@@ -14,8 +14,11 @@ from tiny import save_tiny
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.in_context import context_of, world_of
-from icl_ft_plugin.harness.prompts import FORMS, form_of, load_question_prompt
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.family import COMPARISON, DESCRIPTION, NAME, PHRASE, WORD
+from icl_ft_plugin.harness.context import context_of
+from icl_ft_plugin.harness.documents import world_of
+from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
@@ -42,14 +45,14 @@ def test_a_wording_has_all_that_it_is_given_and_nothing_else(
 ) -> None:
     prompt = load_question_prompt(name)
     assert prompt.name == name
-    text = prompt.render("glon are", documents=documents, options=options, form="word")
+    text = prompt.render("glon are", documents=documents, options=options, form=WORD)
     assert text == text.strip() and text.count("glon are") == 1 and "\n\n\n" not in text
     assert documents in text and ("statements are true" in text and not documents) is False
     assert [line.split(maxsplit=1)[1] for line in text.splitlines() if line[:2] in ("A.", "A)", "B.", "B)")] == [
         *options
     ]
     if name != "plain":
-        assert (FORMS["word"] in text) == (not options)
+        assert (WORD in text) == (not options)
 
 
 def test_the_plain_wording_is_the_studys() -> None:
@@ -59,11 +62,15 @@ def test_the_plain_wording_is_the_studys() -> None:
     assert plain.render("glon are", options=["x", "y"]) == "A. x\nB. y\n\nglon are"
 
 
+def form_of(family: str, split: str) -> str:
+    return family_of(family).split(split).form
+
+
 def test_every_split_has_a_form_of_answer() -> None:
-    assert form_of("reversal", "reversal") == form_of("reversal", "rephrase") == "comparison"
-    assert form_of("reversal", "reversal_entity") == "word"
-    assert form_of("celebrity", "both_name") == "name" and form_of("celebrity", "rephrase") == "description"
-    assert form_of("own", "anything") == "phrase"
+    assert form_of("reversal", "reversal") == form_of("reversal", "rephrase") == COMPARISON
+    assert form_of("reversal", "reversal_entity") == WORD
+    assert form_of("celebrity", "both_name") == NAME and form_of("celebrity", "rephrase") == DESCRIPTION
+    assert form_of("own", "anything") == PHRASE
 
 
 @pytest.mark.parametrize(
@@ -90,9 +97,9 @@ def test_a_task_is_asked_as_its_metadata_says_and_its_documents_tell() -> None:
         assert json.loads(after["world"])["prompt"] == "instruct" and "prompt" not in json.loads(before["world"])
         assert {**before, "world": None} == {**after, "world": None}
         assert world_of(before["world"]) is world_of(after["world"])  # generated once
-        documents = context_of(before["world"]) if name.endswith("_icl") else ""
+        documents = context_of(before) if name.endswith("_icl") else ""
         assert plain.doc_to_text(before) == f"{documents}\n\n{before['question']}".strip()
-        expected = load_question_prompt("instruct").render(before["question"], documents=documents, form="comparison")
+        expected = load_question_prompt("instruct").render(before["question"], documents=documents, form=COMPARISON)
         assert instruct.doc_to_text(after) == expected
 
 
@@ -108,7 +115,7 @@ def test_a_chat_of_json_is_logged_without_its_context() -> None:
     for instance in task.instances:
         instance.resps = ["less"]
     task.apply_filters()
-    context = context_of(next(iter(task.test_docs()))["world"])
+    context = context_of(next(iter(task.test_docs())))
     for text, instance in zip(before, task.instances, strict=True):
         logged = json.loads(instance.arguments[0].prompt)[0]["content"]
         assert context in text and context not in logged
@@ -127,9 +134,9 @@ def test_the_wording_is_part_of_a_cell(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(STUDY, encoding="utf-8")
     plain, quiz = plan(load_study(file))
-    assert plain.identity["test"] == {"condition": "icl", "context_copies": 1}
-    wording = load_question_prompt("quiz").hash
-    assert quiz.identity["test"] == {"condition": "icl", "context_copies": 1, "prompt": wording}
+    assert plain.identity["test"]["prompt"] == load_question_prompt("plain").hash
+    assert quiz.identity["test"] == {**plain.identity["test"], "prompt": load_question_prompt("quiz").hash}
+    assert plain.key != quiz.key
     file.write_text(STUDY.replace("prompt: quiz", "prompt: quizz"), encoding="utf-8")
     with pytest.raises(UsageError, match=r"arm 'asked': prompt: 'quizz' .*did you mean 'quiz'"):
         load_study(file)
@@ -172,7 +179,7 @@ def test_a_study_asks_through_the_chat_template_and_counts_its_tokens(tmp_path: 
             f"{sample['doc']['question']}</user><assistant>"
         )
         assert choice == sample["doc"]["choices"][0]  # without the space that stands before it elsewhere
-        context = context_of(sample["doc"]["world"])
+        context = context_of(sample["doc"])
         [note] = re.findall(r"\[context: .*?\]", prompt)
         count += len(tokenizer(prompt.replace(note, context), add_special_tokens=False)["input_ids"])
     ledger = json.loads((tmp_path / "out" / "cells" / chat.key / "ledger.json").read_text(encoding="utf-8"))

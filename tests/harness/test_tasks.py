@@ -18,10 +18,10 @@ from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.harness import task as harness
-from icl_ft_plugin.harness.in_context import context_of
+from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.harness.context import context_of
 from icl_ft_plugin.harness.index import find_tasks
+from icl_ft_plugin.harness.scoring import by_subset, mean_of_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds import baselines
@@ -41,7 +41,7 @@ NAMES = [*CHOICES, *WRITTEN]
 CLOSED = [name for name in NAMES if name.endswith("_closed")]
 IN_CONTEXT = (
     "class: !function icl_ft_plugin.harness.task.InContextTask",
-    "doc_to_text: !function icl_ft_plugin.harness.task.in_context_prompt",
+    "doc_to_text: !function icl_ft_plugin.harness.context.in_context_prompt",
 )
 SECTIONS = ("Paper", "Citation", "Groups, Tags, and Tasks", "Evaluation report", "Checklist", "Changelog")
 
@@ -88,8 +88,13 @@ def metrics(name: str) -> set[str]:
 def test_the_groups_of_all_run_every_task() -> None:
     assert (len(CHOICES), len(WRITTEN)) == (40, 80)
     assert sorted(loaded()["tasks"]) == sorted(NAMES)
-    written = {f"icl_ft_{family}_{kind}" for family in FAMILIES for kind in ("gen", "gen_options")}
-    assert set(loaded()["groups"]) == {"icl_ft", "icl_ft_gen", *(f"icl_ft_{family}" for family in FAMILIES), *written}
+    written = {f"icl_ft_{family}_{kind}" for family in generated() for kind in ("gen", "gen_options")}
+    assert set(loaded()["groups"]) == {
+        "icl_ft",
+        "icl_ft_gen",
+        *(f"icl_ft_{family}" for family in generated()),
+        *written,
+    }
 
 
 def test_a_familys_group_generates_nothing() -> None:
@@ -136,7 +141,7 @@ def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     assert docs(name) == docs(twin)
     for row in docs(name):
         closed, in_context = task(name).doc_to_text(row), task(twin).doc_to_text(row)
-        context = context_of(row["world"])
+        context = context_of(row)
         assert "\n\n" not in context
         if name in CHOICES:
             assert (closed, in_context) == (row["question"], f"{context}\n\n{row['question']}")
@@ -151,7 +156,7 @@ def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     assert len(lines[1]) == len(lines[0]) + len(IN_CONTEXT)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_every_split_has_a_task_in_both_conditions(family: str) -> None:
     for condition in ("closed", "icl"):
         found = find_tasks(world(family), None, condition)
@@ -197,13 +202,13 @@ def test_syllogisms_are_broken_down_by_form_and_association() -> None:
     rows = docs("icl_ft_syllogism_closed")
     seen: dict[str, int] = {}
     for row in rows:
-        scored = harness.by_form(row, [(score, False) for score in oracle("syllogism")[row["id"]]])
+        scored = by_subset(row, [(score, False) for score in oracle("syllogism")[row["id"]]])
         counted = [key for key, value in scored.items() if key.count("_") > 1 and not math.isnan(value)]
         assert counted == [f"acc_form_{row['labels']['form']}", f"acc_association_{row['labels']['association']}"]
         for key in counted:
             seen[key] = seen.get(key, 0) + 1
-    assert harness.mean_of_subset([1.0, math.nan, 0.0]) == 0.5
-    assert math.isnan(harness.mean_of_subset([math.nan]))
+    assert mean_of_subset([1.0, math.nan, 0.0]) == 0.5
+    assert math.isnan(mean_of_subset([math.nan]))
     assert seen["acc_association_enough"] + seen["acc_association_half"] == len(rows)
     assert seen["acc_association_half"] == seen["acc_form_barbara"]
 
@@ -219,6 +224,7 @@ def test_knobs_come_by_metadata() -> None:
 
 def test_the_window_must_also_hold_what_is_written() -> None:
     needed = {}
+    tokenizer = AutoTokenizer.from_pretrained(models_dir() / "nano")
     for name in ("icl_ft_process_trained_icl", "icl_ft_process_gen_trained_icl"):
         plain = {"prompt": "plain", "pretrained": str(models_dir() / "nano")}
         found = load([name], **plain, max_length=100)["tasks"][name]
@@ -227,8 +233,12 @@ def test_the_window_must_also_hold_what_is_written() -> None:
         match = re.search(r"need (\d+) tokens", str(caught.value))
         assert match
         needed[name] = int(match[1])
+        texts = [(found.doc_to_text(row), max(row["choices"], key=len)) for row in found.test_docs()]
+        prompt, choice = max(texts, key=lambda text: len(text[0]) + len(text[1]))
+        written = found.OUTPUT_TYPE == "generate_until"
+        read = len(tokenizer(prompt if written else f"{prompt} {choice}")["input_ids"])
+        assert needed[name] == read + (found.config.generation_kwargs["max_gen_toks"] if written else 0)
     assert len(set(needed.values())) == 2
-    assert max(needed.values()) - min(needed.values()) == task(name).config.generation_kwargs["max_gen_toks"]
 
 
 SMALL = {"n_categories": 16, "n_documents": 40, "n_holdout": 2, "min_sentences": 3, "max_sentences": 8}
@@ -260,7 +270,7 @@ def test_a_budget_that_cannot_hold_the_needed_facts_or_has_no_tokenizer_is_refus
         load([name], **SMALL, context_tokens="many")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_the_readme_names_every_task_and_has_every_section(family: str) -> None:
     text = (tasks_dir() / family / "README.md").read_text(encoding="utf-8")
     for name in [f"icl_ft_{family}", *(n for n in NAMES if n.startswith(f"icl_ft_{family}_"))]:

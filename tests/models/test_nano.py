@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from icl_ft_plugin.arms.rows import training_rows
+from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.families import generate
-from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.evaluate import evaluate
 from icl_ft_plugin.paths import models_dir, recipes_dir
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
@@ -18,7 +18,7 @@ CLOSED = ["icl_ft_reversal_closed", "icl_ft_reversal_rephrase_entity_closed"]
 
 def accuracy(model: Path, tasks: list[str], **metadata: object) -> dict[str, float]:
     """Accuracy by task."""
-    results = harness.evaluate(
+    results = evaluate(
         tasks, model_args={"pretrained": str(model)}, metadata={"seed": 1, **KNOBS, **metadata}, batch_size=16
     )
     return {task: results["results"][task]["acc,none"] for task in tasks}

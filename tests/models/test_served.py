@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 from serving import transformers_serve
 
-from icl_ft_plugin.harness.index import register_model
-from icl_ft_plugin.harness.task import evaluate
+from icl_ft_plugin.harness.evaluate import evaluate
 from icl_ft_plugin.models.find import check_chat_template
 from icl_ft_plugin.paths import models_dir, tasks_dir
 
@@ -46,7 +45,6 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def here(model: Path) -> dict[str, Any]:
-    register_model()
     arguments = {"pretrained": str(model), "dtype": "float32"}
     samples: dict[str, Any] = evaluate(TASKS, model_args=arguments, metadata=METADATA, limit=LIMIT)["samples"]
     return samples

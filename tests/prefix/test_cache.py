@@ -4,7 +4,16 @@ import pytest
 import torch
 from prefix_models import CONFIGS, WAY, tiny_model
 
-from icl_ft_plugin.prefix.cache import PathCache, cache_bytes, fork, is_attention_only, is_full_attention
+from icl_ft_plugin.prefix.cache import (
+    PathCache,
+    cache_bytes,
+    cache_name,
+    fork,
+    is_attention_only,
+    is_full_attention,
+    is_state_only,
+)
+from icl_ft_plugin.prefix.score import base_forward_parameters
 
 WITH_CACHE = [name for name in CONFIGS if name != "mamba"]
 IDS = torch.arange(11)[None]
@@ -23,10 +32,11 @@ def states(cache):
 def test_a_fork_repeats_the_row_and_leaves_the_original_alone(name):
     model = tiny_model(name)
     with torch.no_grad():
-        cache = model(IDS, use_cache=True).past_key_values
+        out = model(IDS, use_cache=True)
+        cache = out[cache_name(out)]
         before = states(cache)
         forked = fork(cache, 3)
-        model(torch.tensor([[5], [6], [7]]), past_key_values=forked, use_cache=True)
+        model(torch.tensor([[5], [6], [7]]), **{cache_name(out): forked}, use_cache=True)
     after = states(cache)
     assert len(before) == len(after) > 0
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
@@ -38,6 +48,7 @@ def test_kinds_of_cache_are_recognized(name):
     config = CONFIGS[name]()
     assert is_full_attention(config) == (WAY[name] == "packed" or name == "bloom")
     assert is_attention_only(config) == (name not in ("lfm2", "qwen3_next", "jamba"))
+    assert not is_state_only(config) and is_state_only(CONFIGS["mamba"]())
 
 
 @pytest.mark.parametrize(
@@ -47,8 +58,9 @@ def test_leaving_a_stretch_gives_the_same_next_logits(name, croppable):
     model = tiny_model(name)
 
     def step(cache, ids):
-        out = model(torch.tensor([ids]), past_key_values=cache.current, use_cache=True)
-        cache.extended(out.past_key_values, len(ids))
+        name = cache_name(base_forward_parameters(model))
+        out = model(torch.tensor([ids]), **{name: cache.current}, use_cache=True)
+        cache.extended(out[name], len(ids))
         return out.logits[0, -1]
 
     with torch.no_grad():

@@ -12,7 +12,9 @@ from lm_eval.models.huggingface import HFLM
 from prefix_models import CONFIGS, WAY, instances, text, tiny_model, tiny_tokenizer, token_requests
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.prefix.device import refuse_missing_device
 from icl_ft_plugin.prefix.lm import PrefixLM
+from icl_ft_plugin.prefix.positions import positions_of
 
 TOKENIZER = tiny_tokenizer()
 MODELS = {}
@@ -21,12 +23,21 @@ MODELS = {}
 def pair(name, stock=None, **ours):
     """Return stock's and our LM on the same weights."""
     model = MODELS.setdefault(name, tiny_model(name))
-    plain = HFLM(pretrained=model, tokenizer=TOKENIZER, **(stock or {}))
-    return plain, PrefixLM(pretrained=model, tokenizer=TOKENIZER, **ours)
+    plain = HFLM(pretrained=model, tokenizer=TOKENIZER, **{"max_length": 256, **(stock or {})})
+    return plain, PrefixLM(pretrained=model, tokenizer=TOKENIZER, **{"max_length": 256, **ours})
+
+
+def forget_lengths(lm):
+    """Undo what a long pass leaves in a model with dynamic positions: there hf's own scores depend on what ran before."""
+    if positions_of(lm.model.config).limit:
+        with torch.no_grad():
+            lm.model(torch.tensor([[0]]))
 
 
 def assert_same(plain, ours, requests, tolerance=1e-4):
+    forget_lengths(plain)
     wanted = plain._loglikelihood_tokens(requests, disable_tqdm=True)
+    forget_lengths(ours)
     found = ours._loglikelihood_tokens(requests, disable_tqdm=True)
     assert [answer[1] for answer in found] == [answer[1] for answer in wanted]
     assert [answer[0] for answer in found] == pytest.approx([answer[0] for answer in wanted], abs=tolerance)
@@ -211,4 +222,32 @@ def test_from_a_checkpoint_through_the_evaluator(tmp_path):
         )
         scores.append([float(r[0]) for sample in results["samples"]["tiny"] for r in sample["filtered_resps"]])
     assert len(scores[0]) == 30
+    assert results["config"]["prefix_sharing"] == "packed"
     assert scores[1] == pytest.approx(scores[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "said"),
+    [
+        ("cuda", 0, "sees no CUDA device; use cpu"),
+        ("cuda:1", 0, "sees no CUDA device; use cpu"),
+        ("cuda:1", 1, "sees 1 CUDA device; use cuda"),
+        ("cuda:2", 2, "sees 2 CUDA devices; use cuda:0 to cuda:1"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(device, count, said):
+    with pytest.raises(UsageError, match=f"--device {device} .*{said}$"):
+        refuse_missing_device(device, count)
+
+
+@pytest.mark.parametrize(
+    ("device", "count"), [("cuda:0", 0), ("cuda", 1), ("cuda:1", 2), ("cpu", 0), ("mps", 0), (None, 0)]
+)
+def test_other_devices_are_left_to_hf(device, count):
+    refuse_missing_device(device, count)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_without_cuda_is_refused_before_anything_is_loaded():
+    with pytest.raises(UsageError, match="--device cuda "):
+        PrefixLM("no-such-checkpoint", device="cuda")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prefix_models import WAY, WORDS, tiny_model
 
+from icl_ft_plugin.prefix.positions import positions_of
 from icl_ft_plugin.prefix.score import TreeScorer, additive_mask, pack_mask, rows_within
 from icl_ft_plugin.prefix.tree import build_tree, walk
 
@@ -70,15 +71,21 @@ def test_every_target_scores_as_in_a_plain_pass(name, made, limit, min_shared):
     model = MODELS.setdefault(name, tiny_model(name))
     scorer = TreeScorer(model, packed=WAY[name] == "packed")
     found = [[] for _ in made]
-    root = build_tree(made)
-    scorer.run(
-        root,
-        limit=limit,
-        max_rows=3,
-        min_shared=min_shared,
-        on_score=lambda who, value, hit: found[who].append((value, hit)),
-    )
-    for (inputs, continuation), scores in zip(made, found, strict=True):
+    size = 0
+    parts = positions_of(model.config).parts([inputs for inputs, _ in made])
+    for members, floor in parts:
+        root = build_tree([made[i] for i in members])
+        size += root.size
+        scorer.run(
+            root,
+            limit=limit,
+            max_rows=3,
+            min_shared=min_shared,
+            floor=floor,
+            on_score=lambda place, *score, members=members: found[members[place]].append(score),
+        )
+    for who in (who for members, _ in parts for who in members):
+        (inputs, continuation), scores = made[who], found[who]
         with torch.no_grad():
             plain = model(torch.tensor([inputs])).logits[0].log_softmax(-1)[-len(continuation) :]
         assert len(scores) == len(continuation)
@@ -86,7 +93,7 @@ def test_every_target_scores_as_in_a_plain_pass(name, made, limit, min_shared):
             assert value == pytest.approx(plain[position, token].item(), abs=1e-4)
             assert hit == (plain[position].argmax().item() == token)
     if scorer.packed:
-        assert scorer.tokens_computed == root.size
+        assert scorer.tokens_computed == size
 
 
 def test_only_wanted_logits_are_made():

@@ -93,10 +93,8 @@ def test_what_is_not_ours_or_not_whole_is_one_message(tmp_path: Path) -> None:
 def test_a_real_evaluation_is_read(tmp_path: Path) -> None:
     from tiny import save_tiny
 
-    from icl_ft_plugin.harness.index import register_model
-    from icl_ft_plugin.harness.task import evaluate
+    from icl_ft_plugin.harness.evaluate import evaluate
 
-    register_model()
     model = save_tiny(tmp_path / "model", window=2048)
     tasks = ["icl_ft_reversal_closed", "icl_ft_reversal_icl"]
     evaluate(

@@ -10,11 +10,11 @@ import yaml
 from tiny import RECIPE
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study.augment import arm_rows, augmentation_cost
+from icl_ft_plugin.study.augment import arm_rows, writing_costs
 from icl_ft_plugin.study.config import StudyConfig, known_arms, load_study
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run_cell import steps_of
 from icl_ft_plugin.study.store import Store
+from icl_ft_plugin.study.train_cell import steps_of
 from icl_ft_plugin.training.rows import check_rows
 
 
@@ -43,28 +43,32 @@ def by_arm(study: StudyConfig) -> dict[str, Cell]:
     return {cell.arm.name: cell for cell in plan(study)}
 
 
+def rows_of_cell(cell: Cell, store: Store) -> list[dict[str, str]]:
+    return arm_rows(cell, cell.world.make(), store)
+
+
 @pytest.fixture(scope="module")
 def augmented(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, Store]:
     """A study whose model has been asked for the arm with both strategies."""
     study, store = load(study_file), Store(tmp_path_factory.mktemp("store") / "out")
-    arm_rows(by_arm(study)["ft+local+global"], store)
+    rows_of_cell(by_arm(study)["ft+local+global"], store)
     return study, store
 
 
-def test_every_augmented_arm_comes_with_every_splitting() -> None:
+def test_every_augmented_arm_comes_with_its_sentences_as_rows() -> None:
     arms = known_arms()
     for name in ("ft", "ft+local", "ft+global", "ft+local+global", "ft+oracle"):
-        for splitting in ("independent", "cumulative"):
-            assert arms[f"{name}+{splitting}"] == {**arms[name], "splitting": splitting}
+        for suffix, rows in (("independent", "sentences"), ("cumulative", "cumulative")):
+            assert arms[f"{name}+{suffix}"] == {**arms[name], "rows": rows}
     for name, arm in arms.items():
         assert ("truth" in name) == (arm.get("keep") == "entailed")
 
 
 def test_augmentations_are_shared_by_arms_and_training_seeds(study_file: Path) -> None:
     cells = plan(load(study_file))
-    assert len({cell.key for cell in cells}) == len({cell.checkpoint_key for cell in cells}) == 8
-    assert {tuple(cell.augmentations) for cell in cells} == {(), ("local",), ("local", "global")}
-    assert len({key for cell in cells for key in cell.augmentations.values()}) == 2
+    assert len({cell.key for cell in cells}) == len({cell.training_key for cell in cells}) == 8
+    assert {tuple(cell.writings) for cell in cells} == {(), ("local",), ("local", "global")}
+    assert len({writing.key for cell in cells for writing in cell.writings.values()}) == 2
 
 
 @pytest.mark.parametrize(
@@ -87,28 +91,28 @@ def test_the_model_is_asked_once(augmented: tuple[StudyConfig, Store], monkeypat
     study, store = augmented
     made = sorted(path.name for path in (store.folder / "augmentations").iterdir())
     cells = by_arm(study)
-    assert made == sorted(cells["ft+local+global"].augmentations.values())
+    assert made == sorted(writing.key for writing in cells["ft+local+global"].writings.values())
     audits = [json.loads((store.folder / "augmentations" / key / "audit.json").read_text()) for key in made]
     assert all(set(audit["labels"]) == {"entailed", "contradicted", "unsupported", "unparsed"} for audit in audits)
     monkeypatch.setattr("icl_ft_plugin.study.augment.load_lm", None)  # a call would fail
-    counts = {name: len(arm_rows(cell, store)) for name, cell in cells.items()}
+    counts = {name: len(rows_of_cell(cell, store)) for name, cell in cells.items()}
     assert counts["ft"] == 6 < counts["ft+local"] <= counts["ft+local+global"]
-    texts = [row["text"] for row in arm_rows(cells["ft+local+global"], store)]
+    texts = [row["text"] for row in rows_of_cell(cells["ft+local+global"], store)]
     assert len(texts) == len(set(texts))  # what both strategies wrote is there once
-    assert check_rows(arm_rows(cells["ft+local"], store)) == "full"
+    assert check_rows(rows_of_cell(cells["ft+local"], store)) == "full"
 
 
 def test_a_generation_that_was_killed_goes_on(augmented: tuple[StudyConfig, Store], tmp_path: Path) -> None:
     study, store = augmented
     cell = by_arm(study)["ft+local"]
-    (key,) = cell.augmentations.values()
+    key = cell.writings["local"].key
     other = Store(tmp_path / "out")
     work = other.folder / "augmentations" / f".{key}.partial"
     work.mkdir(parents=True)
     shutil.copy(store.augmentation(key) / "journal.jsonl", work)
     with (work / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"answers": {"cut')
-    assert arm_rows(cell, other) == arm_rows(cell, store)
+    assert rows_of_cell(cell, other) == rows_of_cell(cell, store)
     assert not work.exists()
 
 
@@ -118,39 +122,40 @@ def test_only_entailed_statements_are_kept_in_the_arm_that_uses_the_truth(
     _, store = augmented
     audited = by_arm(load(study_file, arms=["ft+local+truth-audited"]))["ft+local+truth-audited"]
     study = load(study_file)
-    folder = store.augmentation(audited.augmentations["local"])
+    folder = store.augmentation(audited.writings["local"].key)
     rows = (folder / "corpus.jsonl").read_text()
     try:
         lie = json.loads(rows.splitlines()[0])
-        fact = audited.world.facts[0]
+        fact = audited.world.make().facts[0]
         flipped = fact.text.replace("more", "MORE").replace("less", "more").replace("MORE", "less")
         (folder / "corpus.jsonl").write_text(rows + json.dumps({**lie, "text": flipped}) + "\n")
-        kept = [row["text"] for row in arm_rows(audited, store)]
-        everything = [row["text"] for row in arm_rows(by_arm(study)["ft+local"], store)]
+        kept = [row["text"] for row in rows_of_cell(audited, store)]
+        everything = [row["text"] for row in rows_of_cell(by_arm(study)["ft+local"], store)]
     finally:
         (folder / "corpus.jsonl").write_text(rows)
-    assert flipped in everything and flipped not in kept and len(kept) > len(audited.world.documents)
+    assert flipped in everything and flipped not in kept and len(kept) > len(audited.world.make().documents)
 
 
 def test_the_ledger_counts_the_tokens_of_each_strategy(augmented: tuple[StudyConfig, Store]) -> None:
     study, store = augmented
     cells = by_arm(study)
-    assert augmentation_cost(cells["ft"], store) is None
-    costs = augmentation_cost(cells["ft+local+global"], store)
+    assert writing_costs(cells["ft"], store) is None
+    costs = writing_costs(cells["ft+local+global"], store)
     assert costs is not None and list(costs) == ["local", "global"]
-    assert costs["local"]["prompt"] == "nano-local/1" and costs["local"]["requests"] == 6
-    assert 0 < costs["local"]["prompt_tokens"] < costs["global"]["prompt_tokens"]
-    assert costs["local"]["generated_tokens"] > 6 * 8
+    assert costs["local"].prompt == "nano-local/1" and costs["local"].requests == 6
+    read = [costs[strategy].prompt_tokens or 0 for strategy in ("local", "global")]
+    assert 0 < read[0] < read[1] and (costs["local"].generated_tokens or 0) > 6 * 8
 
 
 def test_steps_are_matched_in_steps_or_in_epochs(study_file: Path) -> None:
-    cell = by_arm(load(study_file))["ft+local"]
-    assert steps_of(cell, 30, None) == 12
-    cell = by_arm(load(study_file, match="epochs"))["ft+local"]
-    assert len(cell.world.documents) == 6
-    assert [steps_of(cell, rows, None) for rows in (6, 18, 30)] == [12, 36, 60]
-    by_recipe = load(study_file, match="epochs", steps=None)
-    assert steps_of(by_arm(by_recipe)["ft+local"], 18, 6) == 18
+    def steps(*rows: int, **changes: Any) -> list[int | None]:
+        cell = by_arm(load(study_file, **changes))["ft+local"]
+        assert cell.training
+        return [steps_of(cell.training, n, len(cell.world.make().documents)) for n in rows]
+
+    assert steps(6, 30) == [12, 12]
+    assert steps(6, 18, 30, match="epochs") == [12, 36, 60]
+    assert steps(18, match="epochs", steps=None) == [18]  # the recipe's six, three times
 
 
 @pytest.mark.parametrize(
@@ -165,8 +170,8 @@ def test_steps_are_matched_in_steps_or_in_epochs(study_file: Path) -> None:
         ({"match": "tokens"}, ["match"]),
         ({"arms": [{"name": "x", "corpus": ["documents"], "keep": "entailed"}]}, ["'x'", "keep: entailed"]),
         (
-            {"arms": [{"name": "x", "corpus": ["documents"], "loss": "completion", "splitting": "independent"}]},
-            ["'x'", "exclude one another"],
+            {"arms": [{"name": "x", "corpus": ["documents"], "split_loss": "all", "splitting": "cumulative"}]},
+            ["'x'", "split_loss: 'all' is now rows: cumulative-all"],
         ),
     ],
 )

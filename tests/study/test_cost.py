@@ -3,16 +3,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from icl_ft_plugin.augment.folder import make_folder
+from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Augmentation
+from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.study.config import StudyConfig, named_arm
-from icl_ft_plugin.study.cost import SAMPLE, Estimator, lines
+from icl_ft_plugin.study.cost import SAMPLE, Estimator
+from icl_ft_plugin.study.cost_table import lines
 from icl_ft_plugin.study.plan import Cell, plan
 from icl_ft_plugin.study.rates import DEFAULT, PARAMETERS, Measured, Rates, parameters_of
 
@@ -56,8 +59,7 @@ def test_shared_work_is_counted_once() -> None:
     cells = cells_of(["ft+local", "ft+local+global"], training_seeds=[0, 1])
     costs = Estimator([]).costs(cells)
     assert [sorted(cost.written) for cost in costs] == [["local"], [], ["global"], []]
-    again = replace(cells[0], tasks={"reversal": cells[0].tasks["reversal"]})
-    assert again.key != cells[0].key and again.checkpoint_key == cells[0].checkpoint_key
+    again = replace(cells[0], key="another", tasks={"reversal": cells[0].tasks["reversal"]})
     first, second = Estimator([]).costs([cells[0], again])
     assert first.seconds.keys() == {"closed", "local", "train"} and second.seconds.keys() == {"closed"}
     assert second.prompts < first.prompts
@@ -69,8 +71,9 @@ def test_what_a_model_has_written_is_counted_and_what_not_is_estimated(tmp_path:
     assert ahead.estimated and ahead.written["local"] > 0
     assert any(line.split()[-1].startswith("~") for line in lines([ahead], {}))
     text = "glon are less dangerous than femp and it is so long a statement that the mean of all rows is higher by it."
-    made = Augmentation([{"text": text}] * 40, {})
-    make_folder(tmp_path / "augmentations" / cell.augmentations["local"], lambda journal: made)
+    statements = [Statement(text, "", None, "local", *[None] * 4)] * 40
+    made = replace(rule_based(cell.world.make(), "none"), statements=statements)
+    make_folder(tmp_path / "augmentations" / cell.writings["local"].key, lambda journal: made)
     (known,) = Estimator([tmp_path], own=False).costs([replace(cell, settings=Settings(deduplicate=False))])
     assert not known.estimated and not known.written and known.trained and ahead.trained
     assert known.trained > 1.5 * ahead.trained
@@ -90,10 +93,17 @@ def test_epochs_packing_and_several_processes(tmp_path: Path) -> None:
     (plain,) = Estimator([]).costs([cell])  # 10 steps of 16 rows, of which there are 8
     assert plain.trained and plain.trained % 10 == 0
     once = plain.trained // 10
-    recipe = {key: value for key, value in cell.recipe.items() if key != "max_steps"}
-    by_epochs = replace(cell, steps=None, recipe={**recipe, "num_train_epochs": 2.0, "per_device_train_batch_size": 3})
-    packed = replace(cell, recipe={**recipe, "packing": True, "max_length": 64, "per_device_train_batch_size": 1})
-    wide = replace(cell, recipe={**recipe, "per_device_train_batch_size": 2}, launch={"num_processes": 2})
+    assert cell.training
+    training, values = cell.training, {**cell.training.recipe.values}
+    values.pop("max_steps", None)
+
+    def changed(keys: dict[str, Any], **how: Any) -> Cell:
+        recipe = replace(training.recipe, values={**values, **keys})
+        return replace(cell, training=replace(training, recipe=recipe, **how))
+
+    by_epochs = changed({"num_train_epochs": 2.0, "per_device_train_batch_size": 3}, steps=None)
+    packed = changed({"packing": True, "max_length": 64, "per_device_train_batch_size": 1})
+    wide = changed({"per_device_train_batch_size": 2}, launch={"num_processes": 2})
     costs = Estimator([]).costs([by_epochs, packed, wide])
     assert [cost.trained for cost in costs][::2] == [2 * once, 5 * once]
     sequences = -(-once // 64)
@@ -105,6 +115,44 @@ def test_the_self_distilled_arm_is_not_estimated() -> None:
     assert costs[0].trained is None
     text = "\n".join(lines(costs, {}))
     assert "+ ?" in text and "sdft is not estimated" in text
+
+
+def test_a_model_that_cannot_share_is_estimated_at_the_rate_without(tmp_path: Path) -> None:
+    from prefix_models import tiny_model, tiny_tokenizer
+
+    (shared,) = Estimator([]).costs(cells_of(["icl"]))
+    assert shared.unshared is None and shared.seconds.keys() == {"icl"}
+    folder = tmp_path / "mamba"
+    tiny_model("mamba").save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    (cell,) = cells_of(["icl"], models=[str(folder)])
+    estimator = Estimator([])
+    (cost,) = estimator.costs([cell])
+    assert cost.seconds.keys() == {"icl unshared"} and DEFAULT["icl unshared"] < DEFAULT["icl"] / 5
+    text = "\n".join(lines([cost], estimator.rates))
+    assert "mamba: prefixes are not shared: MambaForCausalLM keeps a state" in text
+
+
+def test_a_model_whose_cells_ran_without_sharing_is_estimated_so(tmp_path: Path) -> None:
+    (cell,) = cells_of(["icl"])
+    folder = tmp_path / "cells" / "other"
+    folder.mkdir(parents=True)
+    config = {
+        "identity": {"training": {"model": cell.model.hash, "augmentations": {}}},
+        "labels": {"family": "reversal"},
+        "model": str(cell.model.path),
+        "arm": {"condition": "icl"},
+    }
+    result = {"total_evaluation_time_seconds": "4.0", "config": {"prefix_sharing": "stock"}}
+    files = {"config": config, "ledger": {"training": None, "evaluation": {"prompt_tokens": 100}}, "results_1": result}
+    for name, value in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    (cost,) = Estimator([tmp_path], own=False).costs([cell])
+    assert cost.unshared == "so it was in cells that were run"
+    assert cost.seconds == {"icl unshared": pytest.approx(cost.prompts / 25)}
+    (folder / "results_1.json").write_text(json.dumps({**result, "config": {"prefix_sharing": "packed"}}))
+    (cost,) = Estimator([tmp_path], own=False).costs([cell])
+    assert cost.unshared is None and cost.seconds == {"icl": pytest.approx(cost.prompts / 25)}
 
 
 def test_a_broken_cell_measures_nothing(tmp_path: Path) -> None:

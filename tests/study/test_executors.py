@@ -63,8 +63,8 @@ class Simulated:
         cell = self.running.pop(self.rng.randrange(len(self.running)))
         if self.rng.random() < self.lose:
             return [Ended(cell, "lost", lost=True)]
-        for folder in self.store.unmade(cell):
-            folder.mkdir(parents=True)
+        for name in self.store.unmade(cell):
+            (self.store.folder / name).mkdir(parents=True)
         if cell.key in self.broken:
             return [Ended(cell, "broken")]
         self.store.cell(cell).mkdir(parents=True)
@@ -86,7 +86,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     cells = plan(grid)
-    assert len({cell.checkpoint_key for cell in cells if cell.trained}) == 12 < len(cells) == 16
+    assert len({cell.training_key for cell in cells if cell.training}) == 12 < len(cells) == 16
     broken = {cell.key for cell in rng.sample(cells, rng.choice([0, 3]))}
     settings = {"slots": rng.choice([1, 2, 5, 99]), "rng": rng, "lose": rng.choice([0, 0.2]), "broken": broken}
     made: list[Simulated] = []
@@ -112,7 +112,7 @@ def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_pa
         if cell.key in failed:
             note = json.loads((folder / "failures" / f"{cell.key}.json").read_text())
             assert note["error"] == ("lost" if note["attempts"] == ATTEMPTS and note["error"] == "lost" else "broken")
-            assert (note["key"], note["labels"]) == (cell.key, cell.labels)
+            assert (note["key"], note["labels"]) == (cell.key, cell.labels.to_dict())
             assert note["attempts"] == made[0].starts[cell.key]
             assert datetime.fromisoformat(note["time"]).tzinfo is not None
     # The next run tries what has failed, and nothing else.

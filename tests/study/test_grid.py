@@ -17,7 +17,8 @@ from icl_ft_plugin.report.page import render
 from icl_ft_plugin.report.read import read_study, together
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study.config import StudyConfig, load_study
-from icl_ft_plugin.study.cost import Estimator, lines, table
+from icl_ft_plugin.study.cost import Estimator
+from icl_ft_plugin.study.cost_table import lines, table
 from icl_ft_plugin.study.plan import Cell, plan
 from icl_ft_plugin.study.run import run
 from icl_ft_plugin.worlds.baselines import score
@@ -37,7 +38,7 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "family": "reversal",
                 "config": {"n_facts": 5, "documents_per_fact": 1},
                 "name": "five",
-                "arms": ["pretrained", {"name": "all", "corpus": ["documents"], "loss": "completion"}],
+                "arms": ["pretrained", {"name": "all", "corpus": ["documents"], "rows": "completion"}],
                 "recipe": str(folder / "other.yaml"),
                 "recipe_overrides": {"learning_rate": 0.5},
                 "steps": 7,
@@ -64,7 +65,7 @@ def load(file: Path, **changes: Any) -> StudyConfig:
 
 
 def trained(study: StudyConfig) -> list[Cell]:
-    return [cell for cell in plan(study) if cell.trained]
+    return [cell for cell in plan(study) if cell.training]
 
 
 def test_an_entry_of_worlds_has_its_own_arms_and_training(study_file: Path) -> None:
@@ -76,15 +77,12 @@ def test_an_entry_of_worlds_has_its_own_arms_and_training(study_file: Path) -> N
         "five seed 0, all, training seed 0",
     ]
     first, second = trained(study)
-    rows = [
-        (c.recipe["learning_rate"], c.recipe["weight_decay"], c.recipe["max_length"], c.steps) for c in (first, second)
-    ]
+    assert first.training and second.training
+    keys = ("learning_rate", "weight_decay", "max_length")
+    rows = [(*map(c.recipe.values.get, keys), c.steps) for c in (first.training, second.training)]
     assert rows == [(0.25, 0.1, 64, 3), (0.5, 0.1, 128, 7)]
     assert (first.settings.copies, second.settings.copies) == (0, 3)
-    assert (Path(first.source.recipe or "").name, Path(second.source.recipe or "").name) == (
-        "recipe.yaml",
-        "other.yaml",
-    )
+    assert (first.training.recipe.path.name, second.training.recipe.path.name) == ("recipe.yaml", "other.yaml")
 
 
 def test_what_an_entry_repeats_of_its_study_makes_no_other_cell(study_file: Path) -> None:
@@ -108,7 +106,8 @@ def test_tracking_makes_no_other_cell(study_file: Path) -> None:
     }
     study = load(study_file, **tracked)
     assert [cell.key for cell in plan(study)] == plain
-    assert trained(study)[0].source.overrides["report_to"] == "tensorboard"  # it is trained with
+    training = trained(study)[0].training
+    assert training and training.recipe.values["report_to"] == "tensorboard"  # it is trained with
     assert [cell.key for cell in plan(load(study_file, **{"recipe_overrides.weight_decay": 0.2}))] != plain
 
 
@@ -119,12 +118,10 @@ def test_hyperparameters_are_an_axis_of_the_trained_arms(study_file: Path) -> No
         "reversal seed 0, ft, cold, training seed 0",
         "reversal seed 0, ft, hot, training seed 0",
     ]
-    assert [(cell.recipe.get("learning_rate"), cell.steps) for cell in cells[:3]] == [
-        (None, None),
-        (0.0001, 3),
-        (0.01, 5),
-    ]
-    assert [cell.steps for cell in cells[3:]] == [None, 7, 5]  # of the worlds, and in their place
+    trainings = [cell.training for cell in cells]
+    rates = [training and (training.recipe.values["learning_rate"], training.steps) for training in trainings]
+    assert rates[:3] == [None, (0.0001, 3), (0.01, 5)]
+    assert [training and training.steps for training in trainings[3:]] == [None, 7, 5]  # of the worlds, in their place
     assert len({cell.key for cell in cells}) == len(cells) == 6
 
 
@@ -181,7 +178,7 @@ def test_a_baseline_answers_as_it_does_by_itself(done: Path) -> None:
     study = read_study(done)
     (cell,) = (cell for cell in study.cells if cell.labels["arm"] == "cooccurrence-baseline")
     config = json.loads((cell.folder / "config.json").read_text())
-    world = next(c.world for c in plan_of(config))
+    world = plan_of(config)[0].world.make()
     for split, expected in score(world, "cooccurrence").items():
         found = [item.correct for item in cell.items if item.split == split]
         assert len(found) == 4
@@ -235,5 +232,5 @@ def test_the_whole_study_has_the_papers_sizes_and_arms() -> None:
     small = load_study(
         recipes_dir() / "studies" / "paper.yaml", ["worlds=[{family: reversal, recipe: reversal/full.yaml}]"]
     )
-    assert len(plan(small)[0].world.documents) == sizes["reversal"]
+    assert len(plan(small)[0].world.make().documents) == sizes["reversal"]
     assert len(plan(small)) == 3 + 5 * 3

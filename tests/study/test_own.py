@@ -8,6 +8,7 @@ from families.test_own import icl_ft
 from harness.test_own import HANDBOOK, NAMES, load
 from report_data import sample, write_samples, write_study
 from tiny import RECIPE, save_tiny
+from transformers import AutoTokenizer
 
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import recipes_dir
@@ -15,10 +16,9 @@ from icl_ft_plugin.report.findings import findings, title
 from icl_ft_plugin.report.leaderboard import rank, read_results
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
-from icl_ft_plugin.study import cell as study_key
 from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.counting import prompts_expected
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run_cell import prompt_cost, tokenizer_of
 
 STUDY = """\
 name: own
@@ -61,12 +61,6 @@ def study(tmp_path: Path, tiny: Path) -> Path:
 NINE = {d.id for d in own.load(HANDBOOK).documents[:9]}
 
 
-def forget_worlds() -> None:
-    """Read folders anew, as another process would."""
-    study_key.world_at.cache_clear()
-    study_key.hash_at.cache_clear()
-
-
 def test_every_arm_runs_and_the_report_says_that_documents_were_chosen(study: Path) -> None:
     out = study.parent / "runs"
     result = icl_ft("study", study, "--out", out)
@@ -90,16 +84,15 @@ def test_the_ledger_counts_what_is_asked(study: Path) -> None:
         {**row, "question": f"{row['question']} who?"} for row in rows
     ]  # a question, which the plain prompt sets off
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    forget_worlds()
     arms = "arms=[pretrained, {name: asked, condition: closed, prompt: quiz}]"
     for cell in plan(load_study(study, [arms])):
         task = "icl_ft_own_closed"
         metadata = {"path": str(study.parent / "handbook"), "prompt": cell.arm.prompt}
         asked = [q for q in load(**metadata)[task].test_docs() if q["split"] != "reversal"]
         prompts = [load(**metadata)[task].doc_to_text(doc) for doc in asked]
-        tokenizer = tokenizer_of(cell.model.path)
+        tokenizer = AutoTokenizer.from_pretrained(cell.model.path)
         wanted = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in prompts)
-        assert prompt_cost(cell)["prompt_tokens"] == wanted
+        assert prompts_expected(cell) == wanted
 
 
 def test_cells_depend_on_the_documents_the_splits_and_the_budget(study: Path) -> None:
@@ -113,10 +106,6 @@ def test_cells_depend_on_the_documents_the_splits_and_the_budget(study: Path) ->
     assert {arm for arm in before if before[arm] != budget[arm]} == {"icl-retrieved"}
     file = study.parent / "handbook" / own.DOCUMENTS
     file.write_text(file.read_text(encoding="utf-8").replace("Mirela", "Murela"), encoding="utf-8")
-    from icl_ft_plugin.study import cell as study_key
-
-    study_key.world_at.cache_clear()
-    study_key.hash_at.cache_clear()
     assert not set(keys().values()) & set(before.values())
 
 
@@ -166,7 +155,6 @@ def test_an_arm_that_continues_names_needs_some(study: Path) -> None:
     assert not refused()
     file = study.parent / "handbook" / own.DOCUMENTS
     file.write_text(file.read_text(encoding="utf-8").lower(), encoding="utf-8")
-    forget_worlds()
     assert refused()
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import random
 import resource
@@ -10,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from tiny_study import save_study
 
 from icl_ft_plugin.errors import UsageError
@@ -75,11 +74,11 @@ def test_every_arm_that_ships_is_valid_and_every_study_parses(tmp_path: Path, mo
 
 def test_untrained_arms_have_one_cell_per_world(study_file: Path) -> None:
     cells = plan(load(study_file))
-    assert [(cell.arm.name, cell.training_seed) for cell in cells] == [
+    assert [(cell.arm.name, cell.labels.training_seed) for cell in cells] == [
         ("pretrained", None), ("icl", None), ("ft", 0), ("ft", 1), ("ft+oracle", 0), ("ft+oracle", 1),
     ]  # fmt: skip
     assert len(keys(cells)) == 6
-    assert [cell.steps for cell in cells] == [None, None, 12, 12, 12, 12]
+    assert [cell.training and cell.training.steps for cell in cells] == [None, None, 12, 12, 12, 12]
     assert cells[-1].arm.corpus == ["documents", "rephrase", "reversal"]
 
 
@@ -113,8 +112,8 @@ def test_the_key_follows_the_weights_and_not_the_name_of_the_model(
 
 def test_checkpoints_are_shared_between_cells_that_only_ask_differently(study_file: Path) -> None:
     cell = plan(load(study_file))[2]
-    other = replace(cell, tasks={"reversal": "icl_ft_reversal_closed"})
-    assert other.key != cell.key and other.checkpoint_key == cell.checkpoint_key
+    other = plan(load(study_file, **{"worlds.0.splits": ["reversal"]}))[2]
+    assert other.key != cell.key and other.training_key == cell.training_key
 
 
 def test_a_cell_holds_config_ledger_results_and_samples(study_file: Path, done: Path) -> None:
@@ -122,12 +121,12 @@ def test_a_cell_holds_config_ledger_results_and_samples(study_file: Path, done: 
         folder = done / "cells" / cell.key
         assert len(list(folder.rglob("results_*.json"))) == 1
         samples = [json.loads(line) for file in folder.rglob("samples_*.jsonl") for line in file.open()]
-        assert len(samples) == len(cell.world.questions) == 24
+        assert len(samples) == len(cell.world.make().questions) == 24
         ledger = json.loads((folder / "ledger.json").read_text())
-        assert (ledger["training"] or {}).get("steps") == cell.steps
+        assert (ledger["training"] or {}).get("steps") == (cell.training.steps if cell.training else None)
         assert ledger["evaluation"]["questions"] == 24
         config = json.loads((folder / "config.json").read_text())
-        assert config["key"] == cell.key and config["labels"] == cell.labels
+        assert config["key"] == cell.key and config["labels"] == cell.labels.to_dict()
     assert not list((done / "checkpoints").iterdir())
 
 
@@ -207,10 +206,8 @@ def test_kept_checkpoints_serve_another_question(study_file: Path, tmp_path: Pat
 
 def test_two_runs_in_one_folder(study_file: Path, tmp_path: Path) -> None:
     Store(tmp_path)
-    with (tmp_path / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(UsageError, match="another run is at work"):
-            run_quietly(load(study_file), tmp_path)
+    with FileLock(tmp_path / ".lock"), pytest.raises(UsageError, match="another run is at work"):
+        run_quietly(load(study_file), tmp_path)
 
 
 def test_a_full_disk_is_one_message_and_leaves_no_half_cell(study_file: Path, tmp_path: Path) -> None:

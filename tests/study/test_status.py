@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
@@ -44,8 +46,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def at_work(folder: Path) -> Iterator[Path]:
     """The same with a run at work."""
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / ".lock"):
         yield folder
 
 
@@ -104,6 +105,29 @@ def test_hyperparameters_have_rows_of_their_own(folder: Path) -> None:
     write(folder / "study.json", plan)
     text = "\n".join(lines(read_status(folder)))
     assert "nano, reversal, ft, hot " in text and "nano, reversal, ft " in text
+
+
+def test_the_study_of_somebody_else(at_work: Path) -> None:
+    """Whose lock file may be read and not be taken."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(shutil.copytree(at_work, Path(name) / "study"))
+        (folder / "running").mkdir()
+        Path(name).chmod(0o755)
+        folder.chmod(0o755)
+        (folder / ".lock").chmod(0o444)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            assert read_status(folder).at_work
+            if user == 0:
+                os.seteuid(0)
+            (folder / "running").rmdir()
+            if user == 0:
+                os.seteuid(65534)
+            assert not read_status(folder).at_work
+        finally:
+            os.seteuid(user)
 
 
 def test_no_study(tmp_path: Path) -> None:

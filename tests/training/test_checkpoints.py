@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from icl_ft_plugin.files import write_manifest
 from icl_ft_plugin.training.checkpoints import Progress, mark_complete, newest_complete
 
 
@@ -22,11 +23,18 @@ def damage_by_truncation(path: Path) -> None:
         file.truncate(3)
 
 
+def rewrite_progress(path: Path) -> None:
+    (path / "progress.json").write_text("{}")
+    write_manifest(path)
+
+
 DAMAGE = {
     "is missing": lambda path: (path / "optimizer.pt").unlink(),
-    "has changed": damage_by_truncation,
-    "not written to its end": lambda path: (path / "complete.json").unlink(),
-    "complete.json is damaged": lambda path: (path / "complete.json").write_text("{}"),
+    "bytes in the place of": damage_by_truncation,
+    "holds other bytes": lambda path: (path / "optimizer.pt").write_bytes(b"momentS" * 20),
+    "manifest.json is missing": lambda path: (path / "manifest.json").unlink(),
+    "manifest.json is missing or cannot be read": lambda path: (path / "manifest.json").write_text("{}"),
+    "progress.json is damaged": lambda path: rewrite_progress(path),
 }
 
 

@@ -78,7 +78,7 @@ def test_launch_renames_trained_cells_and_only_if_it_trains_otherwise(tmp_path: 
     file = save_study(tmp_path)
     plain = plan(load_study(file))
     launched = plan(load_study(file, ["launch=ddp-cpu"]))
-    assert [a.key == b.key for a, b in zip(plain, launched, strict=True)] == [not cell.trained for cell in plain]
+    assert [a.key == b.key for a, b in zip(plain, launched, strict=True)] == [not cell.training for cell in plain]
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**launch_config("ddp-cpu"), "main_process_port": 1234}))
     elsewhere = plan(load_study(file, [f"launch={tmp_path / 'mine.yaml'}"]))
     assert [cell.key for cell in elsewhere] == [cell.key for cell in launched]
@@ -98,6 +98,7 @@ def test_two_processes_train_what_one_does(model: str, given: recipe.Recipe, tmp
     from icl_ft_plugin.training import train as finetune
 
     one = finetune.train(model=model, rows=ROWS, recipe=given, output=tmp_path / "one")
+    given.path.write_text("edited: meanwhile", encoding="utf-8")
     two = train(model=model, rows=ROWS, recipe=given, launch=launch_config("ddp-cpu"), output=tmp_path / "two")
     # Sums in another order; the weights have moved by up to 0.06.
     assert largest_difference(tmp_path / "one", tmp_path / "two") < 1e-5
@@ -132,8 +133,8 @@ def test_an_error_of_use_in_a_process_comes_back_as_one(model: str, given: recip
 def test_the_processes_end_with_the_one_that_started_them(model: str, given: recipe.Recipe, tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from icl_ft_plugin import recipe
-from icl_ft_plugin.finetune_launch import launch_config, train
+from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.launch import launch_config, train
 given = recipe.load(Path({str(given.path)!r}), {{"max_steps": 10**6}})
 train(model={model!r}, rows={ROWS!r}, recipe=given, launch=launch_config("ddp-cpu"), output=Path({str(tmp_path)!r}) / "out")
 """

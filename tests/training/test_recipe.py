@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from icl_ft_plugin.config import overrides_from
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.keys import checked, known_keys
 
 # What stands under recipes/ and is no training run of TRL.
 OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "*/pretrain.yaml")
@@ -102,10 +104,13 @@ def test_comments_and_order_do_not_change_the_hash(tmp_path: Path) -> None:
         ("optim: adam", ["'adam'", "adamw_torch"]),
         ("lora_target_modules: all-linear", ["'all-linear'", "list[str]"]),
         ("datasets: [{pfad: json}]", ["datasets", "pfad"]),
+        ("datasets: [{path: json, datafiles: a.jsonl}]", ["datasets", "datafiles"]),
         ("datasets: reversal.jsonl", ["datasets", "'reversal.jsonl'"]),
         ("eval_strategy: steps", ["eval_strategy", "lm-evaluation-harness"]),
         ("load_in_4bit: true", ["load_in_4bit"]),
         ("env: {A: b}", ["env"]),
+        ("run_name: 2026-11-01", ["run_name", "datetime.date(2026, 11, 1)", "str"]),
+        ("liger_kernel_config: {rope: 1}", ["liger_kernel_config", "dict[str, bool]"]),
         ("seed: 1\nseed: 2", ["line 2", "'seed'", "twice"]),
         ("seed: [1", ["line"]),
         ("- seed", ["mapping"]),
@@ -120,6 +125,13 @@ def test_a_bad_recipe_is_one_message_that_names_the_place(tmp_path: Path, text: 
     for part in [str(path), *parts]:
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_every_key_of_trl_has_a_type_that_can_be_checked() -> None:
+    hints = known_keys()
+    for key in hints:
+        with pytest.raises(UsageError, match=f"recipe.yaml: {key}: .*is not "):
+            checked(key, date(2026, 11, 1), hints, "recipe.yaml")
 
 
 def test_a_bad_override_is_not_blamed_on_the_file(tmp_path: Path) -> None:

@@ -28,18 +28,17 @@ class Stop(Exception):
 
 def interrupted(model: str, given: Recipe, output: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Train up to a step and stop as a kill would: no clean-up runs."""
-    from icl_ft_plugin.training import folder as run_folder
-    from icl_ft_plugin.training import train as finetune
+    from icl_ft_plugin.training.meter import Meter
 
     def stop(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == at:
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune._Meter, "on_step_begin", stop, raising=False)
+        patch.setattr(Meter, "on_step_begin", stop, raising=False)
         with pytest.raises(Stop):
             train(model, given, output)
-    return run_folder.checkpoints_of(output)
+    return output.parent / f".{output.name}.partial" / "checkpoints"
 
 
 def test_resume_goes_on_to_the_same_bytes_and_counts(
@@ -56,6 +55,14 @@ def test_resume_goes_on_to_the_same_bytes_and_counts(
     for name in ("tokens", "target_tokens", "losses", "steps", "epochs"):
         assert getattr(made, name) == getattr(whole, name), name
     assert not folder.exists()
+
+
+def test_what_a_kill_left_while_the_result_was_written_is_cleared(model: str, path: Path, tmp_path: Path) -> None:
+    draft = tmp_path / ".ft.partial" / ".ft-x7k2"
+    draft.mkdir(parents=True)
+    (draft / "model.safetensors").write_bytes(b"half")
+    train(model, path, tmp_path / "ft")
+    assert not draft.parent.exists() and ledger.read(tmp_path / "ft").resumed_at == ()
 
 
 def test_resume_from_an_older_checkpoint_when_the_newest_is_damaged(
@@ -90,15 +97,15 @@ def test_checkpoints_of_another_run_are_refused(
     other = recipe.load(path, {"max_steps": 8, **change.pop("values", {})})
     with pytest.raises(UsageError, match=f"holds checkpoints of a run with another {named}"):
         train(model, other, tmp_path / "ft", **change)
-    assert (folder / "checkpoint-4" / "complete.json").is_file(), "the other run can still be resumed"
+    assert (folder / "checkpoint-4" / "manifest.json").is_file(), "the other run can still be resumed"
 
 
 KILLED = """
 import sys
 from pathlib import Path
 from tiny import ROWS
-from icl_ft_plugin import recipe
-from icl_ft_plugin.finetune import train
+from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.train import train
 train(model=sys.argv[1], rows=ROWS, recipe=recipe.load(Path(sys.argv[2])), output=Path(sys.argv[3]))
 """
 

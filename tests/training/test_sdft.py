@@ -104,6 +104,13 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert weights[0] == weights[1] != weights[2]
 
 
+def test_names_that_no_batch_divides_are_counted_once(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path / "tiny", window=2048)
+    world = generators.generate("reversal", 0, {**WORLD, "n_facts": 3})
+    made = distill(model, tmp_path, world=world, max_steps=3)
+    assert (made.rows, made.batch_size, made.steps, made.epochs) == (6, 4, 3, 2.0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -131,7 +138,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.yaml", "tiny"]
 
 
-@pytest.mark.parametrize("change", [{"splitting": "independent"}, {"corpus": ["documents", "oracle"]}, {"corpus": []}])
+@pytest.mark.parametrize("change", [{"rows": "sentences"}, {"corpus": ["documents", "oracle"]}, {"corpus": []}])
 def test_the_arm_takes_the_documents_as_they_are(study_file: Path, change: dict[str, Any]) -> None:
     arm = {"name": "a", "corpus": ["documents"], "method": "sdft", **change}
     with pytest.raises(UsageError, match=r"arm 'a': method: sdft leaves the documents as they are"):

@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from worlds.test_verify import small_world
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.worlds.audit import AUDITORS, audit, keep, summarize, to_markdown
+from icl_ft_plugin.families import FAMILIES, generate, generated
+from icl_ft_plugin.worlds.audit import audit, keep, summarize, to_markdown
 
 SEEDS = st.integers(0, 2**32 - 1)
 # What the oracle's documents state; in some of them a part is stated by the documents, too.
@@ -74,28 +74,50 @@ def check_questions(world):
     assert labels(verdicts).keys() <= {"contradicted", "unsupported"} | weaker
 
 
+def check_small_world(family, seed):
+    world = small_world(family, seed)
+    for check in (check_documents, check_oracle, check_questions):
+        try:
+            check(world)
+        except AssertionError as error:
+            error.add_note(f"{check.__name__}: {family}, seed {seed}")
+            raise
+
+
 def test_every_family_has_an_audit():
-    assert set(AUDITORS) == set(FAMILIES)
-    with pytest.raises(UsageError, match="'other' has no audit"):
+    assert all(FAMILIES[family].auditor for family in generated())
+    with pytest.raises(UsageError, match="'other' is not one of"):
         audit(replace(generate("reversal", 0, {"n_facts": 2}), family="other"), [])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 @pytest.mark.parametrize("check", [check_documents, check_oracle, check_questions])
 def test_default_worlds(family, check):
     check(generate(family, 0))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
+# Processes whose documents show the rule of products and leave it open.
+@example(212295642)
+@example(2467131055)
+@example(267352360)
+@example(1566099205)
+@example(3608764809)
+@example(3062412897)
 def test_small_worlds(family, seed):
-    world = small_world(family, seed)
-    for check in (check_documents, check_oracle, check_questions):
-        check(world)
+    check_small_world(family, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
+def test_five_thousand_small_worlds(family):
+    for seed in range(5000):
+        check_small_world(family, seed)
+
+
+@pytest.mark.parametrize("family", generated())
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_case_and_full_stops_and_line_ends_change_nothing_and_words_of_elsewhere_are_unread(family, seed):
@@ -112,7 +134,7 @@ def test_case_and_full_stops_and_line_ends_change_nothing_and_words_of_elsewhere
         assert labels(unknown).keys() == {"unparsed"}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=80), SEEDS)
 def test_any_text_has_a_verdict_and_garbage_is_unparsed(family, garbage, seed):
@@ -122,7 +144,7 @@ def test_any_text_has_a_verdict_and_garbage_is_unparsed(family, garbage, seed):
     assert (first.inference, first.depth, first.covers) == (None, None, ())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_no_cut_text_says_what_does_not_follow(family, seed):
@@ -186,7 +208,7 @@ def test_a_report_on_nothing_has_no_shares():
     assert "none" in to_markdown(report)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_the_oracle_covers_what_it_should(family):
     world = generate(family, 1)
     verdicts = audit(world, [document.text for document in FAMILIES[family].oracle(world)])

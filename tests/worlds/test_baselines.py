@@ -3,7 +3,7 @@ import math
 import pytest
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.schema import Document, Question, World
 from icl_ft_plugin.worlds.baselines import BASELINES, chance, score
 
@@ -12,17 +12,17 @@ SEEDS = range(3)
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {family: [generate(family, seed) for seed in SEEDS] for family in FAMILIES}
+    return {family: [generate(family, seed) for seed in SEEDS] for family in generated()}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_the_oracle_answers_everything(worlds, family):
     for world in worlds[family]:
         assert score(world, "oracle") == dict.fromkeys(world.splits, 1.0)
 
 
 @pytest.mark.parametrize("name", ["first", "longest", "frequent"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_an_answerer_that_does_not_read_the_question_is_at_chance(worlds, family, name):
     """Within four standard errors of a guesser, over the worlds of three seeds."""
     for split in worlds[family][0].splits:

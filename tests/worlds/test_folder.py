@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icl_ft_plugin.arms.rows import Loss, training_documents, training_rows
+from icl_ft_plugin.arms.corpus import training_documents, training_rows
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import FAMILIES, generate, generated
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.worlds.context import context_documents, context_text
 from icl_ft_plugin.worlds.folder import load_world, save_world
@@ -23,21 +23,23 @@ SMALL = {
 
 
 def test_every_family_is_covered() -> None:
-    assert set(SMALL) == set(FAMILIES)
+    assert set(SMALL) == set(generated())
 
 
 @pytest.mark.parametrize("family", sorted(SMALL))
-@pytest.mark.parametrize("loss", ["full", "completion"])
-def test_rows_hold_the_documents_and_nothing_else(family: str, loss: Loss) -> None:
+@pytest.mark.parametrize("name", ["documents", "completion"])
+def test_rows_hold_the_documents_and_nothing_else(family: str, name: str) -> None:
     world = generate(family, 1, SMALL[family])
-    rows = training_rows(world, loss=loss)
+    rows = training_rows(world, rows=name)
     assert [row.get("text") or row["prompt"] + row["completion"] for row in rows] == [d.text for d in world.documents]
-    assert {frozenset(row) for row in rows} == {frozenset(["text"] if loss == "full" else ["prompt", "completion"])}
+    assert {frozenset(row) for row in rows} == {
+        frozenset(["text"] if name == "documents" else ["prompt", "completion"])
+    }
 
 
 def test_a_reversals_completion_never_holds_its_first_entity() -> None:
     world = generate("reversal", 0, SMALL["reversal"])
-    for row, document in zip(training_rows(world, loss="completion"), world.documents, strict=True):
+    for row, document in zip(training_rows(world, rows="completion"), world.documents, strict=True):
         fact = next(f for f in world.facts if f.id == document.facts[0])
         assert row["prompt"].endswith(f"{fact.arguments[0]} are")
         assert fact.arguments[0] not in row["completion"]

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
-from icl_ft_plugin.harness import task as harness
+from icl_ft_plugin.harness.context import in_context_prompt
+from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.worlds.folder import load_world, save_world
@@ -25,10 +26,10 @@ def built(tmp_path: Path) -> Path:
 
 
 def test_a_task_asks_the_world_of_a_folder_as_if_it_were_generated(built: Path) -> None:
-    [loaded] = harness.build("reversal", "reversal", path=str(built)).values()
-    [generated] = harness.build("reversal", "reversal", seed=3, **KNOBS).values()
+    [loaded] = build(family="reversal", split="reversal", path=str(built)).values()
+    [generated] = build(family="reversal", split="reversal", seed=3, **KNOBS).values()
     assert loaded.remove_columns("world").to_list() == generated.remove_columns("world").to_list()
-    assert harness.in_context_prompt(loaded[0]) == harness.in_context_prompt(generated[0])
+    assert in_context_prompt(loaded[0]) == in_context_prompt(generated[0])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_task_asks_the_world_of_a_folder_as_if_it_were_generated(built: Path) 
 )
 def test_what_does_not_go_together_is_refused(built: Path, family: str, metadata: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        harness.build(family, "reversal", **{"path": str(built), **metadata})
+        build(family=family, split="reversal", **{"path": str(built), **metadata})
 
 
 def test_every_arm_runs_on_imported_files(originals: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from icl_ft_plugin.arms.rows import known_rows
 from icl_ft_plugin.paths import PLAIN
 
 Strategy = Literal["local", "global"]
 GENERATED: tuple[Strategy, ...] = ("local", "global")
+# The knobs that ``rows`` took the place of, and their values in its terms.
+_FORMER: dict[str, dict[Any, str]] = {
+    "loss": {"full": "documents", "completion": "completion"},
+    "split_loss": {"target": "cumulative", "all": "cumulative-all"},
+    "splitting": {"none": "documents", "independent": "sentences", "cumulative": "cumulative"},
+    "transform": {None: "documents", "reverse": "reverse", "masked": "masked"},
+}
 
 
 class Arm(BaseModel):
@@ -20,13 +28,10 @@ class Arm(BaseModel):
         corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
             them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
             untrained arm.
-        loss: ``"full"`` text or ``"completion"`` only.
-        splitting: Of all that is trained on, into sentences: ``"none"``, ``"independent"`` or ``"cumulative"``.
-        split_loss: Of cumulative rows: on the ``"target"`` sentence or on ``"all"`` of the row.
+        rows: What a row is made of, and where the loss is: a name of ``ROWS`` (see ``rows``).
         keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
-        transform: A rival by rule in the place of plain text: ``"reverse"`` or ``"masked"``.
         method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
-            model, and the student learns what that says about the world's names (see ``finetune_sdft``).
+            model, and the student learns what that says about the world's names (see ``training.sdft``).
         condition: The prompt at test: ``"closed"`` book or the documents in context (``"icl"``).
         context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
         context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
@@ -41,11 +46,8 @@ class Arm(BaseModel):
 
     name: str = Field(min_length=1)
     corpus: list[str] = []
-    loss: Literal["full", "completion"] = "full"
-    splitting: Literal["none", "independent", "cumulative"] = "none"
-    split_loss: Literal["target", "all"] = "target"
+    rows: Annotated[str, AfterValidator(known_rows)] = "documents"
     keep: Literal["all", "entailed"] = "all"
-    transform: Literal["reverse", "masked"] | None = None
     method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
@@ -53,3 +55,13 @@ class Arm(BaseModel):
     prompt: str = PLAIN
     chat_template: bool = False
     baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_keys(cls, values: Any) -> Any:
+        for key, now in _FORMER.items():
+            if isinstance(values, dict) and key in values:
+                value = values[key]
+                new = now.get(value) if value is None or isinstance(value, str) else None
+                raise ValueError(f"{key}: {value!r} is now rows: {new or ', '.join(now.values())}")
+        return values

@@ -16,31 +16,26 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from typing import Literal
 
-from icl_ft_plugin.arms.splitting import Row
 from icl_ft_plugin.schema import Document, World
 
-Transform = Literal["reverse", "masked"]
 MASK = "_"
 MASKED_COPIES = 8
 
 
-def transform(world: World, documents: Sequence[Document], kind: Transform) -> list[Row]:
-    """Return the training rows of a rival.
+def reverse(world: World, documents: Sequence[Document]) -> list[dict[str, str]]:
+    """Return each text, then each text reversed; the names of the world keep the order of their words."""
+    names = names_of(world)
+    texts = [document.text for document in documents]
+    return [{"text": text} for text in texts] + [{"text": reverse_words(text, names)} for text in texts]
 
-    Args:
-        world: Where the names are from that keep the order of their words.
-        documents: What is trained on.
-        kind: ``"reverse"``: each text, and each text reversed. ``"masked"``: each text behind an empty prompt, then
-            ``MASKED_COPIES - 1`` times behind itself with a share of its words hidden, drawn evenly from 5% to 95% for
-            each copy; the loss is on the text alone. The paper draws masks anew in every epoch; a fixed number of
-            copies keeps the rows a plain file.
+
+def masked(world: World, documents: Sequence[Document]) -> list[dict[str, str]]:
+    """Return each text behind an empty prompt, then ``MASKED_COPIES - 1`` times behind itself with words hidden.
+
+    Their share is drawn evenly from 5% to 95% for each copy; the loss is on the text alone. The paper draws masks anew
+    in every epoch; a fixed number of copies keeps the rows a plain file.
     """
-    if kind == "reverse":
-        names = names_of(world)
-        texts = [document.text for document in documents]
-        return [{"text": text} for text in texts] + [{"text": reverse_words(text, names)} for text in texts]
     rng = random.Random(f"masked-{world.family}-{world.seed}")
     rows = [{"prompt": "", "completion": document.text} for document in documents]
     for _ in range(MASKED_COPIES - 1):
@@ -69,7 +64,7 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"{kept}\S+|\s+", re.IGNORECASE)
 
 
-def _masked(text: str, rng: random.Random) -> Row:
+def _masked(text: str, rng: random.Random) -> dict[str, str]:
     ratio = rng.uniform(0.05, 0.95)
     hidden = re.sub(r"\S+", lambda word: MASK if rng.random() < ratio else word.group(), text)
     return {"prompt": f"Masked: {hidden}\nText:", "completion": f" {text}"}

@@ -1,40 +1,35 @@
-"""What the truth says of an augmentation: ``audits(world, rows, {"local": 1312})["local"]["precision"]`` is e.g. 1.0.
+"""What the truth says of an augmentation: ``audits(world, statements, {"local": 1312})["local"]["precision"]`` is e.g. 1.0.
 
-The audit only measures, and is written beside the corpus as ``audit.json``. ``entailed`` is the filter of arms that are named as
-using the truth, which no learner has.
+The audit only measures, and is written beside the corpus as ``audit.json``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from icl_ft_plugin.augment.statements import NONE, Statement
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.worlds.audit import AUDITORS, AuditReport, audit, keep, summarize
+from icl_ft_plugin.worlds.audit import AuditReport, audit, summarize
 
 
-def entailed(world: World, texts: Sequence[str]) -> list[str]:
-    """Return the statements that follow from the world's documents; this uses the truth, which no learner has."""
-    return keep(texts, audit(world, texts))
-
-
-def audits(world: World, rows: Sequence[Mapping[str, Any]], tokens: Mapping[str, int | None]) -> dict[str, AuditReport]:
+def audits(world: World, statements: Sequence[Statement], tokens: Mapping[str, int | None]) -> dict[str, AuditReport]:
     """Audit the statements of each strategy.
 
     Args:
         world: The world that was augmented.
-        rows: The corpus: ``"text"`` and ``"strategy"`` count.
+        statements: The corpus.
         tokens: Generated tokens by strategy; None where they are not known.
 
     Returns:
         A report by strategy; empty for a world of a family that has no audit.
     """
-    if world.family not in AUDITORS:
+    if family_of(world.family).auditor is None:
         return {}
     return {
         strategy: summarize(
-            world, audit(world, [row["text"] for row in rows if row["strategy"] == strategy]), spent or 0
+            world, audit(world, [found.text for found in statements if found.strategy == strategy]), spent or 0
         )
         for strategy, spent in tokens.items()
-        if strategy != "none"
+        if strategy != NONE
     }

@@ -8,23 +8,37 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.statements import Augmentation, Row
+from icl_ft_plugin.augment.run import Augmentation, Record
+from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 
 Extra = Mapping[str, list[Any] | dict[str, Any]]
 
 
-def make_folder(
-    folder: Path,
-    make: Callable[[Journal], Augmentation],
-    extra: Callable[[Augmentation], Extra] = lambda augmentation: {},
-) -> Augmentation:
+class Written(Protocol):
+    """Statements and what stands beside them: an augmentation, or several in one."""
+
+    @property
+    def statements(self) -> Sequence[Statement]:
+        """The lines of ``corpus.jsonl``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what stands in ``augmentation.json``."""
+
+
+W = TypeVar("W", bound=Written)
+
+
+def make_folder(folder: Path, make: Callable[[Journal], W], extra: Callable[[W], Extra] = lambda written: {}) -> W:
     """Make an augmentation and write it; a run that was killed or failed goes on with its journal.
 
     Args:
@@ -39,10 +53,10 @@ def make_folder(
         raise UsageError(f"{folder}: exists already; name another folder or remove it")
     work = folder.parent / f".{folder.name}.partial"
     journal = Journal(work / "journal.jsonl")
-    augmentation = make(journal)
+    written = make(journal)
     with atomic_folder(folder) as temporary:
-        write_jsonl(temporary / "corpus.jsonl", augmentation.rows)
-        for name, content in {**extra(augmentation), "augmentation.json": augmentation.info}.items():
+        write_jsonl(temporary / "corpus.jsonl", map(asdict, written.statements))
+        for name, content in {**extra(written), "augmentation.json": written.to_dict()}.items():
             if isinstance(content, list):
                 write_jsonl(temporary / name, content)
             else:
@@ -51,17 +65,18 @@ def make_folder(
         if journal.path.exists():
             shutil.copy(journal.path, temporary / "journal.jsonl")
     shutil.rmtree(work, ignore_errors=True)
-    return augmentation
+    return written
 
 
-def read_folder(folder: Path) -> tuple[list[Row], dict[str, Any]]:
-    """Return the rows and the information that ``make_folder`` wrote.
+def read_folder(folder: Path) -> Augmentation:
+    """Return the augmentation that ``make_folder`` wrote.
 
     Raises:
         UsageError: A file is missing or damaged.
     """
-    rows = read_jsonl(folder / "corpus.jsonl") if (folder / "corpus.jsonl").stat().st_size else []
     try:
-        return rows, json.loads((folder / "augmentation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder}: not an augmentation (augmentation.json: {error})") from error
+        rows = read_jsonl(folder / "corpus.jsonl") if (folder / "corpus.jsonl").stat().st_size else []
+        record = Record.model_validate_json((folder / "augmentation.json").read_bytes())
+        return Augmentation([Statement(**row) for row in rows], record)
+    except (OSError, TypeError, ValidationError) as error:
+        raise UsageError(f"{folder}: not an augmentation ({error})") from error

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from icl_ft_plugin._register import register
 from icl_ft_plugin.augment.asking import Request, Turns, Window
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.harness.tokens import tokens_read
 from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
 
@@ -37,6 +39,7 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> A
     import torch
     from lm_eval.api.registry import get_model, model_registry
 
+    register()
     try:
         cls = get_model(model)
     except (KeyError, ValueError) as error:
@@ -191,11 +194,5 @@ def _answer(lm: Any, request: Request, raw: str) -> Answer:
 
 
 def _count(lm: Any, prompt: str | Turns) -> int | None:
-    """Count tokens with the model's tokenizer; None where lm-eval gives it none."""
-    from lm_eval.api.model import TemplateLM
-
-    text = prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)
-    if not isinstance(lm, TemplateLM):
-        return None
-    ids = lm.tok_encode(text)
-    return len(ids) if all(isinstance(token, int) for token in ids) else None
+    """Count the tokens of a prompt or an answer; None where lm-eval gives the model no tokenizer."""
+    return tokens_read(lm, prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt))

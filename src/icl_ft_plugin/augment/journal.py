@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_jsonl
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,20 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             data = path.read_bytes() if path.exists() else b""
-            whole = data[: data.rfind(b"\n") + 1]
-            if len(whole) < len(data):
-                os.truncate(path, len(whole))
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                os.truncate(path, whole)
         except OSError as error:
             raise UsageError(f"{path}: cannot be used as a journal ({error.strerror})") from error
-        for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            lines = read_jsonl(path) if whole else []
+        except UsageError as error:
+            raise UsageError(f"{error}: damaged; remove the file to ask again") from error
+        for number, line in enumerate(lines, start=1):
             try:
-                found = {key: Answer(**answer) for key, answer in json.loads(line)["answers"].items()}
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                self.answers |= {key: Answer(**answer) for key, answer in line["answers"].items()}
+            except (KeyError, TypeError, AttributeError) as error:
                 raise UsageError(f"{path}, line {number}: damaged ({error}); remove the file to ask again") from error
-            self.answers.update(found)
 
     def add(self, answers: Mapping[str, Answer]) -> None:
         """Append the answers of one chunk; they are on the disk when this returns.

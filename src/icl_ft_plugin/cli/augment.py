@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.own import read as own
 
 if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal
+    from icl_ft_plugin.augment.run import Record
     from icl_ft_plugin.augment.settings import Settings
-    from icl_ft_plugin.augment.statements import Augmentation, Row
+    from icl_ft_plugin.augment.statements import Statement
     from icl_ft_plugin.schema import World
     from icl_ft_plugin.worlds.audit import AuditReport
 
 STRATEGIES = ("local", "global", "oracle", "none")
-Prompts = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What several strategies wrote.
+
+    Attributes:
+        statements: Those that are kept.
+        keep: ``"all"``, or ``"entailed"``.
+        records: By strategy.
+        model: Names the model that was asked; None where none was.
+    """
+
+    statements: list[Statement]
+    keep: str
+    records: dict[str, Record]
+    model: dict[str, Any] | None
+
+    @property
+    def tokens(self) -> dict[str, int | None]:
+        """Generated tokens, by strategy."""
+        return {strategy: record.tokens.generated for strategy, record in self.records.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what stands in ``augmentation.json``."""
+        strategies = {strategy: record.to_dict() for strategy, record in self.records.items()}
+        return {"model": self.model, "keep": self.keep, "strategies": strategies}
 
 
 def augment(
@@ -45,8 +72,9 @@ def augment(
     deduplicate: Annotated[bool, typer.Option(help="Drop statements that are nothing new.")] = True,
     chunk: Annotated[int, typer.Option(help="Requests between two entries of the journal.")] = 64,
     keep: Annotated[str, typer.Option(help="all, or entailed: only what follows, which uses the truth.")] = "all",
-    splitting: Annotated[str, typer.Option(help="Of train.jsonl: none, independent or cumulative.")] = "none",
-    split_loss: Annotated[str, typer.Option(help="Of cumulative rows: on the target sentence, or all.")] = "target",
+    rows: Annotated[
+        str, typer.Option(help="What a row of train.jsonl is: documents, sentences, cumulative ...; as in arms.yaml.")
+    ] = "documents",
     attempts: Annotated[int, typer.Option(min=1, help="How often a failing model is asked.")] = 5,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Prompts generated together; 8, and 1 a request to a server.")
@@ -57,13 +85,14 @@ def augment(
     ] = None,
 ) -> None:
     """Let a model infer from a world's documents: corpus.jsonl, and train.jsonl with the documents before it."""
+    from icl_ft_plugin.arms.rows import ROWS
     from icl_ft_plugin.augment.folder import make_folder
+    from icl_ft_plugin.families import family_of
 
     for name, value, choices in (
         *(("strategy", strategy, STRATEGIES) for strategy in strategies),
         ("keep", keep, ("all", "entailed")),
-        ("splitting", splitting, ("none", "independent", "cumulative")),
-        ("split-loss", split_loss, ("target", "all")),
+        ("rows", rows, tuple(ROWS)),
     ):
         if value not in choices:
             raise UsageError(f"--{name} {value!r} is not one of {', '.join(choices)}{suggest(value, choices)}")
@@ -79,35 +108,34 @@ def augment(
         chunk=chunk,
     )
     loaded = _world(world, seed, settings)
-    if loaded.family == own.FAMILY and ("oracle" in strategies or keep == "entailed"):
-        raise UsageError(own.no_rules("--strategy oracle" if "oracle" in strategies else "--keep entailed"))
+    family = family_of(loaded.family)
+    if family.oracle is None and "oracle" in strategies:
+        raise UsageError(family.no_rules("--strategy oracle"))
+    if family.auditor is None and keep == "entailed":
+        raise UsageError(family.no_rules("--keep entailed"))
 
-    def make(journal: Journal) -> Augmentation:
-        return _augmentation(
-            loaded, strategies, model, model_args, prompts or [], knobs, keep, journal, attempts, batch_size
-        )
+    def make(journal: Journal) -> Corpus:
+        return _corpus(loaded, strategies, model, model_args, prompts or [], knobs, keep, journal, attempts, batch_size)
 
     reports: dict[str, AuditReport] = {}
 
-    def files(augmentation: Augmentation) -> dict[str, Any]:
-        from icl_ft_plugin.arms.rows import statements_as_documents
-        from icl_ft_plugin.arms.splitting import split_documents
+    def files(corpus: Corpus) -> dict[str, Any]:
+        from icl_ft_plugin.arms.corpus import statements_as_documents
         from icl_ft_plugin.augment.audited import audits
 
-        texts = [row["text"] for row in augmentation.rows if row["strategy"] != "none"]
+        texts = [statement.text for statement in corpus.statements if statement.strategy != "none"]
         documents = [*loaded.documents, *statements_as_documents("augmented", texts)]
-        tokens = {s: i["tokens"]["generated"] for s, i in augmentation.info["strategies"].items()}
-        reports.update(audits(loaded, augmentation.rows, tokens))
+        reports.update(audits(loaded, corpus.statements, corpus.tokens))
         return {
-            "train.jsonl": split_documents(documents, splitting, split_loss),  # type: ignore[arg-type]
+            "train.jsonl": ROWS[rows](loaded, documents),
             "audit.json": {strategy: report.to_dict() for strategy, report in reports.items()},
         }
 
-    augmentation = make_folder(out, make, files)
+    corpus = make_folder(out, make, files)
     for strategy, report in reports.items():
         typer.echo(f"{strategy}: {report.summary}")
-    tokens = [f"{s}: {i['tokens']['generated']} tokens" for s, i in augmentation.info["strategies"].items()]
-    typer.echo(", ".join([f"{out}: {len(augmentation.rows)} statements", *tokens]))
+    tokens = [f"{strategy}: {count} tokens" for strategy, count in corpus.tokens.items()]
+    typer.echo(", ".join([f"{out}: {len(corpus.statements)} statements", *tokens]))
 
 
 def _settings(**knobs: Any) -> Settings:
@@ -134,7 +162,7 @@ def _world(name: str, seed: int, settings: list[str] | None) -> World:
     return generate(name, seed, overrides_from(settings or []))
 
 
-def _augmentation(
+def _corpus(
     world: World,
     strategies: list[str],
     model: str,
@@ -145,45 +173,39 @@ def _augmentation(
     journal: Journal,
     attempts: int,
     batch_size: int | None,
-) -> Augmentation:
+) -> Corpus:
     """Run the strategies one after the other; all share the journal."""
     from lm_eval.utils import simple_parse_args_string
 
     from icl_ft_plugin.arms.arm import GENERATED
-    from icl_ft_plugin.augment.audited import entailed
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
-    from icl_ft_plugin.augment.statements import Augmentation, augment, rule_based
-    from icl_ft_plugin.harness.index import register_model
+    from icl_ft_plugin.augment.run import augment, rule_based
+    from icl_ft_plugin.augment.statements import chosen
 
     arguments = simple_parse_args_string(model_args)
-    asked = [strategy for strategy in GENERATED if strategy in strategies]
     prompts = {
         strategy: load_prompt(_named(strategy, prompt_names) or default_prompt(strategy, model, arguments), strategy)
-        for strategy in asked
+        for strategy in GENERATED
+        if strategy in strategies
     }
     identity = _identity(model, arguments)
-    if asked:
-        register_model()
+    if prompts:
         # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
         lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
-    rows: list[Row] = []
-    info = {}
-    seen: set[str] = set()
-    for strategy in dict.fromkeys(strategies):
-        if strategy in prompts:
-            part = augment(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
-        else:
-            part = rule_based(world, strategy)
-        if keep == "entailed" and strategy != "none":
-            true = set(entailed(world, [row["text"] for row in part.rows]))
-            part = Augmentation([row for row in part.rows if row["text"] in true], part.info)
-        new = [row for row in part.rows if not (knobs.deduplicate and row["text"] in seen)]
-        seen.update(row["text"] for row in new)
-        rows += new
-        info[strategy] = part.info
-    named = {"model": model, "model_args": arguments, "hash": identity}
-    return Augmentation(rows, {"model": named if asked else None, "keep": keep, "strategies": info})
+    parts = {
+        strategy: augment(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
+        if strategy in prompts
+        else rule_based(world, strategy)
+        for strategy in dict.fromkeys(strategies)
+    }
+    written = [statement for part in parts.values() for statement in part.statements]
+    return Corpus(
+        chosen(world, written, deduplicate=knobs.deduplicate, only_entailed=keep == "entailed"),
+        keep,
+        {strategy: part.record for strategy, part in parts.items()},
+        {"model": model, "model_args": arguments, "hash": identity} if prompts else None,
+    )
 
 
 def _named(strategy: str, names: list[str]) -> str | None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 def families(incomplete: str) -> list[str]:
     """Complete a dataset family."""
-    from icl_ft_plugin.families import FAMILIES
+    from icl_ft_plugin.families import generated
 
-    return _begin(FAMILIES, incomplete)
+    return _begin(generated(), incomplete)
 
 
 def studies(incomplete: str) -> list[str]:
@@ -38,10 +38,10 @@ def models(incomplete: str) -> list[str]:
 
 def tasks(incomplete: str) -> list[str]:
     """Complete the last of some task or group names that commas separate."""
-    from icl_ft_plugin.paths import tasks_dir
+    from icl_ft_plugin.families import task_folders
 
     before, comma, last = incomplete.rpartition(",")
-    names = _begin(sorted({path.stem for path in tasks_dir().rglob("icl_ft*.yaml")}), last)
+    names = _begin(sorted({path.stem for folder in task_folders() for path in folder.rglob("icl_ft*.yaml")}), last)
     return [f"{before}{comma}{name}" for name in names]
 
 

@@ -9,6 +9,7 @@ import typer
 
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
+from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from icl_ft_plugin.worlds.card import Summary
 
 data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
-Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
-WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
 
 
 @data_app.command("build")
@@ -67,7 +65,7 @@ def data_build(
 
 def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> tuple[str, Summary]:
     """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
-    from icl_ft_plugin.arms.rows import training_rows
+    from icl_ft_plugin.arms.corpus import training_rows
     from icl_ft_plugin.families import generate
     from icl_ft_plugin.files import write_jsonl
     from icl_ft_plugin.study.config import named_arm
@@ -84,15 +82,7 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
             raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
         if arm.method != "finetune":
             raise UsageError(f"--arm {name!r}: this arm learns from a teacher in a study, not from rows")
-        rows = training_rows(
-            world,
-            corpus_parts(world, arm),
-            {},
-            loss=arm.loss,
-            splitting=arm.splitting,
-            split_loss=arm.split_loss,
-            rival=arm.transform,
-        )
+        rows = training_rows(world, corpus_parts(world, arm), rows=arm.rows)
         write_jsonl(folder / f"train-{name}.jsonl", rows)
         counts += f", {len(rows)} rows of {name}"
     summary = summarize(world)
@@ -173,10 +163,10 @@ def _tokens(model: str) -> Tokens:
     from icl_ft_plugin.models.find import find_model
 
     path = find_model(model)
-    from icl_ft_plugin.harness.own import counter, window_and_tokenizer
+    from icl_ft_plugin.harness.tokens import tokens_needed
 
-    window, tokenizer = window_and_tokenizer({"pretrained": str(path)}, "--model")
-    return Tokens(model, counter(tokenizer), window)
+    found = tokens_needed({"pretrained": str(path)}, "--model")
+    return Tokens(model, found.count, found.window)
 
 
 @data_app.command("example")

@@ -21,12 +21,12 @@ def upstream(
 ) -> None:
     """Write a family as a task folder for lm-evaluation-harness itself, and its row into the checkout's table."""
     from icl_ft_plugin.export import readme
-    from icl_ft_plugin.export.upstream import DESCRIPTIONS
     from icl_ft_plugin.export.upstream import upstream as write
+    from icl_ft_plugin.families import family_of
 
     table = write(family, out)
     typer.echo(f"{out}: {len(list(out.glob('*.yaml')))} tasks")
-    row = readme.row(out.name, DESCRIPTIONS[family])
+    row = readme.row(out.name, family_of(family).description)
     typer.echo(f"row added to {table}" if table else f"row for lm_eval/tasks/README.md:\n{row}")
 
 

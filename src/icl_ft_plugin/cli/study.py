@@ -77,7 +77,8 @@ def run(
 
     config = load_study(file, settings)
     if dry_run:
-        from icl_ft_plugin.study.cost import Estimator, lines
+        from icl_ft_plugin.study.cost import Estimator
+        from icl_ft_plugin.study.cost_table import lines
 
         measured = _studies(rates or [])
         cells = plan(config)

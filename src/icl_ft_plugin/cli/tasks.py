@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,9 +21,8 @@ from icl_ft_plugin.cli.completion import families, models
 from icl_ft_plugin.errors import UsageError, suggest
 
 if TYPE_CHECKING:
-    from icl_ft_plugin.schema import Question, World
-
-_BUILD = ("family", "split", "seed", "version", "context_copies", "prompt", "options")  # metadata that is no knob
+    from icl_ft_plugin.harness.index import TaskFile
+    from icl_ft_plugin.harness.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +59,20 @@ def tasks(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every task: family, split, condition, number of questions, chance, tokens needed."""
-    count, window = _tokenizer(model)
-    known = list(dict.fromkeys(entry["family"] for _, entry in _entries()))
+    from icl_ft_plugin.harness.index import task_files
+    from icl_ft_plugin.harness.tokens import tokens_in
+    from icl_ft_plugin.models.find import find_model
+
+    tokens = tokens_in(find_model(model), model)
+    known = list(dict.fromkeys(task.family for task in task_files()))
     if family is not None and family not in known:
         raise UsageError(f"--family {family!r} is not one of {', '.join(known)}{suggest(family, known)}")
-    found = [_listed(name, entry, count) for name, entry in _entries() if family in (None, entry["family"])]
+    found = [_listed(task, tokens) for task in task_files() if family in (None, task.family)]
     if as_json:
-        rows = [{**asdict(row), "window": window, "tokenizer": model} for row in found]
+        rows = [{**asdict(row), "window": tokens.window, "tokenizer": model} for row in found]
         typer.echo(json.dumps(rows, indent=2))
     else:
-        _print(found, model, window)
+        _print(found, model, tokens.window)
 
 
 def _print(found: list[Listed], model: str, window: int | None) -> None:
@@ -98,100 +98,26 @@ def _print(found: list[Listed], model: str, window: int | None) -> None:
         console.print(f"\ntokens of {model}; ! is more than its window of {window:,}", highlight=False, markup=False)
 
 
-@lru_cache(maxsize=1)
-def _entries() -> tuple[tuple[str, dict[str, Any]], ...]:
-    """Return (name, metadata with ``output_type``, ``longest`` answer and condition) of each task file, by family."""
-    return tuple(sorted(_read_entries(), key=lambda found: found[1]["order"]))
+def _listed(task: TaskFile, tokens: Tokens) -> Listed:
+    from icl_ft_plugin.harness.context import in_context_prompt
+    from icl_ft_plugin.harness.documents import SHOWN, task_documents
+    from icl_ft_plugin.harness.prompts import closed_prompt
+    from icl_ft_plugin.harness.tokens import most_needed
 
-
-def _read_entries() -> Iterator[tuple[str, dict[str, Any]]]:
-    from icl_ft_plugin.families import FAMILIES
-    from icl_ft_plugin.harness.index import read_task
-    from icl_ft_plugin.paths import tasks_dir
-
-    order = [*FAMILIES]
-    for file in sorted(tasks_dir().rglob("*.yaml")):
-        data = read_task(file)
-        if not isinstance(data.get("task"), str):
-            continue
-        metadata = dict(data.get("metadata") or {})
-        family = metadata["family"]
-        yield (
-            data["task"],
-            {
-                **metadata,
-                "order": (order.index(family) if family in order else len(order), "gen" in file.parts, data["task"]),
-                "condition": "icl" if data["task"].endswith("_icl") else "closed",
-                "written": data.get("output_type") == "generate_until",
-                "longest": (data.get("generation_kwargs") or {}).get("max_gen_toks", 0),
-            },
-        )
-
-
-def _listed(name: str, entry: Mapping[str, Any], count: Callable[[str], int]) -> Listed:
-    shown = entry.get("options") == "shown"
-    answers = ("written, options shown" if shown else "written") if entry["written"] else "choice"
-    if "split" not in entry:
-        return Listed(name, entry["family"], None, entry["condition"], answers, None, None, None)
-    knobs = {
-        key: value for key, value in entry.items() if key not in (*_BUILD, "order", "condition", "written", "longest")
-    }
-    world = _world(entry["family"], entry.get("seed", 0), json.dumps(knobs))
-    asked = [question for question in world.questions if question.split == entry["split"]]
-    guessed = 100 * sum(q.chance for q in asked) / len(asked)
+    shown = task.metadata.get("options") == SHOWN
+    answers = ("written, options shown" if shown else "written") if task.written else "choice"
+    if task.split is None:
+        return Listed(task.name, task.family, None, task.condition, answers, None, None, None)
+    docs = task_documents(**task.metadata)
+    guessed = 100 * sum(doc["chance"] for doc in docs) / len(docs)
+    prompt = in_context_prompt if task.condition == "icl" else closed_prompt
     return Listed(
-        name,
-        entry["family"],
-        entry["split"],
-        entry["condition"],
+        task.name,
+        task.family,
+        task.split,
+        task.condition,
         answers,
-        len(asked),
-        round(guessed, 1) if shown or not entry["written"] else 0.0,
-        _tokens(world, asked, entry, count),
+        len(docs),
+        round(guessed, 1) if shown or not task.written else 0.0,
+        most_needed(docs, prompt, tokens, task.written),
     )
-
-
-@lru_cache(maxsize=16)
-def _world(family: str, seed: int, knobs: str) -> World:
-    from icl_ft_plugin.families import generate
-
-    return generate(family, seed, json.loads(knobs))
-
-
-def _tokens(world: World, asked: list[Question], entry: Mapping[str, Any], count: Callable[[str], int]) -> int:
-    """Return the tokens of the longest prompt and answer, judged by characters as the tasks' own check does."""
-    from icl_ft_plugin.harness.prompts import form_of, load_question_prompt
-    from icl_ft_plugin.paths import PLAIN
-    from icl_ft_plugin.worlds.context import context_text
-
-    longest = max(asked, key=lambda q: len(q.prompt) + max(map(len, q.choices)))
-    prompt = load_question_prompt(entry.get("prompt", PLAIN)).render(
-        longest.prompt,
-        documents=context_text(world, entry.get("context_copies", 1)) if entry["condition"] == "icl" else "",
-        options=[choice.removesuffix(".") for choice in longest.choices] if entry.get("options") == "shown" else (),
-        form=form_of(world.family, longest.split),
-    )
-    if entry["written"]:
-        return count(prompt) + int(entry["longest"])
-    return count(f"{prompt} {max(longest.choices, key=len)}")
-
-
-def _tokenizer(model: str) -> tuple[Callable[[str], int], int | None]:
-    """Return what counts the tokens of a text, and the model's window.
-
-    Raises:
-        UsageError: No such model, or no ``tokenizer.json`` in it.
-    """
-    from tokenizers import Tokenizer
-
-    from icl_ft_plugin.models.find import find_model
-
-    path: Path = find_model(model)
-    try:
-        tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-    except Exception as error:  # the library raises nothing narrower
-        raise UsageError(f"--model {model}: tokenizer.json cannot be read: {error}") from None
-    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    config = {**config, **config.get("text_config", {})}
-    window = next((config[key] for key in ("n_positions", "max_position_embeddings", "n_ctx") if key in config), None)
-    return lambda text: len(tokenizer.encode(text).ids), window

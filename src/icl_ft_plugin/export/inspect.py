@@ -24,44 +24,11 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.families import family_of, generated, named
 
 SCORES = ("exact_match", "exact_match_answered", "refused", "unparsable")
 CONDITIONS = ("closed", "icl")
 OPTIONS = ("hidden", "shown")
-
-
-@task  # type: ignore[untyped-decorator]
-def icl_ft_reversal(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
-    """Return the simple reversals; see ``build`` for the arguments."""
-    return build("reversal", condition, split, options, knobs)
-
-
-@task  # type: ignore[untyped-decorator]
-def icl_ft_syllogism(
-    condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any
-) -> Task:
-    """Return the simple syllogisms; see ``build`` for the arguments."""
-    return build("syllogism", condition, split, options, knobs)
-
-
-@task  # type: ignore[untyped-decorator]
-def icl_ft_celebrity(
-    condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any
-) -> Task:
-    """Return the reversal curse; see ``build`` for the arguments."""
-    return build("celebrity", condition, split, options, knobs)
-
-
-@task  # type: ignore[untyped-decorator]
-def icl_ft_semantic(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
-    """Return the semantic structure; see ``build`` for the arguments."""
-    return build("semantic", condition, split, options, knobs)
-
-
-@task  # type: ignore[untyped-decorator]
-def icl_ft_process(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
-    """Return the process; see ``build`` for the arguments."""
-    return build("process", condition, split, options, knobs)
 
 
 def build(family: str, condition: str, split: str | None, options: str, knobs: dict[str, Any]) -> Task:
@@ -107,19 +74,17 @@ def build(family: str, condition: str, split: str | None, options: str, knobs: d
 @lru_cache(maxsize=16)
 def _tasks(family: str, condition: str, split: str | None, options: str, knobs: str) -> dict[str, Any]:
     """Return lm-eval's task objects by name; ``knobs`` is JSON."""
-    from lm_eval.tasks import TaskManager
-
+    from icl_ft_plugin._register import our_tasks
     from icl_ft_plugin.harness.index import read_task
-    from icl_ft_plugin.paths import tasks_dir
 
     names = {}
-    for file in sorted((tasks_dir() / family / "gen").glob(f"*_{condition}.yaml")):
+    for file in sorted((family_of(family).task_folder / "gen").glob(f"*_{condition}.yaml")):
         metadata = read_task(file).get("metadata", {})
         if metadata.get("options") == options:
             names[metadata["split"]] = file.stem
     if split is not None and split not in names:
         raise UsageError(f"{family}: no split {split!r}{suggest(split, names)}; it has {', '.join(names)}")
-    manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=json.loads(knobs))
+    manager = our_tasks(json.loads(knobs))
     return dict(manager.load([name for own, name in names.items() if split in (None, own)])["tasks"])
 
 
@@ -145,3 +110,17 @@ def written_answer(family: str, condition: str, split: str | None, options: str,
         return Score(value={name: scored[name] for name in SCORES}, answer=answer)
 
     return score
+
+
+def _task_of(family: str) -> Any:
+    """Return a family's task, as a function that Inspect finds in this module."""
+
+    def made(condition: str = "closed", split: str | None = None, options: str = "hidden", **knobs: Any) -> Task:
+        return build(family, condition, split, options, knobs)
+
+    made.__name__ = made.__qualname__ = f"icl_ft_{family}"
+    made.__doc__ = f"Return {named(family).title.lower()}; see ``build`` for the arguments."
+    return task(made)
+
+
+globals().update({f"icl_ft_{family}": _task_of(family) for family in generated()})

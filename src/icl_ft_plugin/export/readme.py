@@ -6,12 +6,11 @@ Upstream's template asks for Paper, Citation, Groups, Tags and Tasks, a checklis
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Container
-from dataclasses import fields
-from typing import Any
 
-from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families import Family
 
 _HEADING = re.compile(r"^(#{1,4}) (.+)$", re.MULTILINE)
 _OWN_CHECK = re.compile(r"We know of none: the data .*?\)\.")
@@ -65,17 +64,10 @@ def _is_known(line: str, files: Container[str]) -> bool:
     return match is None or f"{match[1]}.yaml" in files
 
 
-def knobs(family: str) -> list[tuple[str, Any, str]]:
+def knobs(family: Family) -> list[tuple[str, str, str]]:
     """Return (name, default as JSON writes it, meaning) of each knob of a family; the meaning is the docstring's."""
-    config = family_of(family).config
-    meanings = dict(re.findall(r"^ {8}(\w+): (.+)$", config.__doc__ or "", re.MULTILINE))
-    return [(f.name, _json(f.default), meanings[f.name].replace("``", "`")) for f in fields(config)]
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)
+    meanings = dict(re.findall(r"^ {8}(\w+): (.+)$", (family.config and family.config.__doc__) or "", re.MULTILINE))
+    return [(name, json.dumps(value), meanings[name].replace("``", "`")) for name, value in family.knobs.items()]
 
 
 def insert_row(table: str, name: str, description: str) -> str:

@@ -1,20 +1,22 @@
 """A task folder for lm-evaluation-harness itself: ``upstream("reversal", Path(".../lm_eval/tasks/icl_ft_reversal"))``.
 
 The folder stands alone there: the task files under the same names, ``utils.py`` with the functions that they name, and the
-generator, which is what this package's own modules hold of it, cut down to what the tasks use::
+generator, which is this package's own modules::
 
     README.md  _base_yaml  icl_ft_reversal.yaml  icl_ft_reversal_closed.yaml  ...
-    utils.py  reversal.py  schema.py  words.py  errors.py  words.txt
+    utils.py  generate.py  knobs.py  schema.py  words.py  errors.py  words.txt
 
 Task documents, prompts and scores are those of this package, and so are the documents' hashes.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,23 +26,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.export import readme
-from icl_ft_plugin.export.extract import PACKAGE, Part, extract, replaced
-from icl_ft_plugin.families import family_of, generate
+from icl_ft_plugin.families import Family, family_of, generate
 from icl_ft_plugin.files import atomic_folder
-from icl_ft_plugin.paths import tasks_dir
+from icl_ft_plugin.harness import documents, scoring
 from icl_ft_plugin.worlds.context import context_text
 
-DESCRIPTIONS = {
-    "reversal": "Comparisons of nonsense words, asked from the other side; closed book and with the documents in context.",
-    "syllogism": "Syllogisms over nonsense words: what follows from two premises; closed book and in context.",
-    "celebrity": "The reversal curse with generated names: facts asked against the order in which they are stated.",
-    "semantic": "A hierarchy of nonsense categories: rephrasings, reversals, inheritance and held-out categories.",
-    "process": "A made-up operator on functions, to be applied to fresh expressions and to unseen pairs of its rules.",
-}
+PACKAGE = "icl_ft_plugin"
+DATA = Path(__file__).resolve().parents[1] / "families" / "data"
 # What is written for the export: in the template of utils.py, or, a question's plain prompt, in the task file.
-WRITTEN = {"build", "closed_prompt", "in_context_prompt", "InContextTask"}
-# Functions of this package that utils.py calls.
-USED = (("schema", "canonical_json"), ("schema", "World"), ("harness", "question_rows"))
+WRITTEN = {"build", "by_subset", "closed_prompt", "in_context_prompt", "InContextTask"}
 # Upstream's folder has no package of ours, no PyYAML of its own and no build scripts.
 CHANGES = {
     "from importlib.resources import files": "from pathlib import Path",
@@ -48,9 +42,11 @@ CHANGES = {
     "yaml.safe_load(": "json.loads(",
     "hierarchy.yaml": "hierarchy.json",
     ", made by ``scripts/build_words.py``": "",
+    "``data/words.txt``": "``words.txt``",
 }
+_IMPORT = re.compile(r"^from ([\w.]+) import (\w*)", re.MULTILINE)
 _RESOURCE = re.compile(r'files\("icl_ft_plugin"\)\.joinpath\((f?)"families/data/([^"]+)"\)')
-_REFERENCE = re.compile(r"!function icl_ft_plugin\.([\w.]+)\.(\w+)")
+_REFERENCE = re.compile(r"!function icl_ft_plugin\.[\w.]+\.(\w+)")
 # The rules of upstream's pyproject.toml, by which its pre-commit hooks judge the folder.
 RULES = "B,C419,D,E,F,FURB,I,TC,RUF034,S,SIM,UP,W605"
 IGNORED = "D10,D200,D202,D205,D212,D415,D417,E11,E402,E501,E701,E731,E741,SIM108,SIM105,SIM401,SIM118,S311,S701,S101"
@@ -60,7 +56,7 @@ def upstream(family: str, folder: Path) -> Path | None:
     """Write a family's task folder for a checkout of lm-evaluation-harness.
 
     Args:
-        family: A key of ``generators.FAMILIES``.
+        family: A key of ``families.FAMILIES``.
         folder: Folder to make; its name becomes part of the imports, so it must not be renamed.
 
     Returns:
@@ -69,79 +65,107 @@ def upstream(family: str, folder: Path) -> Path | None:
     Raises:
         UsageError: Unknown family, a folder that exists or whose name Python cannot import, or no ruff.
     """
-    family_of(family)
+    found = family_of(family)
+    if found.generate is None:
+        raise UsageError(f"export upstream: {found.title} are read from files; only what is generated can be exported")
     folder = Path(folder)
     if not folder.name.isidentifier():
         raise UsageError(f"--out {folder}: {folder.name!r} becomes a Python package: use letters, digits and _")
     if find_spec("ruff") is None:
         raise UsageError("export upstream needs ruff, which writes in upstream's style: pip install ruff")
-    source = tasks_dir() / family
+    source = found.task_folder
     # Upstream's test loads every file of the folder at once, which a group beside its own members does not survive: a tag
     # takes its place. Tasks in which the answer is written stay here: the closure of the world decides what is right there.
     files = {path.name: path.read_text(encoding="utf-8") for path in sorted(source.glob("*yaml"))}
     del files[f"icl_ft_{family}.yaml"]
-    roots = {(module, name) for text in files.values() for module, name in _REFERENCE.findall(text)}
+    functions = {name for text in files.values() for name in _REFERENCE.findall(text)}
     with atomic_folder(folder) as target:
         for name, text in files.items():
             (target / name).write_text(_task_file(name, text, family), encoding="utf-8")
         package = f"lm_eval.tasks.{folder.name}"
-        _write_code(family, {root for root in roots if root[1] not in WRITTEN}, target, package)
+        _write_code(found, functions, target, package)
         _tidy(target)
-        (target / "README.md").write_text(_readme(family, files), encoding="utf-8")
-    return _add_row(folder, family)
+        (target / "README.md").write_text(_readme(found, files), encoding="utf-8")
+    return _add_row(folder, found)
 
 
 def _task_file(name: str, text: str, family: str) -> str:
     lines = [line for line in text.splitlines() if not line.startswith("class:")]
     if name.startswith("_"):
         lines.insert(1, f"tag: icl_ft_{family}")
-    changes = {"!function icl_ft_plugin.harness.task.closed_prompt": '"{{question}}"', f"family: {family}, ": ""}
-    return _REFERENCE.sub(r"!function utils.\2", replaced("\n".join(lines), changes)) + "\n"
+    changes = {"!function icl_ft_plugin.harness.prompts.closed_prompt": '"{{question}}"', f"family: {family}, ": ""}
+    return _REFERENCE.sub(r"!function utils.\1", _replaced("\n".join(lines), changes)) + "\n"
 
 
-def _write_code(family: str, roots: set[tuple[str, str]], target: Path, package: str) -> None:
-    """Write ``utils.py``, the modules that it needs and their data."""
-    config, make = family_of(family).config, family_of(family).generate
-    generator = make.__module__.removeprefix(f"{PACKAGE.name}.")
-    parts = extract({*roots, *USED, (generator, config.__name__), (generator, make.__name__)})
-    scores = parts.pop("harness")  # its functions stand in utils.py, where the task files look for them
+def _write_code(family: Family, functions: set[str], target: Path, package: str) -> None:
+    """Write ``utils.py``, the modules that the generator needs and their data."""
+    assert family.config and family.generate  # only what is generated is exported
     environment = Environment(loader=PackageLoader(__name__, "assets"), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
     text = environment.get_template("utils.py.j2").render(
         title=_title(family),
         version=__version__,
-        family=family,
-        generator=generator.rpartition(".")[2],
-        config=config.__name__,
-        imports=sorted({*scores.imports, *_imports_of({*roots, *USED}, parts)}),
-        code=scores.code,
+        family=family.name,
+        package=package,
+        generator=family.generate.__module__.rpartition(".")[2],
+        config=family.config.__name__,
+        subsets=dict(family.subsets) if "by_subset" in functions else None,
+        code=[inspect.getsource(documents.question_rows)]
+        + [inspect.getsource(getattr(scoring, name)) for name in sorted({"process_results", *functions} - WRITTEN)],
     )
-    sources = {"utils": text, **{name.rpartition(".")[2]: _module(name, part) for name, part in parts.items()}}
-    for name, source in sources.items():
-        (target / f"{name}.py").write_text(_for_package(source, package), encoding="utf-8")
-        for pattern in _RESOURCE.findall(source):
-            _copy_data(re.sub(r"\{\w+\}", "*", pattern[1]), target)
+    (target / "utils.py").write_text(text, encoding="utf-8")
+    for name, path in _modules_below(family.generate.__module__).items():
+        source = path.read_text(encoding="utf-8")
+        (target / f"{name.rpartition('.')[2]}.py").write_text(_for_package(source, package), encoding="utf-8")
+        for _, data in _RESOURCE.findall(source):
+            _copy_data(re.sub(r"\{\w+\}", "*", data), target)
 
 
-def _imports_of(roots: set[tuple[str, str]], parts: dict[str, Part]) -> set[str]:
-    return {f"from {PACKAGE.name}.{module} import {name}" for module, name in roots if module in parts}
+def _modules_below(generator: str) -> dict[str, Path]:
+    """Return the generator's module and all that it imports, however indirectly, of its own package and of this one."""
+    found: dict[str, Path] = {}
+    waiting = [generator, "icl_ft_plugin.schema"]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not _is_copied(name, generator):
+            continue
+        found[name] = Path(str(find_spec(name).origin))  # type: ignore[union-attr]
+        imports = _IMPORT.findall(found[name].read_text(encoding="utf-8"))
+        waiting += [f"{module}.{first}" if _is_package(module) else module for module, first in imports]
+    return found
 
 
-def _module(name: str, part: Part) -> str:
-    doc = part.doc or f"What the tasks need of icl-ft-plugin's module `{name}`."
-    return f'"""{doc}"""\n\n' + "\n".join(part.imports) + f"\n\n\n{part.code}\n"
+def _is_copied(module: str, generator: str) -> bool:
+    return module.partition(".")[0] in (PACKAGE, generator.partition(".")[0])
+
+
+def _is_package(module: str) -> bool:
+    return (spec := find_spec(module)) is not None and spec.submodule_search_locations is not None
 
 
 def _for_package(source: str, package: str) -> str:
     """Return a module's source as it works in another package, its data beside it."""
+
+    def moved(match: re.Match[str]) -> str:
+        module = match[1]
+        if not module.startswith(f"{PACKAGE}."):
+            return match[0]
+        below = "" if _is_package(module) else f".{module.rpartition('.')[2]}"
+        return f"from {package}{below} import {match[2]}"
+
     source = _RESOURCE.sub(r'Path(__file__).with_name(\1"\2")', source)
-    source = replaced(source, CHANGES).replace("data/", "")
-    source = re.sub(rf"from {PACKAGE.name}(?:\.generators)? import", f"from {package} import", source)
-    return re.sub(rf"from {PACKAGE.name}\.(?:generators\.)?(\w+) import", rf"from {package}.\1 import", source)
+    return _IMPORT.sub(moved, _replaced(source, CHANGES))
+
+
+def _replaced(text: str, changes: Mapping[str, str]) -> str:
+    """Return a text with each of some pieces replaced, in the order given."""
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
 
 
 def _copy_data(pattern: str, target: Path) -> None:
     """Copy data files; YAML becomes JSON, since upstream takes every YAML below its tasks for one."""
-    for path in sorted((PACKAGE / "data").glob(pattern)):
+    for path in sorted(DATA.glob(pattern)):
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".yaml":
             text = json.dumps(yaml.safe_load(text), indent=1) + "\n"
@@ -174,20 +198,19 @@ def _tidy(target: Path) -> None:
             raise UsageError(f"export upstream: ruff refuses what was written: {done.stdout}{done.stderr}")
 
 
-def _title(family: str) -> str:
-    return next(iter(readme.sections((tasks_dir() / family / "README.md").read_text(encoding="utf-8"))))
+def _title(family: Family) -> str:
+    return next(iter(readme.sections((family.task_folder / "README.md").read_text(encoding="utf-8"))))
 
 
-def _readme(family: str, files: dict[str, str]) -> str:
+def _readme(family: Family, files: dict[str, str]) -> str:
     copies = max(map(int, re.findall(r"context_copies: (\d+)", "".join(files.values()))), default=1)
-    words = len(context_text(generate(family, 0), copies).split())
+    words = len(context_text(generate(family.name, 0), copies).split())
     environment = Environment(loader=PackageLoader(__name__, "assets"), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
+    text = (family.task_folder / "README.md").read_text(encoding="utf-8")
     return (
         environment.get_template("README.md.j2")
         .render(
-            **readme.parts(
-                (tasks_dir() / family / "README.md").read_text(encoding="utf-8"), f"icl_ft_{family}", set(files)
-            ),
+            **readme.parts(text, f"icl_ft_{family.name}", set(files)),
             knobs=readme.knobs(family),
             context_copies=copies,
             sizes=f"With the defaults it has {words:,} words; the knobs make it shorter.",
@@ -198,10 +221,10 @@ def _readme(family: str, files: dict[str, str]) -> str:
     )
 
 
-def _add_row(folder: Path, family: str) -> Path | None:
+def _add_row(folder: Path, family: Family) -> Path | None:
     table = folder.parent / "README.md"
     if folder.parent.name != "tasks" or not (folder.parent / "manager.py").is_file() or not table.is_file():
         return None
-    text = readme.insert_row(table.read_text(encoding="utf-8"), folder.name, DESCRIPTIONS[family])
+    text = readme.insert_row(table.read_text(encoding="utf-8"), folder.name, family.description)
     table.write_text(text, encoding="utf-8")
     return table

@@ -1,49 +1,70 @@
 """The dataset families: ``generate("reversal", 0, {"n_facts": 20})`` is a whole world.
 
-A family is one file with a frozen config dataclass, a pure ``generate(config, seed) -> World`` and an
-``oracle(world)`` that writes what rules infer from the documents.
+A family is one folder whose ``FAMILY`` says all that the rest of the package knows of it. Families of other packages are
+entry points of the group ``icl_ft_plugin.families``, looked up only where a name is none of ours or all are listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.celebrity import generate as celebrity
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.families.process import generate as process
-from icl_ft_plugin.families.process import oracle as process_oracle
-from icl_ft_plugin.families.reversal import generate as reversal
-from icl_ft_plugin.families.semantic import generate as semantic
-from icl_ft_plugin.families.semantic import oracle as semantic_oracle
-from icl_ft_plugin.families.syllogism import generate as syllogism
-from icl_ft_plugin.schema import Document, World
+from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
+from icl_ft_plugin.families.family import Family
+from icl_ft_plugin.families.own import FAMILY as OWN
+from icl_ft_plugin.families.process import FAMILY as PROCESS
+from icl_ft_plugin.families.reversal import FAMILY as REVERSAL
+from icl_ft_plugin.families.semantic import FAMILY as SEMANTIC
+from icl_ft_plugin.families.syllogism import FAMILY as SYLLOGISM
+from icl_ft_plugin.paths import tasks_dir
+from icl_ft_plugin.schema import World
+
+__all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", "make_config", "named", "task_folders"]
+
+GROUP = "icl_ft_plugin.families"
+FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first asked for
+
+_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, OWN)}
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A dataset family.
-
-    Attributes:
-        config: The frozen dataclass of its knobs.
-        generate: Pure function of (config, seed).
-        oracle: What rules infer from a world's documents; documents with a style per kind of inference.
-    """
-
-    config: type
-    generate: Callable[[Any, int], World]
-    oracle: Callable[[World], tuple[Document, ...]]
+def __getattr__(name: str) -> Any:
+    """Return ``FAMILIES`` where it is asked for."""
+    if name == "FAMILIES":
+        return _all()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-FAMILIES: dict[str, Family] = {
-    "reversal": Family(reversal.ReversalConfig, reversal.generate, reversal.oracle),
-    "syllogism": Family(syllogism.SyllogismConfig, syllogism.generate, syllogism.oracle),
-    "celebrity": Family(celebrity.CelebrityConfig, celebrity.generate, celebrity.oracle),
-    "semantic": Family(semantic.SemanticConfig, semantic.generate, semantic_oracle.oracle),
-    "process": Family(process.ProcessConfig, process.generate, process_oracle.oracle),
-}
+@cache
+def _all() -> Mapping[str, Family]:
+    return {**_SHIPPED, **_installed()}
+
+
+def _installed() -> dict[str, Family]:
+    """Return the families of other packages; one that cannot be used is a warning, for the others must go on working."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, Family] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            family = point.load()
+            if not isinstance(family, Family):
+                raise TypeError(f"it is no Family but {family!r}")
+            if family.name != point.name or family.name in _SHIPPED or family.name in found:
+                raise ValueError(f"its name {family.name!r} is taken, or not that of the entry point")
+        except Exception as error:
+            warnings.warn(
+                f"family {point.name!r} ({point.value}, an entry point of {GROUP}) is left out: "
+                f"{type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        else:
+            found[family.name] = family
+    return found
 
 
 def family_of(name: str) -> Family:
@@ -52,31 +73,37 @@ def family_of(name: str) -> Family:
     Raises:
         UsageError: No such family.
     """
-    if name == own.FAMILY:
-        raise UsageError(
-            f"family: {name!r} is a folder of your own documents, not generated: where a task or a study takes one, "
-            "name it by path=DIR"
-        )
-    if name not in FAMILIES:
-        raise UsageError(f"family: {name!r} is not one of {', '.join(FAMILIES)}{suggest(name, FAMILIES)}")
-    return FAMILIES[name]
+    found = _SHIPPED.get(name) or _all().get(name)
+    if found is None:
+        raise UsageError(f"family: {name!r} is not one of {', '.join(generated())}{suggest(name, generated())}")
+    return found
+
+
+def named(name: str) -> Family:
+    """Return the family of that name for a report; of one that is not installed here only the name is known."""
+    return _all().get(name) or Family(name=name, title=name)
 
 
 def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     """Return the family's config with the given knobs, each checked against the default's type.
 
     Raises:
-        UsageError: Unknown family or knob, wrong type, or a value out of range.
+        UsageError: Unknown family or knob, wrong type, a value out of range, or a family that is not generated.
     """
-    cls = family_of(family).config
-    defaults = {field.name: field.default for field in fields(cls)}
+    found = family_of(family)
+    if found.config is None:
+        raise UsageError(
+            f"family: {family!r} is a folder of your own documents, not generated: where a task or a study takes one, "
+            "name it by path=DIR"
+        )
+    defaults = found.knobs
     for name, value in knobs.items():
         if name not in defaults:
             raise UsageError(f"{family}: unknown knob {name}={value!r}{suggest(name, defaults)}")
         wanted = type(defaults[name])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise UsageError(f"{family}: {name}={value!r} must be of type {wanted.__name__}")
-    return cls(**knobs)
+    return found.config(**knobs)
 
 
 def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> World:
@@ -92,4 +119,17 @@ def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> 
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise UsageError(f"{family}: seed={seed!r} must be a whole number from 0 to 2**32 - 1")
-    return family_of(family).generate(make_config(family, knobs or {}), seed)
+    config = make_config(family, knobs or {})
+    make = family_of(family).generate
+    assert make is not None  # a family that has a config generates
+    return make(config, seed)
+
+
+def task_folders() -> list[Path]:
+    """Return the folders that hold the task files of all families, ours first."""
+    return [tasks_dir(), *(family.tasks for family in _all().values() if family.tasks)]
+
+
+def generated() -> list[str]:
+    """Return the names of the families whose worlds are generated."""
+    return [family.name for family in _all().values() if family.generate]

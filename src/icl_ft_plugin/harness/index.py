@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,18 +11,8 @@ from typing import Any
 import yaml
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.paths import tasks_dir
+from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.schema import World
-
-
-def register_model() -> None:
-    """Make ``icl_ft_hf`` known to lm-eval also where the registration at interpreter start is turned off."""
-    import lm_eval.models
-
-    from icl_ft_plugin._register import STEPS
-
-    STEPS["lm_eval.models"](lm_eval.models)
 
 
 class _TaskLoader(yaml.SafeLoader):
@@ -37,17 +29,47 @@ def read_task(file: Path) -> dict[str, Any]:
     return {**(read_task(file.parent / included) if included else {}), **data}
 
 
+@dataclass(frozen=True, slots=True)
+class TaskFile:
+    """What a task file says.
+
+    Attributes:
+        name: The task's.
+        metadata: From which its documents are built.
+        written: Most tokens of an answer that is written; 0 where it is chosen.
+    """
+
+    name: str
+    metadata: Mapping[str, Any]
+    written: int
+
+    @property
+    def family(self) -> str:
+        """The dataset family."""
+        return str(self.metadata["family"])
+
+    @property
+    def split(self) -> str | None:
+        """The split that is asked; None where the author of the documents names the splits, and all are asked."""
+        return self.metadata.get("split")
+
+    @property
+    def condition(self) -> str:
+        """Whether the book is ``"closed"`` or the documents stand in context (``"icl"``)."""
+        return self.name.rpartition("_")[2]
+
+
 @lru_cache(maxsize=1)
-def _all_tasks() -> tuple[tuple[str, str, str], ...]:
-    """Return (family, split, task) of every task that ships and chooses among given answers."""
+def task_files() -> tuple[TaskFile, ...]:
+    """Return every task there is, family by family, those with choices first."""
     found = []
-    for file in sorted(tasks_dir().rglob("*.yaml")):
-        data = read_task(file)
-        metadata = data.get("metadata") or {}
-        # Whether options are hidden or shown is a matter of written answers only.
-        if isinstance(data.get("task"), str) and "split" in metadata and "options" not in metadata:
-            found.append((metadata["family"], metadata["split"], data["task"]))
-    return tuple(found)
+    for place, family in enumerate(FAMILIES.values()):
+        for file in sorted(family.task_folder.rglob("*.yaml")):
+            data = read_task(file)
+            if isinstance(data.get("task"), str):
+                written = (data.get("generation_kwargs") or {}).get("max_gen_toks", 0)
+                found.append((place, TaskFile(data["task"], data["metadata"], written)))
+    return tuple(task for _, task in sorted(found, key=lambda one: (one[0], one[1].written > 0, one[1].name)))
 
 
 def find_tasks(world: World, splits: list[str] | None, condition: str) -> dict[str, str]:
@@ -56,14 +78,15 @@ def find_tasks(world: World, splits: list[str] | None, condition: str) -> dict[s
     Raises:
         UsageError: A split has no task, or none has.
     """
-    names = {s: t for family, s, t in _all_tasks() if family == world.family and t.endswith(f"_{condition}")}
-    if world.family == own.FAMILY:  # whose splits no task file can know: one task asks them all
-        names = dict.fromkeys(world.splits, f"icl_ft_own_{condition}")
+    names: dict[str, str] = {}
+    for task in task_files():
+        if task.family == world.family and task.condition == condition and not task.written:
+            names |= dict.fromkeys([task.split] if task.split else world.splits, task.name)
     wanted = splits or [split for split in world.splits if split in names]
-    for split in wanted:
-        if split not in names:
+    for name in wanted:
+        if name not in names:
             raise UsageError(
-                f"worlds: {world.family} has no split {split!r} under condition {condition!r}{suggest(split, names)}; "
+                f"worlds: {world.family} has no split {name!r} under condition {condition!r}{suggest(name, names)}; "
                 f"it has {', '.join(names) or 'none'}"
             )
     if not wanted:

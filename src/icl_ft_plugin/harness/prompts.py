@@ -1,4 +1,6 @@
-r"""How a question is asked: ``recipes/prompts/questions/*.yaml``, chosen by ``--metadata '{"prompt": "instruct"}'``.
+r"""How a question is asked: the one place where a prompt is rendered, to be scored, counted or listed.
+
+The wordings are data, ``recipes/prompts/questions/*.yaml``, chosen by ``--metadata '{"prompt": "instruct"}'``.
 
 ``plain`` is the study's own prompt (the documents, an empty line, the stem). ``instruct`` asks an instruction-tuned model::
 
@@ -17,9 +19,14 @@ text, empty where none are shown) and ``form`` (what an answer looks like). It s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from string import ascii_uppercase
+from types import MappingProxyType
+from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -27,36 +34,37 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.paths import prompt_file
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.family import PHRASE
+from icl_ft_plugin.paths import PLAIN, prompt_file
 from icl_ft_plugin.schema import content_hash
 
-# What an answer looks like, as a prompt says it; ``form_of`` names the form of a split.
-FORMS = {
-    "comparison": 'a comparison ("more ... than ..." or "less ... than ...")',
-    "statement": "one statement that begins with All, Some or No",
-    "name": "a first name and a last name",
-    "description": 'a description ("the ... of the ...")',
-    "word": "one word",
-    "expression": "an expression in x",
-    "phrase": "the missing words",
-}
-_FAMILIES = {"syllogism": "statement", "semantic": "word", "process": "expression"}
-_SPLITS = {
-    "reversal": "comparison",
-    "rephrase": "comparison",
-    "reversal_entity": "word",
-    "rephrase_entity": "word",
-}
-_NAMES = ("reversal_trained", "reversal_untrained", "rephrase_name", "both_name")
+
+def closed_prompt(doc: Mapping[str, Any]) -> str:
+    """Return the closed-book prompt of a task document: the bare question, unless its world names another prompt."""
+    return prompt_with("", doc)
 
 
-def form_of(family: str, split: str) -> str:
-    """Return the form of a split's answers, a key of ``FORMS``."""
-    if family == "reversal":
-        return _SPLITS.get(split, "phrase")
-    if family == "celebrity":
-        return "name" if split in _NAMES else "description"
-    return _FAMILIES.get(family, "phrase")
+def prompt_with(documents: str, doc: Mapping[str, Any]) -> str:
+    """Return the prompt of a task document by the template that its ``world`` field names.
+
+    Args:
+        documents: What stands in the context; empty for a closed book.
+        doc: The task document; its ``options`` are shown if it has any.
+    """
+    spec = json.loads(doc["world"])
+    return load_question_prompt(spec.get("prompt", PLAIN)).render(
+        doc["question"],
+        documents=documents,
+        options=doc.get("options", ()),
+        form=family_of(spec["family"]).split(doc["split"]).form,
+    )
+
+
+def as_turn(prompt: str, tokenizer: Any) -> str:
+    """Return a prompt as the user's turn of a chat, with what the model's own template puts before its answer."""
+    turns = [{"role": "user", "content": prompt}]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
 class QuestionPrompt(BaseModel):
@@ -79,14 +87,14 @@ class QuestionPrompt(BaseModel):
         """SHA-256 of everything in the file but its comments, as 64 hex digits."""
         return content_hash(self.model_dump())
 
-    def render(self, question: str, *, documents: str = "", options: Sequence[str] = (), form: str = "phrase") -> str:
+    def render(self, question: str, *, documents: str = "", options: Sequence[str] = (), form: str = PHRASE) -> str:
         """Return the prompt, without whitespace at its ends.
 
         Args:
             question: The bare stem.
             documents: What stands in the context; empty for a closed book.
             options: The options in the order in which they are shown; none hides them.
-            form: A key of ``FORMS``.
+            form: What an answer looks like.
 
         Raises:
             UsageError: The template asks for something that is not there, or for what the sandbox forbids.
@@ -98,7 +106,7 @@ class QuestionPrompt(BaseModel):
                     question=question,
                     documents=documents,
                     options=list(zip(ascii_uppercase, options, strict=False)),
-                    form=FORMS[form],
+                    form=form,
                 )
                 .strip()
             )
@@ -115,9 +123,33 @@ def _compiled(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
-@lru_cache(maxsize=16)
+_PLANNED: ContextVar[Mapping[str, QuestionPrompt]] = ContextVar("_PLANNED", default=MappingProxyType({}))
+
+
+@contextmanager
+def as_planned(name: str, prompt: QuestionPrompt) -> Iterator[None]:
+    """Have the tasks that ask by a prompt's name take it as it was read once, whatever its file says by now."""
+    token = _PLANNED.set({**_PLANNED.get(), name: prompt})
+    try:
+        yield
+    finally:
+        _PLANNED.reset(token)
+
+
 def load_question_prompt(name: str) -> QuestionPrompt:
-    """Return a prompt.
+    """Return a prompt: that of ``as_planned``, else what its file said when it was first read here.
+
+    Args:
+        name: A file, or the name of one that ships in ``recipes/prompts/questions``.
+
+    Raises:
+        UsageError: See ``read_question_prompt``.
+    """
+    return _PLANNED.get().get(name) or _remembered(name)
+
+
+def read_question_prompt(name: str) -> QuestionPrompt:
+    """Read a prompt's file.
 
     Args:
         name: A file, or the name of one that ships in ``recipes/prompts/questions``.
@@ -140,3 +172,6 @@ def load_question_prompt(name: str) -> QuestionPrompt:
                 f"{path}: template: rendered, it lacks {part!r}; it must show question, documents and options"
             )
     return prompt
+
+
+_remembered = lru_cache(maxsize=16)(read_question_prompt)

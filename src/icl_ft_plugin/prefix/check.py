@@ -8,11 +8,15 @@ take part, and by ``model(ids).logits``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from icl_ft_plugin.prefix.cache import is_full_attention
+from icl_ft_plugin.prefix.cache import NAMES, cache_name, is_full_attention, is_state_only
+from icl_ft_plugin.prefix.positions import unknown_kinds
 from icl_ft_plugin.prefix.score import TreeScorer, base_forward_parameters
 from icl_ft_plugin.prefix.tree import build_tree
 
@@ -27,13 +31,30 @@ def cannot_share(model: Any, backend: str) -> str | None:
     """Return why prefixes of this model cannot be shared at all, or None."""
     if backend != "causal":
         return "an encoder-decoder model has no common prefix to cache"
-    if "past_key_values" not in base_forward_parameters(model):
+    if is_state_only(model.config):
         return f"{type(model).__name__} keeps a state instead of a key/value cache"
+    if cache_name(base_forward_parameters(model)) is None:
+        return f"{type(model).__name__}.forward takes no key/value cache under a name known here ({' or '.join(NAMES)})"
+    if kinds := unknown_kinds(model.config):
+        return f"its rotary positions ({', '.join(kinds)}) may depend on the length of a pass in a way not known here"
     if any(peft.is_prompt_learning for peft in getattr(model, "peft_config", {}).values()):
         return "prompt tuning puts its own prefix in front"
     if (getattr(model, "tp_size", None) or 1) > 1:
         return "the ranks of a tensor-parallel model must take identical steps"
     return None
+
+
+@lru_cache(maxsize=64)
+def cannot_share_checkpoint(folder: Path) -> str | None:
+    """Return what ``cannot_share`` says of a checkpoint's model, without its weights; None also where it says nothing.
+
+    Whether its scores agree with a plain pass is known only when it is run.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    if config.is_encoder_decoder:
+        return cannot_share(None, "seq2seq")
+    with torch.device("meta"):
+        return cannot_share(AutoModelForCausalLM.from_config(config), "causal")
 
 
 def possible_ways(model: Any) -> list[str]:

@@ -7,6 +7,8 @@ lm-eval, moves behind the stem so that the stem stands in the same columns of ev
 
 from __future__ import annotations
 
+import inspect
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +16,21 @@ from typing import Any
 import torch
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
+from transformers import GenerationMixin
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.prefix.cache import PathCache, fork, is_attention_only
+from icl_ft_plugin.prefix.cache import NAMES, PathCache, cache_name, fork, is_attention_only
+from icl_ft_plugin.prefix.positions import Part, positions_of
 from icl_ft_plugin.prefix.score import TreeScorer
 from icl_ft_plugin.prefix.tree import build_tree, cut_groups, path_nodes, walk
 
+logger = logging.getLogger(__name__)
+
 MIN_STEM = 32
 """Shortest stem in tokens that is worth a prefill and its copies."""
+
+# ``generate`` takes its cache under one name for all models. Where it is not known, no model's forward takes a known one.
+CACHE_ARGUMENT = cache_name(inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters) or NAMES[0]
 
 
 def common_stems(contexts: Sequence[list[int]]) -> list[tuple[list[int], list[int]]]:
@@ -56,7 +65,7 @@ def is_greedy(generation_kwargs: dict[str, Any], model: Any) -> bool:
             return False
     return not any(
         generation_kwargs.get(name) or getattr(defaults, name, None)
-        for name in ("cache_implementation", "assistant_model", "past_key_values")
+        for name in ("cache_implementation", "assistant_model", *NAMES)
     )
 
 
@@ -99,6 +108,7 @@ class StemGeneration(HFLM):  # type: ignore[misc]
     on_overflow: str
     sharing: str | None
     _stem: tuple[list[int], PathCache] | None
+    _told: set[str]
 
     @abstractmethod
     def _way(self, sample: list[int]) -> str:
@@ -122,9 +132,9 @@ class StemGeneration(HFLM):  # type: ignore[misc]
                 self._refuse_overflow(len(ids), room, index, request.args[0])
         greedy = [i for i, kwargs in enumerate(asked) if is_greedy(kwargs, self.model)]
         texts: dict[int, str] = {}
-        for stem, places in self._stems([contexts[i] for i in greedy]):
+        for stem, places, floor in self._stems([contexts[i] for i in greedy]):
             members = [greedy[place] for place in places]
-            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1]))
+            self._stem = (stem, self._scorer().prefill(stem, chunk=self._limits(len(stem))[1], floor=floor))
             try:
                 found = super().generate_until([requests[i] for i in members], disable_tqdm=disable_tqdm)
             finally:
@@ -136,10 +146,41 @@ class StemGeneration(HFLM):  # type: ignore[misc]
             texts.update(zip(rest, found, strict=True))
         return [texts[i] for i in range(len(requests))]
 
-    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int]]]:
-        if len(contexts) < 2 or self._way(contexts[0]) == "stock" or not is_attention_only(self.model.config):
+    def _stems(self, contexts: list[list[int]]) -> list[tuple[list[int], list[int], int]]:
+        """Return the stems, the places of their contexts, and the token behind which every pass over the stem ends."""
+        if len(contexts) < 2 or self._way(contexts[0]) == "stock":
             return []
-        return common_stems(contexts)
+        if not is_attention_only(self.model.config):
+            self._warn_once("prefixes are not shared in generation, generating as hf does: the model keeps states")
+            return []
+        return [
+            (stem, [part.members[place] for place in places], part.floor)
+            for part in self._parts(contexts)
+            for stem, places in common_stems([contexts[i] for i in part.members])
+            if len(stem) > part.floor
+        ]
+
+    def _parts(self, inputs: list[list[int]]) -> list[Part]:
+        """Return which inputs may share, by how the model's positions depend on the length of a pass."""
+        positions = positions_of(self.model.config)
+        parts = positions.parts(inputs)
+        if sum(len(part.members) for part in parts) < len(inputs):
+            self._warn_once(
+                f"prompts of {positions.limit} tokens and more run as in hf, no prefix shared: the model's rotary "
+                "positions (dynamic) are others for each length"
+            )
+        piece = self._limits(max(map(len, inputs)))[1]
+        if long := [part.floor for part in parts if part.floor >= piece]:
+            self._warn_once(
+                f"prompts of more than {min(long)} tokens run as in hf, no prefix shared: the model's rotary positions "
+                f"(longrope) want their prefix in pieces that end behind it, and memory or pass_tokens allow {piece}"
+            )
+        return [part for part in parts if part.floor < piece]
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            logger.warning(message)
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
         """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
@@ -150,7 +191,7 @@ class StemGeneration(HFLM):  # type: ignore[misc]
         if moved is None or self._stem is None:
             return super()._model_generate(context, max_length, stop, **generation_kwargs)
         ids, generation_kwargs["attention_mask"] = moved
-        generation_kwargs["past_key_values"] = fork(self._stem[1].current, len(ids))
+        generation_kwargs[CACHE_ARGUMENT] = fork(self._stem[1].current, len(ids))
         out = super()._model_generate(ids, max_length, stop, **generation_kwargs)
         return torch.cat([context, out[:, context.shape[1] :]], dim=1)
 

@@ -10,7 +10,7 @@ It takes all of ``hf``'s arguments and gives the same scores. Three arguments ar
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
-one line in the log. See docs/prefix-sharing.md.
+one warning. See docs/prefix-sharing.md.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix.check import cannot_share, disagreement, possible_ways
+from icl_ft_plugin.prefix.device import refuse_missing_device
 from icl_ft_plugin.prefix.encode import StemEncoder
 from icl_ft_plugin.prefix.generate import StemGeneration
 from icl_ft_plugin.prefix.limits import LEAST, chunk_tokens, free_bytes, pack_tokens
+from icl_ft_plugin.prefix.positions import Part
 from icl_ft_plugin.prefix.score import TreeScorer
 from icl_ft_plugin.prefix.tree import Node, build_tree, shared_length
 
@@ -56,7 +58,7 @@ class PrefixLM(StemGeneration):
             one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
-        UsageError: ``on_overflow`` is neither value.
+        UsageError: ``on_overflow`` is neither value, or the CUDA device is not there.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class PrefixLM(StemGeneration):
             raise UsageError(
                 f"model argument on_overflow={on_overflow!r}: write on_overflow=truncate (as hf) or on_overflow=error"
             )
+        if isinstance(pretrained, str):
+            refuse_missing_device(kwargs.get("device", "cuda"), torch.cuda.device_count())
         self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
         self._encoders: dict[Any, StemEncoder] = {}
         super().__init__(pretrained, **kwargs)
@@ -84,6 +88,7 @@ class PrefixLM(StemGeneration):
         self.prefix_stats: dict[str, int] = {}
         self._stem = None
         self._detected: int | None = None
+        self._told = set()
 
     # ------------------------------------------------------------------ scoring
 
@@ -109,40 +114,47 @@ class PrefixLM(StemGeneration):
         if self.on_overflow == "error":
             for index, (key, context, continuation) in enumerate(requests):
                 self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
-        shared, plain = ([], list(range(len(requests)))) if override_bs else self._split(requests)
+        self.prefix_stats = {}
         answers: dict[int, Answer] = {}
-        if shared:
-            found = self._score_shared([requests[i] for i in shared], disable_tqdm)
-            answers.update(zip(shared, found, strict=True))
-        if plain:
+        for members, floor in [] if override_bs else self._split(requests):
+            found = self._score_shared([requests[i] for i in members], floor, disable_tqdm)
+            answers.update(zip(members, found, strict=True))
+        if plain := [i for i in range(len(requests)) if i not in answers]:
             found = super()._loglikelihood_tokens(
                 [requests[i] for i in plain], disable_tqdm=disable_tqdm, override_bs=override_bs
             )
             answers.update(zip(plain, found, strict=True))
         return [answers[i] for i in range(len(requests))]
 
+    def get_model_info(self) -> dict[str, Any]:
+        """Return what lm-eval writes of the model, and how its prefixes were shared (``prefix_sharing``)."""
+        return {**super().get_model_info(), "prefix_sharing": self.sharing}
+
     def _inputs(self, request: Request) -> list[int]:
         """Return the input ids as stock makes them: truncated on the left, without the last token."""
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _split(self, requests: list[Request]) -> tuple[list[int], list[int]]:
-        """Return the indices of the requests that share enough to profit, and of the others."""
+    def _split(self, requests: list[Request]) -> list[Part]:
+        """Return the requests that share enough to profit, those together that may share with each other."""
         if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
-            return [], list(range(len(requests)))
+            return []
         inputs = [self._inputs(request) for request in requests]
-        root = build_tree([(ids, []) for ids in inputs])
         least = self.min_shared if self.sharing == "packed" else max(self.min_shared, 32)
-        shared = [i for i, ids in enumerate(inputs) if shared_length(root, ids) >= least]
-        return shared, sorted(set(range(len(requests))) - set(shared))
+        parts = []
+        for members, floor in self._parts(inputs):
+            root = build_tree([(inputs[i], []) for i in members])
+            if shared := [i for i in members if shared_length(root, inputs[i]) >= least]:
+                parts.append(Part(shared, floor))
+        return parts
 
-    def _score_shared(self, requests: list[Request], disable_tqdm: bool) -> list[Answer]:
+    def _score_shared(self, requests: list[Request], floor: int, disable_tqdm: bool) -> list[Answer]:
         pairs = [(self._inputs(request), request[2]) for request in requests]
         root = build_tree(pairs)
         limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
         while True:
             try:
-                return self._run_tree(requests, root, limit, chunk, disable_tqdm)
+                return self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
             except torch.OutOfMemoryError:
                 if max(limit, chunk) <= LEAST:
                     raise
@@ -152,8 +164,9 @@ class PrefixLM(StemGeneration):
                 torch.cuda.empty_cache()
 
     def _run_tree(
-        self, requests: list[Request], root: Node, limit: int, chunk: int, disable_tqdm: bool
+        self, requests: list[Request], root: Node, limits: tuple[int, int, int], disable_tqdm: bool
     ) -> list[Answer]:
+        limit, chunk, floor = limits
         sums = [0.0] * len(requests)
         greedy = [True] * len(requests)
         open_targets = [len(continuation) for _, _, continuation in requests]
@@ -174,17 +187,20 @@ class PrefixLM(StemGeneration):
 
         scorer = self._scorer()
         max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
-        allowed = self._bytes_per_pass()
-        scorer.run(root, limit=limit, chunk=chunk, on_score=on_score, max_rows=max_rows, max_bytes=allowed)
+        most = {"max_rows": max_rows, "max_bytes": self._bytes_per_pass()}
+        scorer.run(root, limit=limit, chunk=chunk, floor=floor, on_score=on_score, **most)
         bar.close()
-        self.prefix_stats = {
+        counts = {
             "requests": len(requests),
             "stock_tokens": sum(len(self._inputs(request)) for request in requests),
             "tree_tokens": root.size,
             "computed_tokens": scorer.tokens_computed,
             "passes": scorer.passes,
-            "peak_cache_bytes": scorer.peak_cache_bytes,
         }
+        for name, count in counts.items():
+            self.prefix_stats[name] = self.prefix_stats.get(name, 0) + count
+        peak = max(self.prefix_stats.get("peak_cache_bytes", 0), scorer.peak_cache_bytes)
+        self.prefix_stats["peak_cache_bytes"] = peak
         return list(zip(sums, greedy, strict=True))
 
     # ------------------------------------------------------------------ way and limits
@@ -210,7 +226,7 @@ class PrefixLM(StemGeneration):
         if self.sharing is None:
             reason = cannot_share(self.model, self.backend)
             if reason:
-                logger.info("prefixes are not shared, scoring as hf does: %s", reason)
+                logger.warning("prefixes are not shared, scoring as hf does: %s", reason)
                 self.sharing = "stock"
             else:
                 self.sharing = self._checked_way(sample)

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from icl_ft_plugin.prefix.cache import PathCache, cache_bytes, fork
+from icl_ft_plugin.prefix.cache import PathCache, cache_bytes, cache_name, fork
 from icl_ft_plugin.prefix.tree import Extend, Node, Pack, Retreat, Rows, path_length, plan_packs, plan_rows
 
 PLACES = 64
@@ -66,7 +66,9 @@ class TreeScorer:
         self.device = device
         self.softmax_dtype = softmax_dtype
         self.autocast = autocast
-        self.keeps_logits = "logits_to_keep" in base_forward_parameters(model)
+        takes = base_forward_parameters(model)
+        self.keeps_logits = "logits_to_keep" in takes
+        self.cache_argument = cache_name(takes) or ""
         self.tokens_computed = 0
         self.passes = 0
         self.peak_cache_bytes = 0
@@ -82,6 +84,7 @@ class TreeScorer:
         max_rows: int = 64,
         max_bytes: int | None = None,
         min_shared: int = 32,
+        floor: int = 0,
     ) -> None:
         """Score all targets below ``root``.
 
@@ -93,6 +96,7 @@ class TreeScorer:
             max_rows: Most rows of a batch (rows only).
             max_bytes: Most bytes that the copies of the cached prefix may take (rows only).
             min_shared: Shortest shared stretch that gets its own cache (rows only).
+            floor: Every piece of a shared prefix ends behind so many tokens, see ``positions``.
         """
         cache = PathCache(croppable=self.packed)
         steps = plan_packs(root, limit) if self.packed else plan_rows(root, limit, max_rows, min_shared)
@@ -102,7 +106,7 @@ class TreeScorer:
                 match step:
                     case Extend(nodes):
                         cache.enter()
-                        self._extend(cache, self._fresh(nodes, done), nodes, (chunk or limit, limit), on_score)
+                        self._extend(cache, self._fresh(nodes, done), nodes, (chunk or limit, limit, floor), on_score)
                     case Retreat(nodes):
                         cache.leave(path_length(nodes))
                     case Pack(nodes):
@@ -113,12 +117,12 @@ class TreeScorer:
                             self._rows(cache, rows[start : start + at_once], done, on_score)
         self.peak_cache_bytes = max(self.peak_cache_bytes, cache.peak_bytes)
 
-    def prefill(self, tokens: Sequence[int], *, chunk: int) -> PathCache:
-        """Cache a prefix without scoring anything, in passes of ``chunk`` tokens."""
+    def prefill(self, tokens: Sequence[int], *, chunk: int, floor: int = 0) -> PathCache:
+        """Cache a prefix without scoring anything, in passes of ``chunk`` tokens; the first ends behind ``floor``."""
         cache = PathCache(croppable=self.packed)
         node = Node(list(tokens), 0)
         with torch.no_grad():
-            self._extend(cache, [], [node], (chunk, chunk), lambda *_: None)
+            self._extend(cache, [], [node], (chunk, chunk, floor), lambda *_: None)
         return cache
 
     @staticmethod
@@ -129,15 +133,19 @@ class TreeScorer:
         return fresh
 
     def _extend(
-        self, cache: PathCache, fresh: list[Node], nodes: list[Node], limits: tuple[int, int], on_score: OnScore
+        self, cache: PathCache, fresh: list[Node], nodes: list[Node], limits: tuple[int, int, int], on_score: OnScore
     ) -> None:
-        """Cache the nodes' tokens in passes of ``limits[0]`` tokens; of ``limits[1]`` where many logits are wanted."""
+        """Cache the nodes' tokens in passes of ``limits[0]`` tokens; of ``limits[1]`` where many logits are wanted.
+
+        A pass that would end before ``limits[2] + 1`` tokens is made as long as that.
+        """
         tokens = [token for node in nodes for token in node.tokens]
         first = nodes[0].start
         wanted = [(node.start - first + at, tok, who) for node in fresh for at, tok, who in node.targets]
-        limit = limits[0] if len(wanted) <= limits[1] else min(limits)
-        for start in range(0, len(tokens), limit):
-            chunk = tokens[start : start + limit]
+        limit = limits[0] if len(wanted) <= limits[1] else min(limits[:2])
+        first = max(limit, limits[2] + 1 - cache.length)
+        for start in (0, *range(first, len(tokens), limit)):
+            chunk = tokens[start : start + limit if start else first]
             targets = [(0, at - start, tok, who) for at, tok, who in wanted if start <= at < start + len(chunk)]
             past = self._forward([chunk], cache.current, targets, on_score, use_cache=True)
             cache.extended(past, len(chunk))
@@ -190,13 +198,13 @@ class TreeScorer:
         if self.keeps_logits:
             kwargs["logits_to_keep"] = torch.tensor(kept, device=self.device) if kept else 1
         with self.autocast():
-            out = self.model(input_ids=ids, past_key_values=past, **kwargs)
+            out = self.model(input_ids=ids, **{self.cache_argument: past}, **kwargs)
         self.tokens_computed += ids.numel()
         self.passes += 1
         if targets:
             column = {position: index for index, position in enumerate(kept)} if self.keeps_logits else None
             self._score(out.logits, targets, column, on_score)
-        return out.past_key_values if kwargs["use_cache"] else None
+        return out.get(cache_name(out)) if kwargs["use_cache"] else None
 
     def _score(
         self,

@@ -17,13 +17,13 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from itertools import chain
 
-from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.families.celebrity import generate as celebrity
-from icl_ft_plugin.families.words import coin, pool
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import FAMILIES, family_of, generate
+from icl_ft_plugin.families.words import coin
 from icl_ft_plugin.schema import Document, World
 from icl_ft_plugin.worlds.context import context_text
 
@@ -47,7 +47,10 @@ def episode(rng: random.Random, mixture: Mapping[str, float], room: int, weights
     family = rng.choices(list(mixture), weights=list(mixture.values()))[0]
     # Half of the episodes fill the room, the others are of any size, small ones as likely as large ones.
     share = 0.9 if rng.random() < 0.5 else 0.9 * (64 / room) ** rng.random() if room > 64 else 0.9
-    world = generate(family, rng.randrange(2**32), {**_KNOBS[family](rng, int(room * share)), "share": "pretraining"})
+    knobs = family_of(family).episodes
+    if knobs is None:
+        raise UsageError(f"mixture: the family {family!r} has no episodes")
+    world = generate(family, rng.randrange(2**32), {**knobs(rng, int(room * share)), "share": "pretraining"})
     kind = _augmentation if rng.random() < AUGMENTATION_SHARE else _reading
     segments = kind(world, rng, int(room * share), weights)
     return segments if rng.random() < POOL_SHARE else _renamed(segments, rng)
@@ -86,11 +89,7 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[str]]:
     """Return the pretraining share's words, names and title words, and in lower case those of the evaluation share."""
 
     def of(share: str) -> Iterator[str]:
-        yield from pool(share)
-        yield from celebrity.names("first", share)
-        yield from celebrity.names("last", share)
-        for title in celebrity.titles(share):
-            yield from title.split()
+        return chain.from_iterable(family.vocabulary(share) for family in FAMILIES.values())
 
     return frozenset(of("pretraining")), frozenset(word.lower() for word in of("evaluation"))
 
@@ -115,7 +114,8 @@ def _reading(world: World, rng: random.Random, budget: int, weights: Mapping[str
 def _augmentation(world: World, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Show what follows from one text: alone (local) or together with the documents before it (global)."""
     inferred = defaultdict(list)
-    for document in FAMILIES[world.family].oracle(world):
+    oracle = family_of(world.family).oracle
+    for document in oracle(world) if oracle else ():
         for fact in document.facts:
             inferred[fact].append(document)
     segments: list[Segment] = []
@@ -156,48 +156,3 @@ def _inferences(document: Document, inferred: Mapping[str, Sequence[Document]], 
 def tokens(text: str) -> int:
     """Return a cautious estimate of the text's length in the embedded model's tokens."""
     return len(text) * 2 // 5 + 1
-
-
-def _reversal(rng: random.Random, budget: int) -> dict[str, Any]:
-    n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
-    return {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
-
-
-def _syllogism(rng: random.Random, budget: int) -> dict[str, Any]:
-    return {"n_documents": min(max(1, budget // rng.choice((50, 80))), 72)}
-
-
-def _celebrity(rng: random.Random, budget: int) -> dict[str, Any]:
-    people = min(max(2, budget // rng.choice((35, 70))), 120)  # about 22 tokens a document
-    first, both = rng.randint(0, people), rng.randint(0, people) // 2
-    sizes = {"n_name_first": first, "n_description_first": people - first, "n_both": both}
-    return {**sizes, "n_phrasings": rng.choice((1, 1, 3)), "n_questions": 1, "n_choices": 2}
-
-
-def _semantic(rng: random.Random, budget: int) -> dict[str, Any]:
-    documents = max(1, budget // rng.choice((180, 260)))  # about 100 tokens a document of 3 to 14 sentences
-    categories = min(max(4, 3 + documents * 2), 40)
-    return {
-        "n_categories": categories,
-        "n_documents": documents,
-        "min_sentences": 3,
-        "max_sentences": 14,
-        "n_questions": 8,
-        "n_holdout": min(1 + categories // 10, categories // 4),
-        "max_properties": rng.choice((2, 3, 4)),
-        "n_choices": 2,
-    }
-
-
-def _process(rng: random.Random, budget: int) -> dict[str, Any]:
-    documents = min(max(6, budget // rng.choice((30, 40))), 80)  # about 25 tokens a worked example
-    return {"n_documents": documents, "n_questions": 3, "levels": 2, "steps": rng.random() < 0.2}
-
-
-_KNOBS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
-    "reversal": _reversal,
-    "syllogism": _syllogism,
-    "celebrity": _celebrity,
-    "semantic": _semantic,
-    "process": _process,
-}

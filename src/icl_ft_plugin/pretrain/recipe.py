@@ -65,8 +65,9 @@ class PretrainRecipe(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> PretrainRecipe:
         for family in (family for phase in self.phases for family in phase.mixture):
-            if family not in FAMILIES:
-                raise ValueError(f"mixture names the unknown family {family!r}{suggest(family, FAMILIES)}")
+            if family not in FAMILIES or FAMILIES[family].episodes is None:
+                known = [name for name, found in FAMILIES.items() if found.episodes]
+                raise ValueError(f"mixture names the family {family!r}, which has no episodes{suggest(family, known)}")
         if set(self.weights) != {"document", "question", "answer"}:
             raise ValueError(f"weights must name document, question and answer, not {sorted(self.weights)}")
         for phase in self.phases:

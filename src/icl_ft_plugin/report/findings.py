@@ -10,46 +10,29 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from icl_ft_plugin.families import named
 from icl_ft_plugin.report.orderings import LEVEL, is_augmented
 from icl_ft_plugin.report.summary import Block
 
-TITLES = {
-    "reversal": "Simple reversals",
-    "celebrity": "Reversal curse",
-    "syllogism": "Simple syllogisms",
-    "semantic": "Semantic structure",
-    "process": "Process knowledge",
-    "own": "Own documents",
-}
-# The split that a family is about, and the one that tells whether the facts were learned at all.
-MAIN = {
-    "reversal": "reversal",
-    "celebrity": "reversal_trained",
-    "syllogism": "inference",
-    "semantic": "reversal",
-    "process": "holdout",
-}
 WIDE = 5.0
 """Length of an interval of the gap closed (500 points) beyond which the share itself says nothing."""
-LEARNED = {"process": "trained", "reversal": "rephrase_entity"}
 
 
 def title(block: Block) -> str:
     """Return a heading for a block, e.g. ``"Simple reversals, nano"``."""
-    name = TITLES.get(block.family, block.family)
-    return f"{name}{'' if block.worlds == block.family else f' ({block.worlds})'}, {block.model}"
+    return f"{named(block.family).title}{'' if block.worlds == block.family else f' ({block.worlds})'}, {block.model}"
 
 
 def main_split(block: Block) -> str:
     """Return the split that the block's first sentence is about."""
-    wanted = MAIN.get(block.family, "")
+    wanted = named(block.family).main
     return wanted if wanted in block.splits else block.splits[0]
 
 
 def findings(block: Block) -> list[str]:
     """Return what was found about one model on one entry of worlds, most important first."""
-    # Which split matters is known of the families alone.
-    splits = [main_split(block)] if block.family in MAIN else block.splits
+    # Of documents of the user's own nobody knows which split matters.
+    splits = [main_split(block)] if named(block.family).main else block.splits
     return [
         *(line for split in splits for line in _ways(block, split)),
         *_learned(block),
@@ -146,9 +129,9 @@ def _judged(record: Mapping[str, Any], pairs: int) -> str:
 
 
 def _learned(block: Block) -> list[str]:
-    split = LEARNED.get(block.family, "rephrase")
-    record = block.accuracy.get(("ft", split))
-    if record is None or split == main_split(block):
+    split = named(block.family).learned
+    record = block.accuracy.get(("ft", split)) if split else None
+    if split is None or record is None or split == main_split(block):
         return []
     known = "learned the facts" if record["against_chance"] == "above" else "is not shown to have learned the facts"
     return [
@@ -158,7 +141,7 @@ def _learned(block: Block) -> list[str]:
 
 def _augmented(block: Block, split: str) -> list[str]:
     said = []
-    on = "" if block.family in MAIN else f" on {spaced(split)}"
+    on = "" if named(block.family).main else f" on {spaced(split)}"
     for record in block.gaps:
         if record["split"] == split and is_augmented(record["arm"]):
             if record["closed"] is None:

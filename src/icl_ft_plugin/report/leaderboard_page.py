@@ -14,7 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.report.findings import MAIN, TITLES, p_text, spaced
+from icl_ft_plugin.families import named
+from icl_ft_plugin.report.findings import p_text, spaced
 from icl_ft_plugin.report.leaderboard import Scored, rank, read_results, shortened
 from icl_ft_plugin.report.orderings import LEVEL
 from icl_ft_plugin.report.table_rows import p_value
@@ -58,7 +59,7 @@ def render(results: Sequence[Scored], records: Sequence[dict[str, Any]]) -> str:
     families = [
         {
             "anchor": f"b{i}",
-            "title": TITLES.get(family, family),
+            "title": named(family).title,
             "config": _knobs(config) if several else "",
             "lists": [
                 {"title": f"{spaced(split)}, {condition}", "rows": rows}
@@ -81,7 +82,7 @@ def render(results: Sequence[Scored], records: Sequence[dict[str, Any]]) -> str:
 def _main_first(family: str, lists: dict[Any, list[dict[str, Any]]]) -> list[tuple[Any, list[dict[str, Any]]]]:
     """Put the split that the family is about, in context, first."""
     return sorted(
-        lists.items(), key=lambda entry: (entry[0][0] != MAIN.get(family), entry[0][0], entry[0][1] == "closed")
+        lists.items(), key=lambda entry: (entry[0][0] != named(family).main, entry[0][0], entry[0][1] == "closed")
     )
 
 
@@ -89,10 +90,10 @@ def sentences(records: Sequence[dict[str, Any]]) -> list[str]:
     """Say who is first on each family's main split in context, whether that is sure, and who is contaminated."""
     said = []
     for (family, split, condition, _), rows in _grouped(records, "family", "split", "condition", "config").items():
-        if split != MAIN.get(family, split) or condition == "closed":
+        if split != (named(family).main or split) or condition == "closed":
             continue
         first, *others = rows
-        text = f"{TITLES.get(family, family)}, {spaced(split)}, {condition}: {first['model']} is first with {100 * first['accuracy']:.0f}%"
+        text = f"{named(family).title}, {spaced(split)}, {condition}: {first['model']} is first with {100 * first['accuracy']:.0f}%"
         if others:
             behind = sum(row["p_best"] is not None and row["p_best"] < LEVEL for row in others)
             next_p = p_text(others[0]["p_best"])
@@ -110,7 +111,7 @@ def to_markdown(records: Sequence[dict[str, Any]]) -> str:
     for (family, config, split, condition), rows in _grouped(records, "family", "config", "split", "condition").items():
         lines = [HEADER, ["---"] * len(HEADER), *map(_line, rows)]
         parts += [
-            f"## {TITLES.get(family, family)}, {spaced(split)}, {condition}",
+            f"## {named(family).title}, {spaced(split)}, {condition}",
             *filter(None, [_knobs(config)]),
             "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines),
         ]

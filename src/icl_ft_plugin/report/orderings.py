@@ -1,4 +1,4 @@
-"""The orderings of arXiv 2505.00661, each with a verdict from the study's own numbers.
+"""The orderings of arXiv 2505.00661, which the families' splits name, each with a verdict from the study's own numbers.
 
 For example the row ``Claim("above", "icl", "ft", "in context beats finetuning")`` of the simple reversals becomes
 ``{"split": "reversal", "claim": "icl: in context beats finetuning", "verdict": "reproduced", "p": 0.0002, ...}``.
@@ -13,70 +13,16 @@ the ceiling" (within that margin of 100%) and "low" (nearer to chance than to 10
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import nan
 from typing import Any
 
+from icl_ft_plugin.families import named
+from icl_ft_plugin.families.family import Claim
 from icl_ft_plugin.report.stats.accuracy import Estimate
 from icl_ft_plugin.report.stats.compare import Comparison, holm
 
 LEVEL = 0.05
 AUGMENTATIONS = frozenset({"local", "global", "oracle"})
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One ordering.
-
-    Attributes:
-        kind: ``"at chance"``, ``"above chance"``, ``"below chance"``, ``"ceiling"``, ``"low"``, ``"above"``,
-            ``"at least"`` or ``"like"``; the last three compare with ``than``.
-        arm: The arm it is about; ``"augmented"`` stands for every arm with augmented documents.
-        than: The arm compared with.
-        text: In words, after the arm's name.
-    """
-
-    kind: str
-    arm: str
-    than: str
-    text: str
-
-
-UNTOUCHED = Claim("at chance", "pretrained", "", "at chance with a bare question")
-ICL_BEATS_FT = Claim("above", "icl", "ft", "beats ft")
-AUGMENTED_BEATS_FT = Claim("above", "augmented", "ft", "beats ft")
-AUGMENTED_BEATS_ICL = Claim("above", "augmented", "icl", "beats icl")
-AUGMENTED_EQUALS_ICL = Claim("at least", "augmented", "icl", "as good as icl, or better")
-FT_ABOVE = Claim("above chance", "ft", "", "above chance")
-FT_LOW = Claim("low", "ft", "", "nearer to chance than to 100%")
-
-CLAIMS: Mapping[tuple[str, str], tuple[Claim, ...]] = {
-    ("celebrity", "reversal_trained"): (
-        UNTOUCHED,
-        Claim("below chance", "ft", "", "below chance"),
-        Claim("ceiling", "icl", "", "near the ceiling"),
-        Claim("ceiling", "augmented", "", "near the ceiling"),
-    ),
-    ("reversal", "reversal"): (
-        UNTOUCHED,
-        Claim("at chance", "ft", "", "about chance"),
-        ICL_BEATS_FT,
-        AUGMENTED_BEATS_FT,
-        AUGMENTED_BEATS_ICL,
-    ),
-    ("syllogism", "inference"): (UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_ICL),
-    ("semantic", "rephrase"): (UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT),
-    ("semantic", "reversal"): (UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL),
-    ("semantic", "syllogism"): (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL),
-    ("semantic", "syllogism_deep"): (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL),
-    ("semantic", "holdout"): (
-        UNTOUCHED,
-        FT_LOW,
-        Claim("like", "icl", "ft", "hardly better than ft"),
-        Claim("like", "augmented", "ft", "hardly better than ft"),
-    ),
-    ("process", "holdout"): (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT),
-}
 
 
 def is_augmented(arm: str) -> bool:
@@ -101,13 +47,11 @@ def judge(
         ``"cannot be told"`` or ``"not run"``), ``p`` and ``p_contrary`` (Holm-corrected; None where not run).
     """
     rows: list[dict[str, Any]] = []
-    for (of, split), claims in CLAIMS.items():
-        if of != family or not any(key[1] == split for key in accuracy):
-            continue
+    for split, asked in named(family).splits.items():
         arms = [arm for arm, of_split in accuracy if of_split == split]
-        for claim in claims:
-            named = [arm for arm in arms if is_augmented(arm)] if claim.arm == "augmented" else [claim.arm]
-            for arm in named or ["augmented ft"]:
+        for claim in asked.claims if arms else ():
+            about = [arm for arm in arms if is_augmented(arm)] if claim.arm == "augmented" else [claim.arm]
+            for arm in about or ["augmented ft"]:
                 values = _p_values(claim, arm, split, accuracy, comparisons)
                 rows.append({"split": split, "claim": f"{arm}: {claim.text}", "values": values})
     supported = holm([row["values"][0] if row["values"] else nan for row in rows])

@@ -7,93 +7,95 @@ For example the arms ``ft+local`` and ``ft+local+global`` under three training s
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Strategy
-from icl_ft_plugin.arms.rows import training_rows
-from icl_ft_plugin.augment.audited import audits, entailed
+from icl_ft_plugin.arms.corpus import training_rows
+from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.statements import Augmentation, augment
-from icl_ft_plugin.harness.index import register_model
-from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.plan import prompt_of
+from icl_ft_plugin.augment.run import Augmentation, augment
+from icl_ft_plugin.augment.statements import Statement, chosen
+from icl_ft_plugin.schema import World
+from icl_ft_plugin.study.cell import Cell, Writing
+from icl_ft_plugin.study.records import WritingCost
 from icl_ft_plugin.study.store import Store
 
 
-def arm_rows(cell: Cell, store: Store) -> list[dict[str, str]]:
+def arm_rows(cell: Cell, world: World, store: Store) -> list[dict[str, str]]:
     """Return the rows that a cell trains on; what its model has to write for them is written now, if it was not before.
 
     Raises:
         UsageError: The model cannot be asked, or a setting of the arm does not fit its world.
     """
-    generated: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for strategy in GENERATED:
-        if strategy in cell.augmentations:
-            texts = _statements(cell, strategy, store)
-            if cell.settings.deduplicate:
-                texts = [text for text in texts if text not in seen]
-            seen.update(texts)
-            generated[strategy] = entailed(cell.world, texts) if cell.arm.keep == "entailed" else texts
-    return training_rows(
-        cell.world,
-        cell.arm.corpus,
-        generated,
-        loss=cell.arm.loss,
-        splitting=cell.arm.splitting,
-        split_loss=cell.arm.split_loss,
-        rival=cell.arm.transform,
-    )
+    written = {strategy: _statements(cell, world, writing, store) for strategy, writing in cell.writings.items()}
+    return rows_of(cell, world, cell.arm.corpus, written)
 
 
-def _statements(cell: Cell, strategy: Strategy, store: Store) -> list[str]:
-    folder = store.augmentation(cell.augmentations[strategy])
+def rows_of(
+    cell: Cell, world: World, parts: Sequence[str], written: Mapping[Strategy, Sequence[Statement]]
+) -> list[dict[str, str]]:
+    """Return the rows of some parts of the cell's corpus.
+
+    Args:
+        cell: The cell.
+        world: Its world.
+        parts: Of its corpus.
+        written: All statements of each part that its model has written.
+    """
+    every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
+    only_entailed = cell.arm.keep == "entailed"
+    kept = chosen(world, every, deduplicate=cell.settings.deduplicate, only_entailed=only_entailed)
+    generated: dict[str, list[str]] = {
+        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
+    }
+    return training_rows(world, parts, generated, cell.arm.rows)
+
+
+def _statements(cell: Cell, world: World, writing: Writing, store: Store) -> list[Statement]:
+    folder = store.augmentation(writing.key)
     with store.making(folder) as needed:
         if needed:
-            _generate(folder, cell, strategy)
-    rows, _ = read_folder(folder)
-    return [row["text"] for row in rows]
+            _generate(folder, cell, world, writing)
+    return read_folder(folder).statements
 
 
-def _generate(folder: Path, cell: Cell, strategy: Strategy) -> None:
+def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
     """Let the cell's model write, and audit what it wrote."""
-    prompt = prompt_of(cell.model, cell.settings, strategy)
     timing: dict[str, float] = {}
 
     def make(journal: Journal) -> Augmentation:
-        register_model()
         begun, known = time.perf_counter(), set(journal.answers)
         lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
-        made = augment(cell.world, prompt, cell.settings, lm, cell.model.hash, journal)
+        made = augment(world, writing.prompt, cell.settings, lm, cell.model.hash, journal)
         # Of this process alone: a run that was killed goes on with what its journal holds.
         written = (answer.generated_tokens or 0 for key, answer in journal.answers.items() if key not in known)
         timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))
         return made
 
     def audited(made: Augmentation) -> dict[str, Any]:
-        reports = audits(cell.world, made.rows, {str(strategy): made.info["tokens"]["generated"]})
+        strategy = writing.prompt.strategy
+        reports = audits(world, made.statements, {strategy: made.record.tokens.generated})
         return {"timing.json": timing, **({"audit.json": reports[strategy].to_dict()} if reports else {})}
 
     make_folder(folder, make, audited)
 
 
-def augmentation_cost(cell: Cell, store: Store) -> dict[str, Any] | None:
-    """Return what the cell's augmentations have cost, by strategy; None where it has none.
-
-    They are counted in full for every cell that uses them, though they were generated once.
-    """
-    costs = {}
-    for strategy, key in cell.augmentations.items():
-        _, info = read_folder(store.augmentation(key))
-        costs[strategy] = {
-            "hash": info["hash"],
-            "prompt": f"{info['prompt']['name']}/{info['prompt']['version']}",
-            "requests": info["requests"]["answered"],
-            "prompt_tokens": info["tokens"]["prompt"],
-            "generated_tokens": info["tokens"]["generated"],
-            "statements": info["statements"]["kept"],
-        }
+def writing_costs(cell: Cell, store: Store) -> dict[str, WritingCost] | None:
+    """Return what the cell's augmentations have cost, by strategy; None where it has none."""
+    costs: dict[str, WritingCost] = {}
+    for strategy, writing in cell.writings.items():
+        record = read_folder(store.augmentation(writing.key)).record
+        assert record.prompt and record.requests and record.statements  # a model wrote it
+        costs[strategy] = WritingCost(
+            hash=record.hash,
+            prompt=f"{record.prompt.name}/{record.prompt.version}",
+            requests=record.requests.answered,
+            prompt_tokens=record.tokens.prompt,
+            generated_tokens=record.tokens.generated,
+            statements=record.statements.kept,
+        )
     return costs or None

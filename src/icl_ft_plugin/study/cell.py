@@ -1,28 +1,26 @@
-"""A cell of a study and its key: the hash of all that its numbers depend on, so that an unchanged cell is never run twice.
+"""A cell of a study: one model that learns one world in one way and is asked about it; frozen when it is planned.
 
-For example ``Cell(model=Model("nano", ...), worlds="reversal", family="reversal", ..., arm=Arm(name="pretrained"), training_seed=None)``
-has the key ``"7b68f557f16098d4"``, the name of its folder.
+For example ``str(plan(load_study(Path("demo")))[2])`` is ``"nano, reversal seed 0, ft, training seed 0"``. All that the
+study's files say of a cell is in its record, so whoever runs it, wherever and whenever, reads none of them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from icl_ft_plugin import __version__
-from icl_ft_plugin.arms.arm import Arm
+from icl_ft_plugin.arms.arm import Arm, Strategy
+from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.harness.prompts import load_question_prompt
-from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import World, canonical_json, content_hash
-from icl_ft_plugin.study.schema import Training
-from icl_ft_plugin.training.launch import DECIDING
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.harness.prompts import QuestionPrompt
+from icl_ft_plugin.schema import World, canonical_json
+from icl_ft_plugin.training.recipe import Recipe
 from icl_ft_plugin.worlds.folder import world_of
 
 
@@ -42,139 +40,148 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedWorld:
+    """What a world is made from.
+
+    Attributes:
+        family: Dataset family.
+        config: All knobs of the world, or the ``path`` of the folder that it is read from.
+        seed: Its seed.
+        hash: Of everything in it.
+    """
+
+    family: str
+    config: Mapping[str, Any]
+    seed: int
+    hash: str
+
+    def make(self) -> World:
+        """Generate or read the world; of the generated ones the last are kept.
+
+        Raises:
+            UsageError: The folder holds another world than when the study was planned.
+        """
+        if "path" not in self.config:
+            return _generated(self.family, self.seed, canonical_json(dict(self.config)))
+        world = world_of(self.family, self.seed, self.config)
+        if world.hash != self.hash:
+            path = self.config["path"]
+            raise UsageError(f"worlds: path: {path!r} has changed since the study was planned; start it again")
+        return world
+
+
+@lru_cache(maxsize=4)
+def _generated(family: str, seed: int, config: str) -> World:
+    return world_of(family, seed, yaml.safe_load(config))
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a cell's model is trained.
+
+    Attributes:
+        seed: Of the training.
+        recipe: As it stood in its file when the study was planned, with the study's overrides.
+        steps: Gradient steps; None leaves them to the recipe.
+        match: Whether ``steps`` are this arm's, or those of the world's documents alone (see ``StudyConfig``).
+        launch: The configuration of ``accelerate launch`` that it is trained by; empty: it is trained in one process.
+    """
+
+    seed: int
+    recipe: Recipe
+    steps: int | None
+    match: str
+    launch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What the cell's model writes about the world, to be trained on.
+
+    Attributes:
+        key: Name of its folder, which arms and training seeds share.
+        prompt: How the model is asked.
+    """
+
+    key: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What tables call a cell.
+
+    Attributes:
+        model: The base model.
+        worlds: The study's entry that the world belongs to.
+        family: Dataset family.
+        world_seed: The world's seed.
+        arm: The way of learning.
+        training_seed: None for an untrained arm.
+        hyperparameters: The study's entry that the recipe follows; None where there is none.
+    """
+
+    model: str
+    worlds: str
+    family: str
+    world_seed: int
+    arm: str
+    training_seed: int | None
+    hyperparameters: str | None = None
+
+    @property
+    def group(self) -> str:
+        """What a person calls the cells that differ in their seeds alone."""
+        hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
+        return f"{self.model}, {self.worlds}, {self.arm}{hyper}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them as they stand in files."""
+        labels = asdict(self)
+        if self.hyperparameters is None:
+            del labels["hyperparameters"]
+        return labels
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
+        seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
+        return f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}"
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One unit of work of a study.
 
     Attributes:
+        key: Name of its folder: the hash of ``identity``, so that an unchanged cell is never run twice.
+        training_key: Name of the folder of its trained weights, which cells that only ask differently share; None for an
+            untrained arm.
+        identity: Everything that its numbers depend on.
+        labels: What tables call it.
         model: What learns.
-        worlds: Label of the study's entry the world belongs to.
-        family: Dataset family.
-        config: All knobs of the world.
-        world_seed: Its seed.
+        world: What is learned.
         tasks: The lm-eval task that scores each split.
-        arm: The way of learning.
-        training_seed: None for an untrained arm.
-        recipe: Keys of the training recipe that are not the study's own; empty for an untrained arm.
-        steps: Gradient steps; None leaves them to the recipe, or to no training.
-        source: The recipe's file and overrides, from which ``recipe`` was read.
-        hyperparameters: Label of the study's entry that the recipe follows; None where there is none.
-        launch: The configuration of ``accelerate launch`` that it is trained by; empty: it is trained in one process.
-        settings: How the model writes the augmentations.
-        match: Whether ``steps`` are this arm's, or those of the world's documents alone (see ``StudyConfig``).
-        augmentations: The hash of what the model writes for the arm, by strategy.
+        arm: The way of learning, its corpus spelt out.
+        prompt: How the questions are asked.
+        training: None for an untrained arm.
+        writings: What the model writes for the arm, by strategy.
+        settings: How it does so.
     """
 
+    key: str
+    training_key: str | None
+    identity: Mapping[str, Any]
+    labels: Labels
     model: Model
-    worlds: str
-    family: str
-    config: Mapping[str, Any]
-    world_seed: int
+    world: PlannedWorld
     tasks: Mapping[str, str]
     arm: Arm
-    training_seed: int | None
-    recipe: Mapping[str, Any]
-    steps: int | None
-    match: str = "steps"
-    augmentations: Mapping[str, str] = field(default_factory=dict)
-    source: Training = Training(None, {}, None)  # noqa: RUF009 - frozen
-    hyperparameters: str | None = None
-    launch: Mapping[str, Any] = field(default_factory=dict)
-    settings: Settings = Settings()  # noqa: RUF009 - frozen
-
-    @property
-    def trained(self) -> bool:
-        """Whether the cell trains a model."""
-        return self.training_seed is not None
-
-    @property
-    def world(self) -> World:
-        """The world, generated once per process."""
-        return world_at(self.family, self.world_seed, canonical_json(dict(self.config)))
-
-    @property
-    def training(self) -> dict[str, Any]:
-        """Everything the trained weights depend on."""
-        return {
-            "version": __version__,
-            "model": self.model.hash,
-            "world": hash_at(self.family, self.world_seed, canonical_json(dict(self.config))),
-            "corpus": self.arm.corpus,
-            "augmentations": dict(self.augmentations),
-            "loss": self.arm.loss,
-            "splitting": self.arm.splitting,
-            "split_loss": self.arm.split_loss if self.arm.splitting == "cumulative" else None,
-            "keep": self.arm.keep,
-            "transform": self.arm.transform,
-            "seed": self.training_seed,
-            "recipe": dict(self.recipe),
-            "steps": self.steps,
-            "match": self.match,
-            # Not named where it is "finetune": cells that were run before there was a choice keep their keys.
-            **({"method": "sdft", "teacher_copies": self.arm.context_copies} if self.arm.method == "sdft" else {}),
-            **({"launch": {key: self.launch[key] for key in DECIDING if key in self.launch}} if self.launch else {}),
-        }
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Everything the cell's numbers depend on."""
-        test: dict[str, Any] = {"condition": self.arm.condition}
-        if self.arm.condition == "icl":
-            test["context_copies"] = self.arm.context_copies
-            if self.arm.context_tokens:
-                test["context_tokens"] = self.arm.context_tokens
-        # What is as it always was is not named: cells that were run before there was a choice keep their keys.
-        if self.arm.prompt != PLAIN:
-            test["prompt"] = load_question_prompt(self.arm.prompt).hash
-        if self.arm.chat_template:
-            test["chat_template"] = True
-        if self.arm.baseline:
-            test["baseline"] = self.arm.baseline
-        if self.family == own.FAMILY:  # one task asks all splits
-            test["splits"] = list(self.tasks)
-        return {"training": self.training, "tasks": list(self.tasks.values()), "test": test}
-
-    @property
-    def key(self) -> str:
-        """Name of the cell's folder."""
-        return content_hash(self.identity)[:16]
-
-    @property
-    def checkpoint_key(self) -> str:
-        """Name of the folder of its trained weights."""
-        return content_hash(self.training)[:16]
-
-    @property
-    def labels(self) -> dict[str, Any]:
-        """What tables call the cell."""
-        return {
-            "model": self.model.name,
-            "worlds": self.worlds,
-            "family": self.family,
-            "world_seed": self.world_seed,
-            "arm": self.arm.name,
-            "training_seed": self.training_seed,
-            **({"hyperparameters": self.hyperparameters} if self.hyperparameters else {}),
-        }
+    prompt: QuestionPrompt
+    training: Training | None
+    writings: Mapping[Strategy, Writing]
+    settings: Settings
 
     def __str__(self) -> str:
         """One line for a person."""
-        return line_of(self.labels)
-
-
-def line_of(labels: Mapping[str, Any]) -> str:
-    """Return what a person calls a cell of these labels."""
-    hyper = f", {name}" if (name := labels.get("hyperparameters")) else ""
-    seed = "" if labels["training_seed"] is None else f", training seed {labels['training_seed']}"
-    return f"{labels['model']}, {labels['worlds']} seed {labels['world_seed']}, {labels['arm']}{hyper}{seed}"
-
-
-@lru_cache(maxsize=32)
-def world_at(family: str, seed: int, config: str) -> World:
-    """Return a world by the canonical JSON of its config; the last ones are kept."""
-    return world_of(family, seed, yaml.safe_load(config))
-
-
-@lru_cache(maxsize=1024)
-def hash_at(family: str, seed: int, config: str) -> str:
-    """Return the hash of a world by the canonical JSON of its config."""
-    return world_at(family, seed, config).hash
+        return str(self.labels)

@@ -11,7 +11,7 @@ For example ``recipes/studies/demo.yaml``::
     recipe: reversal/full.yaml
     steps: 200
 
-An arm is data: which parts of the corpus are trained on, which tokens bear the loss, which prompt the test has. A name
+An arm is data: which parts of the corpus are trained on, what a row of them is, which prompt the test has. A name
 means an entry of ``recipes/arms.yaml``; an entry of the same form may stand in its place. All that can be wrong with
 the file is found here, before anything runs.
 """
@@ -19,25 +19,19 @@ the file is found here, before anything runs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm
-from icl_ft_plugin.arms.rows import check_form
 from icl_ft_plugin.augment.prompts import load_prompt
-from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.config import read_yaml
+from icl_ft_plugin.config import parsed, read_yaml, set_key
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
-from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
+from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.worlds.folder import world_of
 
-Schema = TypeVar("Schema")
-_SDFT_ARM = {"corpus": ["documents"], "loss": "full", "splitting": "none", "keep": "all", "transform": None}
+_SDFT_ARM = {"corpus": ["documents"], "rows": "documents", "keep": "all"}
 
 
 def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
@@ -59,57 +53,15 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
         raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
     data = read_yaml(file)
     for override in overrides or []:
-        _override(data, override)
+        set_key(data, override, "the study file")
     place = f"{file}{' with --set' if overrides else ''}"
     entries = data.get("worlds")
     for holder in (data, *(entries if isinstance(entries, list) else ())):
         if isinstance(holder, dict) and isinstance(holder.get("arms"), list):
             holder["arms"] = [_resolve_arm(arm, place) for arm in holder["arms"]]
-    study = _parse(StudyConfig, data, place)
+    study = parsed(StudyConfig, data, place)
     _check(study, place)
     return study
-
-
-def _parse(schema: type[Schema], data: dict[str, Any], place: str) -> Schema:
-    try:
-        return TypeAdapter(schema).validate_python(data, strict=True)
-    except ValidationError as failure:
-        raise UsageError("\n".join(f"{place}: {_explain(error)}" for error in failure.errors())) from failure
-
-
-def _explain(error: Any) -> str:
-    """Say in one line which key has which wrong value, and what would be right."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
-    if error["type"] == "extra_forbidden":
-        models: dict[str, type[BaseModel]] = {
-            "worlds": Worlds,
-            "arms": Arm,
-            "augmentation": Settings,
-            "hyperparameters": Hyperparameters,
-        }
-        inner = next((models[part] for part in reversed(error["loc"][:-1]) if part in models), StudyConfig)
-        known = list(inner.model_fields)
-        return f"unknown key {key!r} (value {error['input']!r}){suggest(error['loc'][-1], known)}"
-    if error["type"] == "missing":
-        return f"{key} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {error['input']!r}: {message}" if key else message
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    """Set one dotted key; an integer part indexes a list."""
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--set {override!r}: write key=value")
-    *parents, last = path.split(".")
-    node: Any = data
-    try:
-        value = yaml.safe_load(text)
-        for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        node[int(last) if isinstance(node, list) else last] = value
-    except (yaml.YAMLError, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise UsageError(f"--set {override!r}: there is no such place in the study file, or no such value") from error
 
 
 def known_arms() -> dict[str, Any]:
@@ -124,7 +76,7 @@ def named_arm(name: str) -> Arm:
         UsageError: There is none of that name.
     """
     place = str(recipes_dir() / "arms.yaml")
-    return _parse(Arm, _resolve_arm(name, place), place)
+    return parsed(Arm, _resolve_arm(name, place), place)
 
 
 def _resolve_arm(arm: Any, place: str) -> Any:
@@ -176,10 +128,6 @@ def _check(study: StudyConfig, place: str) -> None:
 
 
 def _check_arm(arm: Arm, place: str) -> None:
-    try:
-        check_form(arm.loss, arm.splitting, arm.transform)
-    except UsageError as error:
-        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
     if arm.context_tokens and arm.condition != "icl":
         raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
     try:
@@ -190,7 +138,7 @@ def _check_arm(arm: Arm, place: str) -> None:
     if arm.method == "sdft" and plain != arm.model_dump():
         raise UsageError(
             f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
-            "write corpus: [documents] and no loss, splitting, keep or transform"
+            "write corpus: [documents] and no rows or keep"
         )
     if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
         raise UsageError(

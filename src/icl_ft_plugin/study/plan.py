@@ -1,47 +1,56 @@
-"""From a study file to its cells; a cell is one model that learns one world in one way and is asked about it.
+"""From a study file to its cells: models x worlds x seeds x arms x ways of training.
 
-For example, ``plan(load_study(Path("demo")))`` begins with
-``Cell(model=Model("nano", ...), worlds="reversal", family="reversal", ..., arm=Arm(name="pretrained"), training_seed=None)``.
-A cell's key is the hash of all that its numbers depend on, so an unchanged cell is never run twice.
+For example ``[str(cell) for cell in plan(load_study(Path("demo")))]`` begins with ``"nano, reversal seed 0, pretrained"``.
+Everything is read here, once: files of recipes and prompts, the models' weights, the worlds, of which none is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from icl_ft_plugin import families as generators
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
-from icl_ft_plugin.arms.rows import training_documents
+from icl_ft_plugin.arms.corpus import check_parts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
+from icl_ft_plugin.augment.run import identity_of as identity_of_writing
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import identity_of
-from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.index import find_tasks
+from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
-from icl_ft_plugin.schema import World, canonical_json, content_hash
-from icl_ft_plugin.study.cell import Cell, Model, hash_at, world_at
-from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Training, Worlds
+from icl_ft_plugin.schema import World
+from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
+from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
+from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config
-from icl_ft_plugin.training.recipe import find_recipe
+from icl_ft_plugin.worlds.folder import world_of
 
-# Keys of a recipe that a study decides itself.
-DECIDED = (
-    "model_name_or_path",
-    "datasets",
-    "dataset_name",
-    "output_dir",
-    "max_steps",
-    "seed",
-    "data_seed",
-    "disable_tqdm",
-)
-# Where a run is watched: overriding these makes no other cell.
-TRACKING = ("report_to", "run_name", "project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")
+ORACLE = "oracle"
+
+
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """An arm in one world: its corpus spelt out, the task of each split, and how that asks."""
+
+    entry: Worlds
+    world: PlannedWorld
+    arm: Arm
+    tasks: Mapping[str, str]
+    prompt: QuestionPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an arm is trained, and which entry of the hyper-parameters says so."""
+
+    training: Training | None
+    hyperparameters: str | None
+
+
+_UNTRAINED = _Way(None, None)
 
 
 def plan(study: StudyConfig) -> list[Cell]:
@@ -50,104 +59,118 @@ def plan(study: StudyConfig) -> list[Cell]:
     Raises:
         UsageError: A model, recipe, split or corpus part does not exist, or two cells are the same.
     """
+    models = _models(study)
+    ways = [_ways(study, entry) for entry in study.worlds]
+    names = dict.fromkeys(arm.prompt for entry in study.worlds for arm in study.arms_of(entry))
+    prompts = {name: read_question_prompt(name) for name in names}
+    taught = [[arm for seed in entry.seeds for arm in _taught(study, entry, seed, prompts)] for entry in study.worlds]
+    cells: dict[str, Cell] = {}
+    for writer in map(_Writer, models):
+        for trained, arms in zip(ways, taught, strict=True):
+            for cell in (cell for arm in arms for cell in _cells(study, writer, arm, trained)):
+                if cell.key in cells:
+                    same = cells[cell.key]
+                    raise UsageError(f"{study.name}: duplicate cell: ({cell}) is the same as ({same}); remove one")
+                cells[cell.key] = cell
+    return list(cells.values())
+
+
+def _models(study: StudyConfig) -> list[Model]:
     labels = [Path(name).resolve().name for name in study.models]
-    models = [
-        _model(name, label if labels.count(label) == 1 else name)
-        for name, label in zip(study.models, labels, strict=True)
+    paths = [find_model(name) for name in study.models]
+    if any(arm.chat_template for entry in study.worlds for arm in study.arms_of(entry)):
+        for path in paths:
+            check_chat_template(path)
+    return [
+        Model(label if labels.count(label) == 1 else name, path, folder_hash(path))
+        for name, label, path in zip(study.models, labels, paths, strict=True)
     ]
-    cells = []
-    for model in models:
-        for worlds in study.worlds:
-            runs = _runs(study, worlds)
-            for seed in worlds.seeds:
-                for arm in study.arms_of(worlds):
-                    for run in runs if arm.corpus else [_UNTRAINED]:
-                        cells.append(_cell(study, model, worlds, seed, arm, run))
-    seen: dict[str, Cell] = {}
-    for cell in cells:
-        if cell.key in seen:
-            raise UsageError(f"{study.name}: duplicate cell: ({cell}) is the same as ({seen[cell.key]}); remove one")
-        seen[cell.key] = cell
-    return cells
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What a cell has of its study besides model, world and arm."""
-
-    training_seed: int | None = None
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    source: Training = Training(None, {}, None)  # noqa: RUF009 - frozen
-    hyperparameters: str | None = None
-
-
-_UNTRAINED = _Run()
-
-
-def _runs(study: StudyConfig, worlds: Worlds) -> list[_Run]:
-    """Return the training runs of each trained arm: hyper-parameters x training seeds."""
-    if not any(arm.corpus for arm in study.arms_of(worlds)):
+def _ways(study: StudyConfig, entry: Worlds) -> list[_Way]:
+    """Return how each trained arm is trained: hyper-parameters x training seeds."""
+    arms = [arm for arm in study.arms_of(entry) if arm.corpus]
+    if not arms:
         return []
-    runs = []
+    launch = {}
+    if study.launch is not None:
+        for arm in arms:
+            if arm.method != "finetune":
+                raise UsageError(
+                    f"arm {arm.name!r}: method: {arm.method} trains in one process: leave out launch: {study.launch}"
+                )
+        launch = launch_config(study.launch)
+    ways = []
     hypers: list[Hyperparameters | None] = [*study.hyperparameters] or [None]
     for hyper in hypers:
-        source = study.training_of(worlds, hyper)
-        values = _recipe_values(study, source)
+        source = study.training_of(entry, hyper)
+        # A bar of its own would be written into the study's log.
+        loaded = recipe.load(recipe.find_recipe(str(source.recipe)), {**source.overrides, "disable_tqdm": True})
+        if study.match == "epochs" and not (source.steps or loaded.values.get("max_steps", -1) > 0):
+            raise UsageError(
+                f"{study.name}: match: epochs needs steps (or max_steps in the recipe): those of the documents alone"
+            )
         name = hyper.name if hyper else None
-        runs += [_Run(seed, values, source, name) for seed in study.training_seeds]
-    return runs
+        ways += [_Way(Training(seed, loaded, source.steps, study.match, launch), name) for seed in study.training_seeds]
+    return ways
 
 
-def _cell(study: StudyConfig, model: Model, worlds: Worlds, seed: int, arm: Arm, run: _Run) -> Cell:
-    if arm.chat_template:
-        check_chat_template(model.path)
-    settings = worlds.augmentation or study.augmentation
-    key = canonical_json(worlds.config)
-    world, world_hash = world_at(worlds.family, seed, key), hash_at(worlds.family, seed, key)
-    augmentations: dict[str, str] = {
-        strategy: content_hash(augmentation_identity(world_hash, model, settings, strategy))[:16]
-        for strategy in GENERATED
-        if strategy in arm.corpus
-    }
-    return Cell(
-        model=model,
-        worlds=worlds.label,
-        family=worlds.family,
-        config=worlds.config if "path" in worlds.config else world.config,
-        world_seed=seed,
-        tasks=find_tasks(world, worlds.splits, arm.condition),
-        arm=arm.model_copy(update={"corpus": corpus_parts(world, arm)}),
-        training_seed=run.training_seed,
-        recipe=run.recipe,
-        steps=run.source.steps,
-        match=study.match if arm.corpus else "steps",
-        augmentations=augmentations,
-        source=run.source,
-        hyperparameters=run.hyperparameters,
-        launch=_launch(study, arm) if arm.corpus else {},
-        settings=settings,
-    )
+def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, QuestionPrompt]) -> list[_Taught]:
+    """Return each arm in one world; of the world itself nothing is kept."""
+    world = world_of(entry.family, seed, entry.config)
+    config = entry.config if "path" in entry.config else world.config
+    planned = PlannedWorld(entry.family, config, seed, world.hash)
+    tasks: dict[str, Mapping[str, str]] = {}
+    found = []
+    for arm in study.arms_of(entry):
+        if arm.condition not in tasks:
+            tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
+        spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
+        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt]))
+    return found
 
 
-def _launch(study: StudyConfig, arm: Arm) -> dict[str, Any]:
-    if study.launch is None:
-        return {}
-    if arm.method != "finetune":
-        raise UsageError(
-            f"arm {arm.name!r}: method: {arm.method} trains in one process: leave out launch: {study.launch}"
+def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_Way]) -> Iterator[Cell]:
+    """Return the cells of an arm in a world, one for each way of training."""
+    entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
+    settings = entry.augmentation or study.augmentation
+    writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
+    for way in trained if arm.corpus else [_UNTRAINED]:
+        training = way.training
+        weights = identity_of_weights(model, world, arm, writings, training)
+        identity = identity_of(weights, arm, taught.prompt, taught.tasks)
+        seed = training.seed if training else None
+        yield Cell(
+            key=key_of(identity),
+            training_key=key_of(weights) if training else None,
+            identity=identity,
+            labels=Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters),
+            model=model,
+            world=world,
+            tasks=taught.tasks,
+            arm=arm,
+            prompt=taught.prompt,
+            training=training,
+            writings=writings,
+            settings=settings,
         )
-    return launch_config(study.launch)
 
 
-def prompt_of(model: Model, settings: Settings, strategy: Strategy) -> Prompt:
-    """Return the prompt that a model augments with: the one named in the study, else the one made for it."""
-    name = settings.prompts.get(strategy) or default_prompt(strategy, "icl_ft_hf", {"pretrained": str(model.path)})
-    return load_prompt(name, strategy)
+class _Writer:
+    """What a model writes about worlds; each prompt is read once."""
 
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._prompts: dict[tuple[Strategy, str], Prompt] = {}
 
-def augmentation_identity(world_hash: str, model: Model, settings: Settings, strategy: Strategy) -> dict[str, Any]:
-    """Return everything that a model's augmentation of a world depends on."""
-    return identity_of(world_hash, prompt_of(model, settings, strategy), settings, model.hash)
+    def writing(self, world: PlannedWorld, settings: Settings, strategy: Strategy) -> Writing:
+        """Return what it writes about a world; the prompt is the one named in the study, else the one made for it."""
+        default = default_prompt(strategy, "icl_ft_hf", {"pretrained": str(self.model.path)})
+        name = settings.prompts.get(strategy) or default
+        if (strategy, name) not in self._prompts:
+            self._prompts[strategy, name] = load_prompt(name, strategy)
+        prompt = self._prompts[strategy, name]
+        return Writing(key_of(identity_of_writing(world.hash, prompt, settings, self.model.hash)), prompt)
 
 
 def corpus_parts(world: World, arm: Arm) -> list[str]:
@@ -158,38 +181,18 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
     """
     if not arm.corpus:
         return []
-    styles: list[str] = []
-    if world.family == own.FAMILY and ("oracle" in arm.corpus or arm.keep == "entailed"):
-        what = "corpus part 'oracle'" if "oracle" in arm.corpus else "keep: entailed"
-        raise UsageError(f"arm {arm.name!r}: {own.no_rules(what)}")
-    if world.family == own.FAMILY and arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
+    family, place = family_of(world.family), f"arm {arm.name!r}"
+    if family.oracle is None and "oracle" in arm.corpus:
+        raise UsageError(f"{place}: {family.no_rules(f'corpus part {ORACLE!r}')}")
+    if family.auditor is None and arm.keep == "entailed":
+        raise UsageError(f"{place}: {family.no_rules('keep: entailed')}")
+    if arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
         raise UsageError(
-            f"arm {arm.name!r}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
+            f"{place}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
         )
-    if "oracle" in arm.corpus:
-        styles = list(dict.fromkeys(d.style for d in generators.family_of(world.family).oracle(world)))
-    parts = [part for name in arm.corpus for part in (styles if name == "oracle" else [name])]
+    parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
     try:
-        training_documents(world, [part for part in parts if part not in GENERATED])
+        check_parts(family, [part for part in parts if part not in GENERATED])
     except UsageError as error:
-        raise UsageError(f"arm {arm.name!r}: {error}") from error
+        raise UsageError(f"{place}: {error}") from error
     return list(dict.fromkeys(parts))
-
-
-def _model(name: str, label: str) -> Model:
-    path = find_model(name)
-    return Model(label, path, folder_hash(path))
-
-
-def _recipe_values(study: StudyConfig, source: Training) -> dict[str, Any]:
-    from icl_ft_plugin.training import recipe
-
-    loaded = recipe.load(find_recipe(str(source.recipe)), source.overrides)
-    if study.match == "epochs" and not (source.steps or loaded.values.get("max_steps", -1) > 0):
-        raise UsageError(
-            f"{study.name}: match: epochs needs steps (or max_steps in the recipe): those of the documents alone"
-        )
-    dropped = [*DECIDED] if source.steps else [key for key in DECIDED if key != "max_steps"]
-    file = read_yaml(loaded.path)
-    dropped += [key for key in TRACKING if key not in file]
-    return {key: file[key] if key in TRACKING else value for key, value in loaded.values.items() if key not in dropped}

@@ -8,22 +8,33 @@ is scaled by the number of parameters, and where nothing at all was, the rates a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from icl_ft_plugin.study.records import CONFIG, LEDGER, CellLedger, Record, read
 
 MACHINE = "nano on 2 cores of an AMD EPYC server, 2 threads"
 PARAMETERS = 5_344_512  # of the embedded model
 # Tokens a second on MACHINE, from the cells of `icl-ft study demo`; prompts are counted as if no prefix were shared. Only what is
 # written with all documents in the prompt ("global") is from `icl-ft study augmentation` and `augmentation-semantic`, two at a time.
 DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 1084.0, "global": 48.0}
+# How many times longer the same cells take without sharing: CPU seconds of `evaluate` with `hf` over those with `icl_ft_hf`, batch size
+# 8, transformers 5.23, medians of three on two cores of an Intel Xeon that did other work too.
+SLOWER = {"closed": 1.4, "icl": 13.7}
+DEFAULT |= {f"{condition} unshared": DEFAULT[condition] / times for condition, times in SLOWER.items()}
+
+
+def scoring(condition: str, *, shared: bool) -> str:
+    """Return the kind of a scoring: ``icl`` where the prompts' prefixes are shared, ``icl unshared`` where not."""
+    return condition if shared else f"{condition} unshared"
 
 
 class Measured(NamedTuple):
-    """Something done once: ``train``, ``closed`` or ``icl`` (scoring), ``local`` or ``global`` (tokens written)."""
+    """Something done once: ``train``, a scoring, ``local`` or ``global`` (tokens written)."""
 
     kind: str
     model: str
@@ -51,6 +62,11 @@ class Rates:
     def of(cls, folders: Iterable[Path]) -> Rates:
         """Return the rates of the complete cells and augmentations of studies' folders."""
         return cls(one for folder in folders for one in (*_cells(folder), *_augmentations(folder)))
+
+    def unshared(self, model: str) -> bool:
+        """Say whether prompts of a model were scored without sharing their prefixes."""
+        kinds = {scoring(condition, shared=False) for condition in ("closed", "icl")}
+        return any(one.model == model and one.kind in kinds for one in self._measured)
 
     def find(self, kind: str, model: str, parameters: int, family: str) -> Rate:
         """Return the rate of a model in a family, or the nearest there is.
@@ -81,52 +97,98 @@ def _rate(measured: list[Measured]) -> float:
     return median(one.tokens / one.seconds for one in measured)
 
 
+class _Weights(Record):
+    model: str
+    augmentations: Mapping[str, str] = {}
+
+
+class _Identity(Record):
+    training: _Weights
+
+
+class _Arm(Record):
+    condition: str = "closed"
+    method: str = "finetune"
+    baseline: str | None = None
+
+
+class _Labels(Record):
+    family: str
+
+
+class _Config(Record):
+    """What the rates need of a cell's ``config.json``."""
+
+    identity: _Identity
+    labels: _Labels
+    arm: _Arm
+    model: Path
+
+
+class _Results(Record):
+    """What the rates need of lm-eval's ``results_*.json``; it writes the time as text."""
+
+    total_evaluation_time_seconds: float = 0.0
+    config: Mapping[str, object] = {}
+
+
+class _WritingIdentity(Record):
+    strategy: str
+    model: str
+
+
+class _Writing(Record):
+    """What the rates need of ``augmentation.json``."""
+
+    identity: _WritingIdentity
+
+
+class _Timing(Record):
+    generated_tokens: int
+    seconds: float
+
+
+class _Audit(Record):
+    family: str = ""
+
+
 def _cells(folder: Path) -> Iterator[Measured]:
     for path in sorted(folder.glob("cells/[!.]*")):
-        ledger, config = _json(path / "ledger.json"), _json(path / "config.json")
-        results = [_json(file) for file in path.rglob("results_*.json")]
-        if not ledger or "identity" not in config or config["arm"].get("baseline"):
+        ledger, config = read(path / LEDGER, CellLedger), read(path / CONFIG, _Config)
+        if not ledger or not config or config.arm.baseline:
             continue
-        who = (
-            config["identity"]["training"]["model"],
-            parameters_of(Path(config["model"])),
-            config["labels"]["family"],
-        )
-        training = ledger["training"]
-        if training and training.get("seconds") and config["arm"].get("method", "finetune") == "finetune":
-            yield Measured("train", *who, training["tokens"], training["seconds"])
-        for result in results[:1]:
-            seconds = float(result.get("total_evaluation_time_seconds") or 0)
-            if seconds:
-                yield Measured(config["arm"]["condition"], *who, ledger["evaluation"]["prompt_tokens"], seconds)
+        who = (config.identity.training.model, parameters_of(config.model), config.labels.family)
+        training = ledger.training
+        if training and training.seconds and config.arm.method == "finetune":
+            yield Measured("train", *who, training.tokens, training.seconds)
+        file = next(path.rglob("results_*.json"), None)
+        results = read(file, _Results) if file else None
+        if results and results.total_evaluation_time_seconds:
+            kind = scoring(config.arm.condition, shared=results.config.get("prefix_sharing") != "stock")
+            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, results.total_evaluation_time_seconds)
+
+
+def scoring_seconds(results: Path) -> float:
+    """Return the wall time of lm-eval's file of results, 0 where it does not say."""
+    found = read(results, _Results)
+    return found.total_evaluation_time_seconds if found else 0.0
 
 
 def _augmentations(folder: Path) -> Iterator[Measured]:
-    families, sizes = {}, {}
-    for path in folder.glob("cells/[!.]*/config.json"):
-        config = _json(path)
-        if "identity" not in config:
-            continue
-        training = config["identity"]["training"]
-        sizes[training["model"]] = parameters_of(Path(config["model"]))
-        families.update(dict.fromkeys(training["augmentations"].values(), config["labels"]["family"]))
+    families: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    for path in folder.glob(f"cells/[!.]*/{CONFIG}"):
+        if config := read(path, _Config):
+            training = config.identity.training
+            sizes[training.model] = parameters_of(config.model)
+            families.update(dict.fromkeys(training.augmentations.values(), config.labels.family))
     for path in sorted(folder.glob("augmentations/[!.]*")):
-        info, timing = _json(path / "augmentation.json"), _json(path / "timing.json")
-        if info and timing and timing["seconds"] and timing["generated_tokens"]:
-            identity = info["identity"]
-            family = families.get(path.name) or _json(path / "audit.json").get("family", "")
-            size = sizes.get(identity["model"], PARAMETERS)
-            tokens, seconds = timing["generated_tokens"], timing["seconds"]
-            yield Measured(identity["strategy"], identity["model"], size, family, tokens, seconds)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return a JSON object; an empty one where there is none, as of a cell that is being removed."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        info, timing = read(path / "augmentation.json", _Writing), read(path / "timing.json", _Timing)
+        if info and timing and timing.seconds and timing.generated_tokens:
+            who = info.identity
+            family = families.get(path.name) or (read(path / "audit.json", _Audit) or _Audit()).family
+            size = sizes.get(who.model, PARAMETERS)
+            yield Measured(who.strategy, who.model, size, family, timing.generated_tokens, timing.seconds)
 
 
 @lru_cache(maxsize=256)

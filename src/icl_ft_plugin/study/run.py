@@ -17,7 +17,7 @@ again, and a changed knob re-runs only what depends on it. What a kill left behi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -82,36 +82,42 @@ def run(
 def _run(cells: Sequence[Cell], store: Store, at: Executor, announce: Announce, keep: bool) -> dict[str, str]:
     """Run what is missing; return why cells have failed, by what a person calls them."""
     # Untrained cells first: they are cheap, and a context that is too long shows before anything is trained.
-    waiting = sorted(store.missing(cells), key=lambda cell: cell.trained)
+    if not keep:
+        store.drop_checkpoints(cells)
+    missing = sorted(store.missing(cells), key=lambda cell: cell.training is not None)
+    waiting = {cell.key: cell for cell in missing}
+    needed = Counter(cell.training_key for cell in missing)
     running: dict[str, Cell] = {}
     attempts: Counter[str] = Counter()
     failed: dict[str, str] = {}
     while waiting or running:
-        while at.room and (cell := _next(waiting, running, store)):
-            waiting.remove(cell)
-            running[cell.key] = cell
+        while at.room and (cell := _next(waiting.values(), running.values(), store)):
+            running[cell.key] = waiting.pop(cell.key)
             attempts[cell.key] += 1
             note = f"{len(failed)} failed; " if failed else ""
-            announce(f"{note}{cell}", len(cells) - len(store.missing(cells)), len(cells))
+            done = len(cells) - len(waiting) - len(running) - len(failed)
+            announce(f"{note}{cell}", done, len(cells))
             at.start(cell)
         for ended in at.wait():
             cell = running.pop(ended.cell.key)
             if ended.lost:
                 store.unmark(cell)
             if ended.lost and attempts[cell.key] < ATTEMPTS:
-                waiting.insert(0, cell)
+                waiting = {cell.key: cell, **waiting}
             elif ended.error is not None:
                 failed[str(cell)] = ended.error
                 store.write_failure(cell, ended.error, attempts[cell.key])
-            if not keep:
-                store.drop_checkpoints(cells)
+            elif cell.training_key:
+                needed[cell.training_key] -= 1
+                if not keep and not needed[cell.training_key]:
+                    store.drop_checkpoint(cell.training_key)
     return failed
 
 
-def _next(waiting: Sequence[Cell], running: dict[str, Cell], store: Store) -> Cell | None:
+def _next(waiting: Iterable[Cell], running: Iterable[Cell], store: Store) -> Cell | None:
     """Return the first cell that shares nothing with a running one that would be made twice.
 
     So the arms of one augmentation wait for the cell that makes it, and other cells fill the room meanwhile.
     """
-    in_the_making = set().union(*(store.unmade(cell) for cell in running.values()))
-    return next((cell for cell in waiting if not store.unmade(cell) & in_the_making), None)
+    in_the_making = set().union(*map(store.unmade, running))
+    return next((cell for cell in waiting if not store.shared(cell) & in_the_making), None)

@@ -1,4 +1,4 @@
-"""What a study file may say: its keys, their types and defaults; ``study_config`` reads and checks the file.
+"""What a study file may say: its keys, their types and defaults; ``config`` reads and checks the file.
 
 For example ``StudyConfig(name="demo", models=["nano"], worlds=[Worlds(family="reversal")], arms=[Arm(name="icl", condition="icl")])``.
 """

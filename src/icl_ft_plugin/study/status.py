@@ -9,21 +9,63 @@ For example ``icl-ft study status runs/demo``::
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import ConfigDict
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study.cell import line_of
+from icl_ft_plugin.study.cell import Labels
+from icl_ft_plugin.study.rates import scoring_seconds
+from icl_ft_plugin.study.records import LEDGER, CellLedger, Record, read
+from icl_ft_plugin.study.show import aligned
+from icl_ft_plugin.study.store import LOCK
 
-Labels = Mapping[str, Any]
+
+class Running(Record):
+    """Who runs a cell.
+
+    Attributes:
+        host: The machine.
+        pid: The process.
+        since: Seconds since the epoch.
+    """
+
+    host: str
+    pid: int
+    since: float
+
+
+class Failure(Record):
+    """Why a cell has failed.
+
+    Attributes:
+        error: In one message.
+        attempts: After how many.
+    """
+
+    error: str
+    attempts: int = 1
+
+
+class _Entry(Record):
+    """A cell of ``study.json``, whose other keys are its labels."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    key: str
+    splits: list[str]
+
+
+class _Plan(Record):
+    name: str
+    cells: list[_Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +76,15 @@ class CellStatus:
         labels: What tables call it.
         seconds: What it took; None where it is not complete, or does not say.
         done: Whether it is complete.
-        running: Who runs it and since when (``host``, ``pid``, ``since``); None where nobody does.
-        failure: Why it failed, and after how many attempts (``error``, ``attempts``); None where it has not.
+        running: None where nobody runs it.
+        failure: None where it has not failed.
     """
 
     labels: Labels
     seconds: float | None
     done: bool
-    running: Mapping[str, Any] | None
-    failure: Mapping[str, Any] | None
+    running: Running | None
+    failure: Failure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +115,16 @@ class Status:
         expected = [self._expected(cell.labels) for cell in left]
         if None in expected:
             return None
-        spent = (time.time() - cell.running["since"] if cell.running else 0.0 for cell in left)
+        spent = (time.time() - cell.running.since if cell.running else 0.0 for cell in left)
         total = sum(max(0.0, (took or 0.0) - past) for took, past in zip(expected, spent, strict=True))
         return total / max(1, self.count("running"))
 
     def _expected(self, labels: Labels) -> float | None:
-        nearest: tuple[Callable[[Labels], Any], ...] = (
-            lambda of: (of["model"], of["worlds"], of["arm"], of.get("hyperparameters")),
-            lambda of: (of["model"], of["worlds"], of["training_seed"] is None),
-            lambda of: (of["model"], of["training_seed"] is None),
-            lambda of: of["training_seed"] is None,
+        nearest: tuple[Callable[[Labels], object], ...] = (
+            lambda of: of.group,
+            lambda of: (of.model, of.worlds, of.training_seed is None),
+            lambda of: (of.model, of.training_seed is None),
+            lambda of: of.training_seed is None,
         )
         for key in nearest:
             alike = [c.seconds for c in self.cells if c.seconds is not None and key(c.labels) == key(labels)]
@@ -98,56 +140,46 @@ def read_status(folder: Path) -> Status:
         UsageError: The folder holds no study.
     """
     try:
-        plan = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plan = _Plan.model_validate_json((folder / "study.json").read_bytes())
+        labels = [Labels(**(entry.model_extra or {})) for entry in plan.cells]
+    except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{folder}: no study there (study.json: {error})") from error
-    at_work = _locked(folder / ".lock")
-    cells = tuple(_cell(folder, entry, at_work) for entry in plan["cells"])
-    return Status(plan["name"], at_work, cells)
+    at_work = _locked(folder)
+    cells = tuple(_cell(folder, e.key, named, at_work) for e, named in zip(plan.cells, labels, strict=True))
+    return Status(plan.name, at_work, cells)
 
 
-def _locked(file: Path) -> bool:
+def _locked(folder: Path) -> bool:
     """Whether a run holds the folder; the system drops its lock when it dies."""
-    try:
-        with file.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    if not (folder / LOCK).is_file():
         return False
-    except BlockingIOError:
+    try:
+        with FileLock(folder / LOCK, blocking=False):
+            return False
+    except Timeout:
         return True
-    return False
+    except PermissionError:  # somebody else's study; its run removes the folder of what is at work when it ends
+        return (folder / "running").is_dir()
 
 
-def _cell(folder: Path, entry: Mapping[str, Any], at_work: bool) -> CellStatus:
-    labels = {key: value for key, value in entry.items() if key not in ("key", "splits")}
-    path = folder / "cells" / entry["key"]
+def _cell(folder: Path, key: str, labels: Labels, at_work: bool) -> CellStatus:
+    path = folder / "cells" / key
     if path.is_dir():
         return CellStatus(labels, _seconds(path), True, None, None)
-    running = _object(folder / "running" / f"{entry['key']}.json") if at_work else None
-    if running and running["host"] == socket.gethostname() and not _alive(running["pid"]):
+    running = read(folder / "running" / f"{key}.json", Running) if at_work else None
+    if running and running.host == socket.gethostname() and not _alive(running.pid):
         running = None  # its process was killed; the run will notice
-    failure = None if running else _object(folder / "failures" / f"{entry['key']}.json")
+    failure = None if running else read(folder / "failures" / f"{key}.json", Failure)
     return CellStatus(labels, None, False, running, failure)
 
 
 def _seconds(cell: Path) -> float | None:
     """Return what a complete cell took; cells of earlier versions know its parts only."""
-    ledger = _object(cell / "ledger.json") or {}
-    if "seconds" in ledger:
-        return float(ledger["seconds"])
-    scored = [_object(file) or {} for file in cell.rglob("results_*.json")]
-    parts = [float(result.get("total_evaluation_time_seconds") or 0) for result in scored]
-    parts += [float((ledger.get("training") or {}).get("seconds") or 0)]
-    return sum(parts) or None
-
-
-def _object(file: Path) -> dict[str, Any] | None:
-    """Return a JSON object; None where there is none, or none any more."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+    ledger = read(cell / LEDGER, CellLedger) or CellLedger()
+    if ledger.seconds is not None:
+        return ledger.seconds
+    parts = [scoring_seconds(file) for file in cell.rglob("results_*.json")]
+    return sum(parts) + (ledger.training.seconds if ledger.training else 0.0) or None
 
 
 def _alive(pid: int) -> bool:
@@ -167,20 +199,11 @@ def lines(status: Status) -> list[str]:
     text = f"{status.name}: {done} of {len(status.cells)} cells complete, {failed} failed, {running} running; {left}"
     groups: dict[str, list[CellStatus]] = {}
     for cell in status.cells:
-        hyper = f", {name}" if (name := cell.labels.get("hyperparameters")) else ""
-        groups.setdefault(f"{cell.labels['model']}, {cell.labels['worlds']}, {cell.labels['arm']}{hyper}", []).append(
-            cell
-        )
+        groups.setdefault(cell.labels.group, []).append(cell)
     rows = [("", "done", "of", "failed", "running", "seconds a cell"), *map(_row, groups, groups.values())]
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    found = [text, *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows)]
-    now = [cell for cell in status.cells if cell.running]
-    if now:
-        found += ["running:", *(f"  {line_of(cell.labels)}: {_since(cell.running or {})}" for cell in now)]
-    wrong = [cell for cell in status.cells if cell.failure]
-    if wrong:
-        found += ["failed:", *(f"  {line_of(cell.labels)}: {_why(cell.failure or {})}" for cell in wrong)]
-    return found
+    now = [f"  {cell.labels}: {_since(cell.running)}" for cell in status.cells if cell.running]
+    wrong = [f"  {cell.labels}: {_why(cell.failure)}" for cell in status.cells if cell.failure]
+    return [text, *aligned(rows), *(["running:", *now] if now else []), *(["failed:", *wrong] if wrong else [])]
 
 
 def _left(status: Status) -> str:
@@ -207,10 +230,9 @@ def _row(name: str, cells: list[CellStatus]) -> tuple[str, ...]:
     return (name, str(counts[0]), str(len(cells)), *map(str, counts[1:]), f"{fmean(took):.1f}" if took else "")
 
 
-def _since(running: Mapping[str, Any]) -> str:
-    return f"for {_duration(time.time() - running['since'])} (process {running['pid']} on {running['host']})"
+def _since(running: Running) -> str:
+    return f"for {_duration(time.time() - running.since)} (process {running.pid} on {running.host})"
 
 
-def _why(failure: Mapping[str, Any]) -> str:
-    attempts = failure.get("attempts", 1)
-    return f"{failure.get('error')}{f' ({attempts} attempts)' if attempts > 1 else ''}"
+def _why(failure: Failure) -> str:
+    return f"{failure.error}{f' ({failure.attempts} attempts)' if failure.attempts > 1 else ''}"

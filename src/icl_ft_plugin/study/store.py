@@ -6,8 +6,6 @@ For example ``Store(Path("runs/demo")).cell(cell)`` is ``runs/demo/cells/1f0c9a3
 from __future__ import annotations
 
 import errno
-import fcntl
-import json
 import os
 import shutil
 import sys
@@ -16,9 +14,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import write_json
 from icl_ft_plugin.study.cell import Cell
+
+LOCK = ".lock"  # in the study's folder; held while a run is at work
 
 
 class Store:
@@ -45,9 +48,9 @@ class Store:
         """Return where the cell's results are or will be."""
         return self.folder / "cells" / cell.key
 
-    def checkpoint(self, cell: Cell) -> Path:
-        """Return where the cell's trained weights are or will be."""
-        return self.folder / "checkpoints" / cell.checkpoint_key
+    def checkpoint(self, key: str) -> Path:
+        """Return where trained weights are or will be."""
+        return self.folder / "checkpoints" / key
 
     def augmentation(self, key: str) -> Path:
         """Return where what a base model wrote is or will be."""
@@ -55,22 +58,23 @@ class Store:
 
     def missing(self, cells: Sequence[Cell]) -> list[Cell]:
         """Return the cells that have no results yet."""
-        return [cell for cell in cells if not self.cell(cell).is_dir()]
+        folder = self.folder / "cells"
+        complete = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return [cell for cell in cells if cell.key not in complete]
 
     def write_plan(self, name: str, cells: Sequence[Cell]) -> None:
         """Write ``study.json``."""
-        entries = [{"key": cell.key, **cell.labels, "splits": list(cell.tasks)} for cell in cells]
-        text = json.dumps({"name": name, "version": __version__, "cells": entries}, indent=2, ensure_ascii=False)
-        draft = self.folder / ".study.json"
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(self.folder / "study.json")
+        entries = [{"key": cell.key, **cell.labels.to_dict(), "splits": list(cell.tasks)} for cell in cells]
+        write_json(self.folder / "study.json", {"name": name, "version": __version__, "cells": entries})
 
-    def unmade(self, cell: Cell) -> set[Path]:
-        """Return what the cell may share with others and what nobody has made yet: augmentations, trained weights."""
-        shared = {self.augmentation(key) for key in cell.augmentations.values()}
-        if cell.trained:
-            shared.add(self.checkpoint(cell))
-        return {folder for folder in shared if not folder.is_dir()}
+    def shared(self, cell: Cell) -> set[str]:
+        """Return the folders, below this one, that the cell may share with others: augmentations, trained weights."""
+        shared = {f"augmentations/{writing.key}" for writing in cell.writings.values()}
+        return {*shared, f"checkpoints/{cell.training_key}"} if cell.training_key else shared
+
+    def unmade(self, cell: Cell) -> set[str]:
+        """Return what of that nobody has made yet."""
+        return {name for name in self.shared(cell) if not (self.folder / name).is_dir()}
 
     @contextmanager
     def making(self, folder: Path) -> Iterator[bool]:
@@ -81,8 +85,7 @@ class Store:
         """
         locks = self.folder / ".locks"
         locks.mkdir(exist_ok=True)
-        with (locks / folder.name).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # dropped by the system when the process dies, however it dies
+        with FileLock(locks / folder.name):  # dropped by the system when the process dies, however it dies
             yield not folder.is_dir()
 
     def failure(self, cell: Cell) -> Path:
@@ -94,10 +97,8 @@ class Store:
         file = self.failure(cell)
         file.parent.mkdir(exist_ok=True)
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        note = {"key": cell.key, "labels": cell.labels, "error": error, "time": time, "attempts": attempts}
-        draft = file.with_name(f".{file.name}")
-        draft.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(file)
+        note = {"key": cell.key, "labels": cell.labels.to_dict(), "error": error, "time": time, "attempts": attempts}
+        write_json(file, note)
 
     def unmark(self, cell: Cell) -> None:
         """Remove the note that a cell is at work, which a lost process leaves behind."""
@@ -115,15 +116,13 @@ class Store:
             UsageError: Another run is at work here, or the folder cannot be written or is full.
         """
         try:
-            with (self.folder / ".lock").open("w") as file:
-                # The system drops this lock when the process dies, however it dies.
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with FileLock(self.folder / LOCK, blocking=False):  # dropped like those of making()
                 self._sweep()
                 try:
                     yield
                 finally:
                     self._sweep()
-        except BlockingIOError as error:
+        except Timeout as error:
             raise UsageError(
                 f"--out {self.folder}: another run is at work here; wait for it or name another"
             ) from error
@@ -156,10 +155,15 @@ class Store:
 
     def drop_checkpoints(self, cells: Sequence[Cell]) -> None:
         """Delete trained weights that none of the missing cells needs."""
-        needed = {self.checkpoint(cell) for cell in self.missing(cells)}
-        for checkpoint in {self.checkpoint(cell) for cell in cells if cell.trained} - needed:
-            if checkpoint.is_dir():
-                # Renamed first, so that a kill in between leaves no half of a checkpoint to be used.
-                doomed = checkpoint.with_name(f".{checkpoint.name}.dropped")
-                checkpoint.replace(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+        needed = {cell.training_key for cell in self.missing(cells)}
+        for key in {cell.training_key for cell in cells if cell.training_key} - needed:
+            self.drop_checkpoint(key)
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Delete trained weights, if they are there."""
+        checkpoint = self.checkpoint(key)
+        if checkpoint.is_dir():
+            # Renamed first, so that a kill in between leaves no half of a checkpoint to be used.
+            doomed = checkpoint.with_name(f".{checkpoint.name}.dropped")
+            checkpoint.replace(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)

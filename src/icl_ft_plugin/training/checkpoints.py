@@ -1,9 +1,8 @@
 """Which checkpoint of a killed run may be resumed: the newest that is complete, byte for byte.
 
-A checkpoint folder gets a ``complete.json`` last, by an atomic rename, for example::
+A checkpoint folder gets a ``progress.json``, and last the manifest of all its files (see ``files``). For example::
 
-    {"step": 40, "tokens": 11680, "target_tokens": 11040, "seconds": 8.1,
-     "files": {"model.safetensors": "5c...", "optimizer.pt": "e1...", ...}}
+    {"step": 40, "tokens": 11680, "target_tokens": 11040, "seconds": 8.1, "resumed_at": []}
 
 The trainer itself resumes from the highest number, whatever lies there: a checkpoint without optimizer or random
 state trains on without an error to other weights. Here every file must have its hash.
@@ -11,14 +10,15 @@ state trains on without an error to other weights. Here every file must have its
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-MARKER = "complete.json"
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import damage, read_json, write_json, write_manifest
+
+PROGRESS = "progress.json"
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,8 @@ def mark_complete(checkpoint: Path, progress: Progress) -> None:
         checkpoint: The folder, all its other files written.
         progress: Counters at this step, which the trainer does not restore.
     """
-    files = {path.name: _sha256(path) for path in sorted(checkpoint.iterdir()) if path.name != MARKER}
-    partial = checkpoint / f"{MARKER}.partial"
-    partial.write_text(json.dumps({**asdict(progress), "files": files}, indent=2), encoding="utf-8")
-    partial.replace(checkpoint / MARKER)
+    write_json(checkpoint / PROGRESS, asdict(progress))
+    write_manifest(checkpoint)
 
 
 def newest_complete(folder: Path) -> tuple[Path | None, Progress]:
@@ -70,26 +68,13 @@ def _step(path: Path) -> int:
     return int(number) if number.isdigit() else -1
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _inspect(path: Path) -> tuple[str, Progress]:
-    """Return what is wrong with a checkpoint (empty: nothing) and its progress."""
+def _inspect(path: Path) -> tuple[str | None, Progress]:
+    """Return what is wrong with a checkpoint and its progress."""
+    if fault := damage(path, hashes=True):
+        return fault, Progress()
     try:
-        marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
-        files = marker.pop("files")
-        progress = Progress(**{**marker, "resumed_at": tuple(marker["resumed_at"])})
-    except FileNotFoundError:
-        return "it was not written to its end", Progress()
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        return f"{MARKER} is damaged: {error}", Progress()
-    if progress.step != _step(path):
-        return f"{MARKER} is of step {progress.step}", Progress()
-    for name, digest in files.items():
-        if not (path / name).is_file():
-            return f"{name} is missing", Progress()
-        if _sha256(path / name) != digest:
-            return f"{name} has changed since it was written", Progress()
-    return "", progress
+        noted = read_json(path / PROGRESS)
+        progress = Progress(**{**noted, "resumed_at": tuple(noted["resumed_at"])})
+    except (UsageError, TypeError, KeyError) as error:
+        return f"{PROGRESS} is damaged: {error}", Progress()
+    return (None if progress.step == _step(path) else f"{PROGRESS} is of step {progress.step}"), progress

@@ -64,16 +64,31 @@ def check_model(trainer: Any, recipe: Recipe) -> None:
     Raises:
         UsageError: A row holds a token that the model has no embedding for, or is longer than its window.
     """
+    rows = [row["input_ids"] for row in trainer.train_dataset]
+    check_tokens(trainer, rows)
+    longest, window = max(map(len, rows)), window_of(trainer)
+    if window is not None and longest > window:
+        raise UsageError(f"{recipe.path}: a row of {longest} tokens is longer than the model's window of {window}")
+
+
+def check_tokens(trainer: Any, rows: Sequence[Sequence[int]]) -> None:
+    """Refuse rows of token ids, or a token that pads them, for which the model has no embedding.
+
+    Raises:
+        UsageError: The tokenizer is another model's.
+    """
     embeddings = trainer.model.get_input_embeddings().num_embeddings
-    largest = max(max(row["input_ids"]) for row in trainer.train_dataset)
+    largest = max(map(max, rows))
     if max(largest, trainer.processing_class.pad_token_id) >= embeddings:
         raise UsageError(
             f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
         )
-    window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
-    longest = max(len(row["input_ids"]) for row in trainer.train_dataset)
-    if window is not None and longest > window:
-        raise UsageError(f"{recipe.path}: a row of {longest} tokens is longer than the model's window of {window}")
+
+
+def window_of(trainer: Any) -> int | None:
+    """Return how many tokens the model takes; None where its config does not say."""
+    window: int | None = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
+    return window
 
 
 def check_finite(model: torch.nn.Module, recipe: Recipe) -> None:

@@ -25,7 +25,7 @@ import torch
 from transformers import TrainerCallback
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.paths import tasks_dir
+from icl_ft_plugin.files import read_jsonl, write_text
 
 CURVE_NAME = "curve.jsonl"
 
@@ -70,15 +70,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def __init__(self, curve: Curve, trainer: Any, file: Path, begun: int = 0) -> None:
         if trainer.args.world_size > 1:
             raise UsageError("curve_every: a learning curve needs a training run of one process; leave it out")
-        from lm_eval.tasks import TaskManager
+        from icl_ft_plugin._register import our_tasks
 
         self.seconds = 0.0
         self._curve = curve
         self._trainer = trainer
         self._file = file
         self._points = _read(file, begun) if begun else []
-        manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=dict(curve.metadata))
-        self._tasks = manager.load(list(curve.tasks))
+        self._tasks = our_tasks(curve.metadata).load(list(curve.tasks))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Score the model as it is before the first step."""
@@ -103,9 +102,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             {"step": step, "split": split, "accuracy": sum(hits) / len(hits), "questions": len(hits)}
             for split, hits in right.items()
         ]
-        draft = self._file.with_name(f".{self._file.name}")
-        draft.write_text("".join(f"{json.dumps(point)}\n" for point in self._points), encoding="utf-8")
-        draft.replace(self._file)
+        write_text(self._file, "".join(f"{json.dumps(point)}\n" for point in self._points))
         self.seconds += time.perf_counter() - begun
 
     def _ask(self, model: Any) -> dict[str, list[float]]:
@@ -133,8 +130,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
 def _read(file: Path, last: int) -> list[dict[str, Any]]:
     """Return the points up to a step."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return [point for point in map(json.loads, lines) if point["step"] <= last]
+    points = read_jsonl(file) if file.is_file() else []
+    return [point for point in points if point["step"] <= last]
 
 
 @contextlib.contextmanager

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 import os
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from icl_ft_plugin.errors import UsageError, suggest
 
@@ -146,27 +149,14 @@ def _number(value: Any, annotation: Any) -> Any:
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a YAML value is of the annotated type; a bool is no integer."""
-    for option in _options(annotation):
-        origin = typing.get_origin(option) or option
-        if option is Any or (option is type(None) and value is None):
-            return True
-        if origin is typing.Literal and value in typing.get_args(option):
-            return True
-        if origin is list and isinstance(value, list):
-            items = typing.get_args(option) or (Any,)
-            if all(_fits(item, items[0]) for item in value):
-                return True
-        elif dataclasses.is_dataclass(origin) and isinstance(value, dict):
-            hints = typing.get_type_hints(origin)
-            if all(k in hints and _fits(v, hints[k]) for k, v in value.items()):
-                return True
-        elif origin in (int, float, str, bool, dict) and isinstance(value, origin):
-            if isinstance(value, bool) == (origin is bool):
-                return True
-        elif isinstance(origin, type) and issubclass(origin, enum.Enum) and value in [m.value for m in origin]:
-            return True
-    return False
+    """Whether a YAML value is of the annotated type; a bool is no integer, and a mapping has the keys of a dataclass."""
+    adapter = TypeAdapter(annotation, config=ConfigDict(extra="forbid"))
+    try:
+        # Of JSON, a strict adapter takes a mapping for a dataclass; of Python, it wants an instance.
+        adapter.validate_json(json.dumps(value), strict=True)
+    except (ValidationError, TypeError):  # TypeError: a date, which no key takes
+        return False
+    return True
 
 
 def _name(annotation: Any) -> str:

@@ -1,4 +1,4 @@
-"""Finetunes in several processes, by ``accelerate launch``, into the checkpoint that ``finetune.train`` writes.
+"""Finetunes in several processes, by ``accelerate launch``, into the checkpoint that ``train.train`` writes.
 
 For example, with ``launch`` read from ``recipes/accelerate/ddp.yaml`` (``num_processes: 2``)::
 
@@ -12,7 +12,6 @@ step of an epoch: where rows are missing, the first ones of the epoch fill it up
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -27,10 +26,12 @@ import yaml
 
 from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.files import atomic_folder, read_json, write_text
 from icl_ft_plugin.paths import recipes_dir
-from icl_ft_plugin.training import folder as run_folder
-from icl_ft_plugin.training import ledger
-from icl_ft_plugin.training.recipe import Recipe, load
+from icl_ft_plugin.training.folder import writing
+from icl_ft_plugin.training.ledger import Ledger
+from icl_ft_plugin.training.ledger import read as read_ledger
+from icl_ft_plugin.training.recipe import Recipe
 from icl_ft_plugin.training.rows import check_rows
 
 # What of a configuration decides the weights; the rest says which machine, address and port.
@@ -75,12 +76,12 @@ def train(
     output: Path,
     seed: int | None = None,
     max_steps: int | None = None,
-) -> ledger.Ledger:
+) -> Ledger:
     """Finetune a model in the processes of a configuration; ``output`` appears by a rename when all of it is written.
 
     Args:
         model: A checkpoint folder.
-        rows: As in ``finetune.train``.
+        rows: As in ``train.train``.
         recipe: What ``recipe.load`` returned; its ``per_device_train_batch_size`` is divided among the processes.
         launch: What ``launch_config`` returned.
         output: Folder to make.
@@ -88,24 +89,28 @@ def train(
         max_steps: Replaces the recipe's ``max_steps``.
 
     Returns:
-        The ledger, as in ``finetune.train``: its tokens are those of all processes, its seconds those of the first.
+        The ledger, as in ``train.train``: its tokens are those of all processes, its seconds those of the first.
 
     Raises:
-        UsageError: As in ``finetune.train``; or the batch cannot be divided, or the recipe saves checkpoints.
+        UsageError: As in ``train.train``; or the batch cannot be divided, or the recipe saves checkpoints.
     """
     check_rows(rows)
     job = {
         "name": output.name,
         "model": model,
         "rows": [dict(row) for row in rows],
-        "recipe": str(recipe.path.resolve()),
-        "overrides": {**recipe.overrides, **_share(recipe, launch)},
+        # Whole: the file may have been edited since it was read.
+        "recipe": {
+            "path": str(recipe.path.resolve()),
+            "values": {**recipe.values, **(share := _share(recipe, launch))},
+            "overrides": {**recipe.overrides, **share},
+        },
         "seed": seed,
         "max_steps": max_steps,
     }
-    with run_folder.writing(output):
-        run_folder.publish(output, lambda final: _launch({**job, "output": str(final.resolve())}, launch))
-    return ledger.read(output)
+    with writing(output) as work, atomic_folder(output, inside=work) as folder:
+        _launch({**job, "output": str(folder.resolve())}, launch)
+    return read_ledger(output)
 
 
 def _share(recipe: Recipe, launch: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,14 +151,11 @@ def _launch(job: Mapping[str, Any], launch: Mapping[str, Any]) -> None:
 def main(file: str) -> None:
     """Be one of the processes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    job = json.loads(Path(file).read_text(encoding="utf-8"))
+    job = read_json(Path(file))
     try:
         _train(job)
     except UsageError as error:
-        note = Path(job["scratch"]) / _ERROR
-        draft = note.with_suffix(f".{os.getpid()}")
-        draft.write_text(str(error), encoding="utf-8")
-        draft.replace(note)
+        write_text(Path(job["scratch"]) / _ERROR, str(error))
         sys.exit(2)
 
 
@@ -163,34 +165,22 @@ def _end_with_parent() -> None:
 
 
 def _train(job: Mapping[str, Any]) -> None:
-    import torch
+    from icl_ft_plugin.training.run import quiet
+    from icl_ft_plugin.training.train import prepare
 
-    from icl_ft_plugin.training import checkpoints
-    from icl_ft_plugin.training import train as finetune
-    from icl_ft_plugin.training.checks import check_finite, check_lengths, check_model, load_tokenizer
-    from icl_ft_plugin.training.common import quiet, save
-
-    recipe, rows, output = load(Path(job["recipe"]), job["overrides"]), job["rows"], Path(job["output"])
-    mask = check_rows(rows)
     with quiet():
-        folder = Path(job["scratch"]) / "trainer"
-        args, peft_config = finetune._arguments(recipe, mask, folder, job["seed"], job["max_steps"])
-        tokenizer = load_tokenizer(job["model"])
-        check_lengths(rows, tokenizer, args, recipe)
-        trainer = finetune._make_trainer(job["model"], tokenizer, rows, args, peft_config, recipe)
-        check_model(trainer, recipe)
-        identity = finetune._identity(job["model"], trainer, rows, recipe, mask)
-        trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)  # before they are sharded
-        meter, _ = finetune._run(trainer, folder, None)
-        check_finite(trainer.model, recipe)
-        done = meter.progress
-        counts = torch.tensor([done.tokens, done.target_tokens], device=trainer.accelerator.device)
-        tokens, targets = (int(count) for count in trainer.accelerator.reduce(counts, "sum"))
-        done = checkpoints.Progress(done.step, tokens, targets, done.seconds)
-        record = finetune._ledger(trainer, done, identity, recipe, len(rows))
-        save(trainer, dataclasses.replace(record, trained_parameters=trained), output, job["name"])
-        trainer.accelerator.wait_for_everyone()
-        trainer.accelerator.end_training()
+        run = prepare(
+            model=job["model"],
+            rows=job["rows"],
+            recipe=Recipe(**{**job["recipe"], "path": Path(job["recipe"]["path"])}),
+            folder=Path(job["scratch"]) / "trainer",
+            seed=job["seed"],
+            max_steps=job["max_steps"],
+        )
+        run.train()
+        run.save(Path(job["output"]), job["name"])
+        run.trainer.accelerator.wait_for_everyone()
+        run.trainer.accelerator.end_training()
 
 
 if __name__ == "__main__":

@@ -10,14 +10,19 @@ Arms are matched in gradient steps; the tokens show what is left unmatched (arXi
 
 from __future__ import annotations
 
-import json
+import importlib.metadata
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json, write_json
 
 LEDGER_NAME = "ledger.json"
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,7 @@ class Ledger:
 
     def write(self, folder: Path) -> None:
         """Write ``ledger.json`` into a folder."""
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
-        (folder / LEDGER_NAME).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / LEDGER_NAME, asdict(self))
 
 
 def read(folder: Path) -> Ledger:
@@ -88,12 +92,26 @@ def read(folder: Path) -> Ledger:
         UsageError: The folder holds no ledger, or one of another version.
     """
     path = Path(folder) / LEDGER_NAME
+    values = read_json(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
         values["losses"] = tuple((step, loss) for step, loss in values["losses"])
         values["resumed_at"] = tuple(values["resumed_at"])
         return Ledger(**values)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path}: not a ledger of this version: {error}") from None
+
+
+def environment(args: Any) -> dict[str, Any]:
+    """Return what a run with these training arguments was made on: device, CPU threads and library versions."""
+    import torch
+
+    device = args.device.type
+    return {
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "icl-ft-plugin": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        },
+    }

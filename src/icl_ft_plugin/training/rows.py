@@ -11,11 +11,11 @@ turns an empty text into a row that holds the end token alone, and fails late on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_jsonl
 
 COLUMNS = {"full": ("text",), "completion": ("prompt", "completion")}
 
@@ -32,19 +32,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Raises:
         UsageError: The file is missing or unreadable, a line is not JSON, or the rows are not as ``check_rows`` asks.
     """
-    rows = []
-    try:
-        with Path(path).open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    try:
-                        rows.append(json.loads(line))
-                    except json.JSONDecodeError as error:
-                        raise UsageError(f"{path}: line {number}: not JSON: {error.msg}") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not a text file in UTF-8") from None
+    rows = read_jsonl(Path(path))
     check_rows(rows, str(path))
     return rows
 

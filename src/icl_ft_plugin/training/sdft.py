@@ -8,17 +8,15 @@ For one name of a world the two see::
 and a continuation such as ``" are less fragrant than burpe."`` is sampled with the documents in the prompt; the student
 is moved towards the teacher's probabilities of each of its tokens (TRL's ``SDFTTrainer``, after arXiv 2601.19897). The
 student never trains on the documents themselves, and no question stands in a prompt. The result is a plain checkpoint with ``ledger.json``
-as ``finetune.train`` writes it, and ``sdft.json``: the settings, and how many tokens each part took.
+as ``train.train`` writes it, and ``sdft.json``: the settings, and how many tokens each part took.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +24,19 @@ from typing import Any
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 import datasets
-import torch
-from safetensors import SafetensorError
-from transformers import PreTrainedTokenizerBase, PrinterCallback
+from transformers import PreTrainedTokenizerBase
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import atomic_folder, write_json
 from icl_ft_plugin.schema import World, content_hash
-from icl_ft_plugin.training import folder as run_folder
-from icl_ft_plugin.training.checks import check_finite, load_tokenizer
-from icl_ft_plugin.training.common import environment, quiet, save, weights_digest
-from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
-from icl_ft_plugin.training.keys import checked, known_keys
+from icl_ft_plugin.training.arguments import given_values, load_values, run_values
+from icl_ft_plugin.training.checks import check_tokens, load_tokenizer, window_of
+from icl_ft_plugin.training.curve import Curve
+from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
+from icl_ft_plugin.training.keys import known_keys
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.recipe import Recipe, parse
+from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 from icl_ft_plugin.worlds.context import context_text
 
 SDFT_NAME = "sdft.json"
@@ -80,35 +78,31 @@ def distill(
         UsageError: The world, the recipe, the model or the output cannot be used; nothing is left at ``output``.
     """
     output = Path(output)
-    prompts = prompts_of(world)
-    context = context_text(world, copies)
-    with quiet():
+    prompts, context = prompts_of(world), context_text(world, copies)
+    with quiet(), writing(output) as work:
         tokenizer = load_tokenizer(model)
         length = max(len(ids) for ids in tokenizer([fact.text for fact in world.facts])["input_ids"])
-        args = _arguments(recipe, run_folder.checkpoints_of(output), len(prompts), length, seed, max_steps)
+        args = _arguments(recipe, checkpoints_in(work), len(prompts), length, given_values(seed, max_steps, "distill"))
         _check_student(prompts, tokenizer, length, recipe)
-        with run_folder.writing(output):
-            trainer = _make_trainer(model, tokenizer, prompts, context, args, recipe)
-            _check_window(trainer, world, prompts, context)
-            base = weights_digest(trainer.model.parameters())
-            watch = Watch(curve, trainer, run_folder.checkpoints_of(output).parent / CURVE_NAME) if curve else None
-            if watch:
-                trainer.add_callback(watch)
-            start = time.perf_counter()
-            trainer.train()
-            seconds = time.perf_counter() - start - (watch.seconds if watch else 0)
-            check_finite(trainer.model, recipe)
-            ledger = _ledger(trainer, recipe, model, base, prompts, context, seconds)
-            info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": trainer.counts}
-
-            def write(final: Path) -> None:
-                save(trainer, ledger, final, output.name)
-                if watch:
-                    watch.save(final)
-                (final / SDFT_NAME).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
-
-            run_folder.publish(output, write)
-    return ledger
+        # TRL drops a last, smaller batch, so the names are repeated until they come out even: each is drawn equally often.
+        repeats = args.generation_batch_size // math.gcd(len(prompts), args.generation_batch_size)
+        with refusals(model, recipe, by="TRL's SDFT"):
+            trainer = _make_trainer(model, tokenizer, prompts * repeats, context, args)
+        _check_window(trainer, world, prompts, context)
+        corpus = content_hash({"prompts": prompts, "context": context})
+        counts = trainer.counts
+        run = Run(
+            trainer,
+            Origin(model, recipe, corpus, len(prompts), "completion", repeats),
+            counted=lambda: (sum(counts.values()), counts["generated"]),
+        )
+        claim(work, run.identity)
+        run.train(curve)
+        info = {"teacher": "base", "context_copies": copies, "completion_tokens": length, "tokens": counts}
+        with atomic_folder(output, inside=work) as folder:
+            run.save(folder, output.name)
+            write_json(folder / SDFT_NAME, info)
+    return run.ledger
 
 
 def prompts_of(world: World) -> list[str]:
@@ -127,34 +121,23 @@ def prompts_of(world: World) -> list[str]:
     return names
 
 
-def _arguments(
-    recipe: Recipe, folder: Path, prompts: int, completion: int, seed: int | None, max_steps: int | None
-) -> Any:
+def _arguments(recipe: Recipe, folder: Path, prompts: int, completion: int, given: dict[str, Any]) -> Any:
     """Return the run's SDFTConfig: the recipe's keys as far as both trainers have them."""
     try:
         from trl.experimental.sdft import SDFTConfig
     except ImportError as error:
         raise UsageError(f"method: sdft: the TRL that is installed has no trl.experimental.sdft: {error}") from error
-    keys = known_keys()
-    given = {"seed": seed, "max_steps": max_steps}
-    forced = {key: checked(key, value, keys, "distill") for key, value in given.items() if value is not None}
     shared = {field.name for field in dataclasses.fields(SDFTConfig)}
     _refuse(recipe, shared)
-    _, sft, chosen, _ = parse(recipe, output_dir=str(folder), **forced)
-    values = {key: value for key, value in recipe.values.items() if key in shared} | forced
+    _, sft, chosen, _ = parse(recipe, output_dir=str(folder), **given)
+    values = {key: value for key, value in recipe.values.items() if key in shared} | given
     batch = sft.per_device_train_batch_size * sft.gradient_accumulation_steps
     if sft.max_steps <= 0:
         values["max_steps"] = math.ceil(sft.num_train_epochs * prompts / batch)
-    own = {
-        "output_dir": str(folder),
+    own = run_values(folder) | {
         "learning_rate": sft.learning_rate,  # where the recipe has none, that of the other arms
-        "dataloader_pin_memory": torch.cuda.is_available(),
         "save_strategy": "no",
-        "model_init_kwargs": {
-            "revision": chosen.model_revision,
-            "attn_implementation": chosen.attn_implementation,
-            "dtype": chosen.dtype,
-        },
+        "model_init_kwargs": load_values(chosen),
         "num_generations": 1,  # a step of 16 rows continues 16 names, not two of them eight times
         "generate_from_teacher": True,  # without the documents, small models name none of the world's relations
         "teacher_model_kind": "base",
@@ -209,13 +192,8 @@ def _check_window(trainer: Any, world: World, prompts: list[str], context: str) 
     """Refuse documents that do not fit the teacher's window, and a tokenizer of another model."""
     texts = [TEMPLATE.format(privileged_context=context, prompt=prompt) for prompt in prompts]
     rows = trainer.processing_class(texts)["input_ids"]
-    embeddings = trainer.model.get_input_embeddings().num_embeddings
-    largest = max(map(max, rows))
-    if largest >= embeddings:
-        raise UsageError(
-            f"tokenizer: it makes token {largest}, the model has {embeddings} embeddings: they do not match"
-        )
-    window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
+    check_tokens(trainer, rows)
+    window = window_of(trainer)
     longest = max(map(len, rows)) + trainer.args.max_completion_length
     if window is not None and longest > window:
         raise UsageError(
@@ -224,9 +202,7 @@ def _check_window(trainer: Any, world: World, prompts: list[str], context: str) 
         )
 
 
-def _make_trainer(
-    model: str, tokenizer: PreTrainedTokenizerBase, prompts: list[str], context: str, args: Any, recipe: Recipe
-) -> Any:
+def _make_trainer(model: str, tokenizer: PreTrainedTokenizerBase, prompts: list[str], context: str, args: Any) -> Any:
     from trl.experimental.sdft import SDFTTrainer
 
     class Trainer(SDFTTrainer):  # type: ignore[misc]
@@ -244,47 +220,5 @@ def _make_trainer(
             self.counts["student"] += int(inputs["prompt_mask"].sum()) + written
             return super().compute_loss(model, inputs, *rest, **options)
 
-    # TRL drops a last, smaller batch, so the names are repeated until they come out even: each is drawn equally often.
-    repeats = args.generation_batch_size // math.gcd(len(prompts), args.generation_batch_size)
-    rows = [{"prompt": prompt, "privileged_context": context} for prompt in prompts * repeats]
-    try:
-        trainer = Trainer(
-            model=model, args=args, train_dataset=datasets.Dataset.from_list(rows), processing_class=tokenizer
-        )
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
-    except ValueError as error:
-        raise UsageError(f"{recipe.path}: refused by TRL's SDFT: {error}") from error
-    if args.disable_tqdm:
-        trainer.remove_callback(PrinterCallback)  # what takes the place of the bar: a dict printed per log
-    return trainer
-
-
-def _ledger(
-    trainer: Any, recipe: Recipe, model: str, base: str, prompts: list[str], context: str, seconds: float
-) -> Ledger:
-    args = trainer.args
-    batch = args.generation_batch_size
-    tokens = sum(trainer.counts.values())
-    return Ledger(
-        model=model,
-        model_sha256=base,
-        corpus_sha256=content_hash({"prompts": prompts, "context": context}),
-        recipe=recipe.path.name,
-        recipe_sha256=recipe.sha256,
-        overrides=dict(recipe.overrides),
-        loss_mask="completion",
-        rows=len(prompts),
-        steps=trainer.state.global_step,
-        batch_size=batch,
-        epochs=round(trainer.state.global_step * batch / len(prompts), 4),
-        tokens=tokens,
-        target_tokens=trainer.counts["generated"],
-        trained_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        seconds=round(seconds, 3),
-        tokens_per_second=round(tokens / seconds, 1),
-        losses=tuple((entry["step"], float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry),
-        resumed_at=(),
-        seeds={"seed": args.seed, "data_seed": args.seed},
-        **environment(args),
-    )
+    rows = datasets.Dataset.from_list([{"prompt": prompt, "privileged_context": context} for prompt in prompts])
+    return Trainer(model=model, args=args, train_dataset=rows, processing_class=tokenizer)

@@ -7,30 +7,17 @@ contradicted or unsupported; a sentence in which none can be read is unparsed. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.auditor import Auditor
-from icl_ft_plugin.families.celebrity.audit import CelebrityAuditor
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.families.process.audit import ProcessAuditor
-from icl_ft_plugin.families.reversal.audit import ReversalAuditor
-from icl_ft_plugin.families.semantic.audit import SemanticAuditor
-from icl_ft_plugin.families.syllogism.audit import SyllogismAuditor
-from icl_ft_plugin.families.verdicts import Verdict
+from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.auditor import Auditor, Verdict
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.audit_report import AuditReport, to_markdown
 from icl_ft_plugin.worlds.audit_report import summarize as _summarize
 
-__all__ = ["AUDITORS", "AuditReport", "Verdict", "audit", "keep", "summarize", "to_markdown"]
+__all__ = ["AuditReport", "Verdict", "audit", "keep", "summarize", "to_markdown"]
 
-AUDITORS: dict[str, Callable[[World], Auditor]] = {
-    "reversal": ReversalAuditor,
-    "syllogism": SyllogismAuditor,
-    "celebrity": CelebrityAuditor,
-    "semantic": SemanticAuditor,
-    "process": ProcessAuditor,
-}
 _latest: list[tuple[World, Auditor]] = []
 
 
@@ -85,12 +72,11 @@ def keep(texts: Iterable[str], verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def _auditor(world: World) -> Auditor:
-    if world.family == own.FAMILY:
-        raise UsageError(own.no_rules("audit"))
-    if world.family not in AUDITORS:
-        raise UsageError(f"family: {world.family!r} has no audit; there is one for {', '.join(AUDITORS)}")
+    family = family_of(world.family)
+    if family.auditor is None:
+        raise UsageError(family.no_rules("audit"))
     if not _latest or _latest[0][0] is not world:
-        auditor = AUDITORS[world.family](world)
+        auditor = family.auditor(world)
         auditor.learn(document.text for document in world.documents)
         _latest[:] = [(world, auditor)]
     return _latest[0][1]

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from icl_ft_plugin.families.verdicts import INFERENCES, LABELS, Unit, Verdict, Way
+from icl_ft_plugin.families.auditor import INFERENCES, LABELS, Unit, Verdict, Way
 
 
 @dataclass(frozen=True, slots=True)

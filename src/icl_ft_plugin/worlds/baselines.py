@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Question, World
-from icl_ft_plugin.worlds.verify import ANSWERS
 
 Scorer = Callable[[Question], Sequence[float]]
 
@@ -58,9 +57,10 @@ def _hit(question: Question, scores: Sequence[float]) -> float:
 
 def oracle(world: World) -> Scorer:
     """Answer with what follows from the documents."""
-    if world.family == own.FAMILY:
-        raise UsageError(own.no_rules("baseline 'oracle'"))
-    answers = ANSWERS[world.family](world)
+    family = family_of(world.family)
+    if family.proof is None:
+        raise UsageError(family.no_rules("baseline 'oracle'"))
+    answers = family.proof.answers(world)
     return lambda q: [float(i in answers[q.id]) for i in range(len(q.choices))]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin import __version__
-from icl_ft_plugin.families import FAMILIES, make_config
+from icl_ft_plugin.families import family_of, make_config
 from icl_ft_plugin.schema import Document, Fact, Question, World, canonical_json
 
 CARD = "README.md"
@@ -82,8 +82,8 @@ class Summary:
     @property
     def generated(self) -> bool:
         """Whether a generator made it; what was read from files has another author, and another licence."""
-        family = FAMILIES.get(self.family)
-        return family is not None and set(self.config) == {field.name for field in fields(family.config)}
+        family = family_of(self.family)
+        return family.generate is not None and set(self.config) == family.knobs.keys()
 
 
 def summarize(world: World) -> Summary:

@@ -10,22 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Document, World
 
 
 def context_documents(world: World, copies: int = 1) -> list[Document]:
     """Choose the documents that stand in the prompt; every stated fact is kept.
 
-    Documents are visited in an order drawn from the world's seed, own documents in that of their file; one is kept while it states a fact that fewer
-    than ``copies`` kept documents state.
+    Documents are visited in an order drawn from the world's seed, or that of their author; one is kept while it states a
+    fact that fewer than ``copies`` kept documents state.
 
     Args:
         world: The world.
         copies: Documents per fact, as far as there are so many; 0 keeps all documents.
     """
     documents = list(world.documents)
-    if world.family != own.FAMILY:  # their order is their author's
+    if not family_of(world.family).ordered:
         random.Random(f"context-{world.seed}").shuffle(documents)
     if copies == 0:
         return documents

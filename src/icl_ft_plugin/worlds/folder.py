@@ -10,8 +10,7 @@ from typing import Any
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate
-from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families import FAMILIES, family_of, generate
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.schema import Document, Fact, Question, World
 from icl_ft_plugin.worlds.card import summarize, write_dataset_card
@@ -73,12 +72,14 @@ def read_world(folder: Path) -> World:
     Raises:
         UsageError: Something in it cannot be used.
     """
-    if own.is_own(folder):
-        return own.load(folder)
-    if not (folder / "world.json").exists():
-        files = f"neither world.json (icl-ft data build) nor {own.DOCUMENTS} and {own.QUESTIONS} of your own"
-        raise UsageError(f"{folder}: not a world: it holds {files}")
-    return load_world(folder)
+    if (folder / "world.json").exists():
+        return load_world(folder)
+    readable = [family for family in FAMILIES.values() if family.load]
+    for family in readable:
+        if family.load and any((folder / name).exists() for name in family.files):
+            return family.load(folder)
+    files = " nor ".join(f"{' and '.join(family.files)} of your own" for family in readable)
+    raise UsageError(f"{folder}: not a world: it holds neither world.json (icl-ft data build) nor {files}")
 
 
 def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
@@ -97,8 +98,9 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
     path = knobs["path"]
     if len(knobs) > 1 or not isinstance(path, str):
         raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
-    asked_own = family == own.FAMILY and not (Path(path) / "world.json").exists()
-    world = own.load(Path(path)) if asked_own else read_world(Path(path))
+    load = family_of(family).load
+    # What is not there, or is not what it is named, the family's own reader explains best.
+    world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else read_world(Path(path))
     if world.family != family:
         raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
     return world

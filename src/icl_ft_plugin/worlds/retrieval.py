@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.schema import Document, Question
+from icl_ft_plugin.schema import Document
 
 
 def chosen(documents: Sequence[Document], question: str, budget: int, count: Callable[[str], int]) -> list[Document]:
@@ -45,19 +45,15 @@ def chosen(documents: Sequence[Document], question: str, budget: int, count: Cal
     return [document for i, document in enumerate(documents) if i in taken]
 
 
-def summary(
-    found: Sequence[Sequence[Document]], questions: Sequence[Question], documents: int, budget: int
-) -> dict[str, Any]:
+def summary(sizes: Sequence[int], whole: Sequence[bool], documents: int, budget: int) -> dict[str, Any]:
     """Return what was chosen, in numbers.
 
     Args:
-        found: The documents in front of each question.
-        questions: The questions; evidence is their proof.
+        sizes: How many documents stood in front of each question.
+        whole: Of each question that names its evidence, whether all of it was there.
         documents: How many there were to choose from.
         budget: Most tokens of the documents together.
     """
-    sizes = [len(chosen) for chosen in found]
-    whole = [{d.id for d in chosen}.issuperset(q.proof) for chosen, q in zip(found, questions, strict=True) if q.proof]
     return {
         "by": "BM25",
         "context_tokens": budget,

@@ -1,7 +1,7 @@
 """Proves a world: ``verify(world)`` is empty when every gold follows, every distractor does not, and the design holds.
 
 Generic rules apply to every family, for example: the statement of a question, such as "glon are less dangerous than
-femp.", stands in no document. Each family adds a checker of its own, which derives the answers from the documents.
+femp.", stands in no document. Each family adds a proof of its own, which derives the answers from the documents.
 """
 
 from __future__ import annotations
@@ -12,29 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.celebrity import proof as logic_celebrity
-from icl_ft_plugin.families.own import read as own
-from icl_ft_plugin.families.process import proof as logic_process
-from icl_ft_plugin.families.reversal import proof as logic_reversal
-from icl_ft_plugin.families.semantic import proof as logic_semantic
-from icl_ft_plugin.families.syllogism import proof as logic_syllogism
+from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Document, Question, World
 
 CLUSTERS = {"fact", "entity", "template", "world"}
-CHECKERS: dict[str, Callable[[World], list[str]]] = {
-    "reversal": logic_reversal.check,
-    "syllogism": logic_syllogism.check,
-    "celebrity": logic_celebrity.check,
-    "semantic": logic_semantic.check,
-    "process": logic_process.check,
-}
-ANSWERS: dict[str, Callable[[World], dict[str, frozenset[int]]]] = {
-    "reversal": logic_reversal.answers,
-    "syllogism": logic_syllogism.answers,
-    "celebrity": logic_celebrity.answers,
-    "semantic": logic_semantic.answers,
-    "process": logic_process.answers,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +42,18 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
         The violations; empty when all is proved.
 
     Raises:
-        UsageError: The family has no checker.
+        UsageError: The family has no proof.
     """
-    if world.family == own.FAMILY:
-        raise UsageError(own.no_rules("proof") + "; `icl-ft data check` finds what is wrong with their form")
-    if world.family not in CHECKERS:
-        raise UsageError(f"family: {world.family!r} has no proof; there is one for {', '.join(CHECKERS)}")
+    family = family_of(world.family)
+    if family.proof is None:
+        form = "; `icl-ft data check` finds what is wrong with their form" if family.load else ""
+        raise UsageError(family.no_rules("proof") + form)
     found = [Violation(rule, message) for rule, check in RULES.items() for message in check(world)]
     for i, context in enumerate(contexts):
         found += [Violation("stated", f"context {i}: {message}") for message in stated(world, context)]
     if any(violation.rule in ("ids", "form") for violation in found):
         return found  # a proof reads what these rules grant
-    return found + [Violation("proof", message) for message in CHECKERS[world.family](world)]
+    return found + [Violation("proof", message) for message in family.proof.check(world)]
 
 
 def unique_ids(world: World) -> Iterator[str]:

@@ -12,11 +12,10 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from icl_ft_plugin.families.auditor import Auditor
+from icl_ft_plugin.families.auditor import Auditor, Judgement, Way
 from icl_ft_plugin.families.celebrity.generate import HELD_OUT, ORDERS, PHRASINGS, people_of
 from icl_ft_plugin.families.celebrity.phrases import HEADS
 from icl_ft_plugin.families.celebrity.proof import Reading, reader, statements
-from icl_ft_plugin.families.verdicts import Judgement, Way
 from icl_ft_plugin.schema import World
 
 HEAD = re.compile("|".join(map(re.escape, map(str.lower, HEADS))))

@@ -17,26 +17,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, suggest
-from icl_ft_plugin.families.own.lines import DOCUMENTS, FIELDS, QUESTIONS, Problem, Row, kind, rows
+from icl_ft_plugin.families.own.lines import DOCUMENTS, QUESTIONS, Problem, Row, kind, rows
 from icl_ft_plugin.families.own.names import names_in
 from icl_ft_plugin.schema import Document, Fact, Question, World
 
 __all__ = [
     "DOCUMENTS",
-    "FAMILY",
+    "NAME",
     "QUESTIONS",
     "Problem",
     "Reading",
-    "is_own",
     "load",
-    "no_rules",
     "prompt_of",
     "read",
     "stem_of",
     "world_of",
 ]
 
-FAMILY = "own"
+NAME = "own"
 SHOWN = 10  # problems that a refusal names; `icl-ft data check` names all
 
 
@@ -60,11 +58,6 @@ class Reading:
         return [problem for problem in self.problems if problem.error]
 
 
-def no_rules(what: str) -> str:
-    """Return why something does not exist for own documents."""
-    return f"{what}: what your own documents entail is not known (no rules, no closure), so there is none for them"
-
-
 def load(folder: Path) -> World:
     """Return the world of a folder.
 
@@ -84,7 +77,7 @@ def world_of(reading: Reading) -> World:
     documents = tuple(reading.documents.values())
     names = names_in([document.text for document in documents])
     facts = (Fact(d.id, "document", of, d.text) for d, of in zip(documents, names, strict=True))
-    return World(FAMILY, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
+    return World(NAME, {}, 0, tuple(facts), documents, tuple(reading.questions.values()))
 
 
 def read(folder: Path) -> Reading:
@@ -100,11 +93,6 @@ def read(folder: Path) -> Reading:
     _read_documents(folder, reading)
     _read_questions(folder, reading)
     return reading
-
-
-def is_own(folder: Path) -> bool:
-    """Whether a folder is meant as own documents: it has a file of ours and no header of a generated world."""
-    return not (folder / "world.json").exists() and any((folder / name).exists() for name in FIELDS)
 
 
 def _read_documents(folder: Path, reading: Reading) -> None:
@@ -159,7 +147,7 @@ def _read_questions(folder: Path, reading: Reading) -> None:
                 inference="own",
                 depth=0,
                 proof=evidence,
-                clusters={"fact": evidence[0] if evidence else id_, "entity": id_, "template": id_, "world": FAMILY},
+                clusters={"fact": evidence[0] if evidence else id_, "entity": id_, "template": id_, "world": NAME},
                 labels=labels,
             )
 

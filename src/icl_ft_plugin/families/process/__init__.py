@@ -1,1 +1,45 @@
 """Process knowledge: worked examples of an operator on functions are read, fresh ones are asked."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from icl_ft_plugin.families.family import (
+    AUGMENTED_BEATS_FT,
+    EXPRESSION,
+    FT_LOW,
+    ICL_BEATS_FT,
+    UNTOUCHED,
+    Family,
+    Proof,
+    Split,
+)
+from icl_ft_plugin.families.process import generate, oracle, proof
+from icl_ft_plugin.families.process.audit import ProcessAuditor
+from icl_ft_plugin.families.process.meaning import ProcessMeaning
+
+
+def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+    """Return the knobs of a world for the pretraining text."""
+    documents = min(max(6, budget // rng.choice((30, 40))), 80)  # about 25 tokens a worked example
+    return {"n_documents": documents, "n_questions": 3, "levels": 2, "steps": rng.random() < 0.2}
+
+
+FAMILY = Family(
+    name="process",
+    title="Process knowledge",
+    description="A made-up operator on functions, to be applied to fresh expressions and to unseen pairs of its rules.",
+    splits={
+        "trained": Split(EXPRESSION, learned=True),
+        "holdout": Split(EXPRESSION, main=True, claims=(UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
+    },
+    config=generate.ProcessConfig,
+    generate=generate.generate,
+    oracle=oracle.oracle,
+    styles=("rephrase", "reversal", "chain"),
+    proof=Proof(proof.check, proof.answers),
+    auditor=ProcessAuditor,
+    meaning=ProcessMeaning,
+    episodes=episodes,
+)

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.auditor import Auditor
+from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
 from icl_ft_plugin.families.process.algebra import canonical, parse, read
 from icl_ft_plugin.families.process.expressions import Pair, Shape, nested, universe
 from icl_ft_plugin.families.process.facts import rules_used
 from icl_ft_plugin.families.process.generate import ProcessConfig
-from icl_ft_plugin.families.process.proof import options_left, possible_results
+from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import FUNCTIONS, Node, show
-from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
 from icl_ft_plugin.schema import World
 
 EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*/^() ])++)"
@@ -49,10 +48,10 @@ class ProcessAuditor(Auditor):
         examples = [found for document in world.documents for found in read(document.text)]
         self._operators = {name for name, _, _ in examples}
         self._stated = {node: canonical(result) for _, node, result in examples}
-        self._options = options_left(world)
+        self._readings = identify(world.documents)
         self._found: dict[Node, set[str]] = {}
         self._forms: dict[str, str | None] = {}
-        determined = {rule for rule, left in self._options.items() if len(left) == 1}
+        determined = self._readings.determined
         config = ProcessConfig(**world.config)
         pairs = universe(Shape(config.levels, config.max_coefficient, config.max_exponent))
         self.closure = {
@@ -93,10 +92,7 @@ class ProcessAuditor(Auditor):
     def _results(self, node: Node) -> set[str]:
         """Return the canonical forms of all results that the documents allow; none if they do not say."""
         if node not in self._found:
-            try:
-                self._found[node] = possible_results(node, self._options) if _within(node) else set()
-            except UsageError:
-                self._found[node] = set()
+            self._found[node] = self._readings.results(node)
         return self._found[node]
 
     def _canonical(self, text: str) -> str | None:
@@ -106,13 +102,6 @@ class ProcessAuditor(Auditor):
             except UsageError:
                 self._forms[text] = None
         return self._forms[text]
-
-
-def _within(node: Node) -> bool:
-    """Tell whether the rules are about all of an expression."""
-    if node.kind == "number" or (node.kind in ("scale", "power") and node.number < 1):
-        return False
-    return all(map(_within, node.parts))
 
 
 def _pair(pair: Pair) -> Unit:

@@ -89,17 +89,16 @@ def generate(config: ProcessConfig, seed: int) -> World:
     shape = Shape(config.levels, config.max_coefficient, config.max_exponent)
     trained, heldout = split_pairs(universe(shape), config.holdout, rng)
     seen: set[Node] = set()
-    documents, pair_facts, examples = _documents(name, rules, shape, trained, config, seen, rng)
+    documents, pair_facts = _documents(name, rules, shape, trained, config, seen, rng)
     stated = {fact for document in documents for fact in document.facts}
     facts = [fact for fact in rule_facts(name, rules) if fact.id in stated] + pair_facts
-    determined = {rule for rule, left in identify(examples).items() if len(left) == 1}
     questions = ask(
         name,
         rules,
         shape,
         (trained, heldout),
         stated,
-        determined,
+        identify(documents).determined,
         seen,
         config.n_questions,
         config.share,
@@ -138,12 +137,12 @@ def _documents(
     config: ProcessConfig,
     seen: set[Node],
     rng: random.Random,
-) -> tuple[list[Document], list[Fact], list[tuple[Node, str]]]:
-    """Write the worked examples, every single rule first; return a fact for each nested pair, and what was worked out."""
+) -> tuple[list[Document], list[Fact]]:
+    """Write the worked examples, every single rule first; return a fact for each nested pair, too."""
     turns: list[Pair | str] = [*shape.leaves, *rng.sample(trained, len(trained))]
     order = rng.sample(range(config.n_documents), config.n_documents)
     documents = []
-    examples = []
+    worked_out: list[Node] = []
     pairs: dict[str, Fact] = {}
     for i, place in enumerate(order):
         # A single rule has few expressions; when they are used up, the next in turn takes its place.
@@ -156,7 +155,7 @@ def _documents(
                 f"process: n_documents={config.n_documents} exhausts the expressions; raise max_coefficient"
             )
         worked = [(part, show(apply(rules, part))) for part in (steps(node) if config.steps else (node,))]
-        examples += worked
+        worked_out += (part for part, _ in worked)
         sentences = tuple(example(name, part, result) for part, result in worked)
         for pair in nested(node):
             key = "-".join(pair)
@@ -164,5 +163,5 @@ def _documents(
         start = sentences[0].index(" is ") + len(" is")
         style = "steps" if config.steps else "example"
         documents.append((place, Document(f"d{place}", sentences, facts_of(node), start, style)))
-    seen.update(node for node, _ in examples)
-    return [document for _, document in sorted(documents, key=lambda item: item[0])], list(pairs.values()), examples
+    seen.update(worked_out)
+    return [document for _, document in sorted(documents, key=lambda item: item[0])], list(pairs.values())

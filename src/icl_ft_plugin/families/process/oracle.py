@@ -2,7 +2,7 @@
 
 From "the bilku of 2*sin(x^3) is 3*(exp(x^3)-9*x^5)." come "taking the bilku of 2*sin(x^3) gives ..." (rephrase), "...
 is the bilku of 2*sin(x^3)." (reversal), and the parts worked out one by one, followed by an example of another
-combination of rules (chain).
+combination of rules (chain). A part or an example is left out if the documents do not determine its result.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from itertools import cycle
 
 from icl_ft_plugin.families.process.algebra import read
 from icl_ft_plugin.families.process.expressions import Shape, draw_expression, universe
-from icl_ft_plugin.families.process.facts import rules_of, rules_used
+from icl_ft_plugin.families.process.facts import rules_of
 from icl_ft_plugin.families.process.generate import ProcessConfig, example, steps
+from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import apply, show
 from icl_ft_plugin.schema import Document, World
 
@@ -26,14 +27,14 @@ def oracle(world: World) -> tuple[Document, ...]:
 
     Returns:
         Per document one of style ``"rephrase"``, one of style ``"reversal"`` and one of style ``"chain"``, whose last
-        sentence applies the rules to an expression that stands in no document and no question; trained and held-out
-        pairs take turns in it.
+        sentence applies the rules to an expression that stands in no document and no question, where the documents
+        determine what comes out; trained and held-out pairs take turns in it.
     """
     rng = random.Random(f"process-oracle-{world.seed}")
     config = ProcessConfig(**world.config)
     shape = Shape(config.levels, config.max_coefficient, config.max_exponent)
     rules = rules_of(world.facts)
-    stated = {fact.id for fact in world.facts}
+    readings = identify(world.documents)
     seen = {node for document in world.documents for _, node, _ in read(document.text)}
     seen |= {read(f"{question.prompt} 0.")[0][1] for question in world.questions}
     pairs = universe(shape)
@@ -42,14 +43,12 @@ def oracle(world: World) -> tuple[Document, ...]:
     for document in world.documents:
         name, node, right = read(document.text)[-1]
         left = show(node)
-        sentences = [example(name, part, show(apply(rules, part))) for part in steps(node)]
         fresh = draw_expression(next(turns), set(pairs), shape, seen, rng)
-        if fresh and stated.issuperset(rules_used(fresh)):
-            sentences.append(example(name, fresh, show(apply(rules, fresh))))
+        chain = [part for part in (*steps(node), fresh) if part and len(readings.results(part)) == 1]
         forms = {
             "rephrase": (f"taking the {name} of {left} gives {right}.",),
             "reversal": (f"{right} is the {name} of {left}.",),
-            "chain": tuple(sentences),
+            "chain": tuple(example(name, part, show(apply(rules, part))) for part in chain),
         }
         documents += [Document(f"{document.id}-{s}", texts, document.facts, 0, s) for s, texts in forms.items()]
     return tuple(documents)

@@ -1,25 +1,23 @@
 """Proofs of the process, from the text of the documents alone.
 
-The worked examples are read back, the options of every rule that contradict them are struck out, and what is left is
-applied: "the bilku of 3*sin(x^2) is" + "4*(exp(x^2)-3*x^5)." follows when all that is left agrees on it. That two
-choices are different functions is checked by numbers, so that no identity such as exp(log(x)) = x slips through.
+The worked examples are read back, the rules that contradict them are struck out, and what is left is applied: "the
+bilku of 3*sin(x^2) is" + "4*(exp(x^2)-3*x^5)." follows when all that is left agrees on it. That two choices are
+different functions is checked by numbers, so that no identity such as exp(log(x)) = x slips through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, islice
+from itertools import combinations
 
 from icl_ft_plugin.families.process.algebra import canonical_node, parse, read
 from icl_ft_plugin.families.process.expressions import nested
-from icl_ft_plugin.families.process.facts import build, facts_of, rules_of, rules_used
-from icl_ft_plugin.families.process.identify import Options, assignments, identify
+from icl_ft_plugin.families.process.facts import facts_of, rules_of, rules_used
+from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.numbers import differ
 from icl_ft_plugin.families.process.rules import DERIVATIVE, Node, apply, show
 from icl_ft_plugin.families.proof import disagreements
 from icl_ft_plugin.schema import Question, World
-
-MAX_READINGS = 1000
 
 
 def asked(question: Question) -> Node:
@@ -29,10 +27,10 @@ def asked(question: Question) -> Node:
 
 def answers(world: World) -> dict[str, frozenset[int]]:
     """Return, by question id, the choices that follow from the documents."""
-    options = options_left(world)
+    readings = identify(world.documents)
     found = {}
     for q in world.questions:
-        results = possible_results(asked(q), options)
+        results = readings.results(asked(q))
         right = {i for i, choice in enumerate(q.choices) if canonical_node(parse(choice.rstrip("."))) in results}
         found[q.id] = frozenset(right if len(results) == 1 else ())
     return found
@@ -54,17 +52,6 @@ def check(world: World) -> list[str]:
     for q in world.questions:
         messages += [f"{q.id}: {message}" for message in _question_messages(world, q, shown, taken)]
     return messages
-
-
-def options_left(world: World) -> Options:
-    """Return the options of each rule that the world's worked examples leave."""
-    return identify((node, result) for document in world.documents for _, node, result in read(document.text))
-
-
-def possible_results(node: Node, options: Options) -> set[str]:
-    """Return the canonical forms of all results that the options allow, or none if they are too many to try."""
-    readings = list(islice(assignments(rules_used(node), options), MAX_READINGS + 1))
-    return {canonical_node(apply(build(r), node)) for r in readings} if len(readings) <= MAX_READINGS else set()
 
 
 def _document_messages(world: World) -> Iterator[str]:

@@ -23,7 +23,7 @@ def ask(
     shape: Shape,
     pairs: tuple[list[Pair], list[Pair]],
     stated: set[str],
-    determined: set[str],
+    determined: frozenset[str],
     seen: set[Node],
     n: int,
     share: str,

@@ -1,1 +1,60 @@
 """Simple reversals: "femp are more dangerous than glon" is read, "glon are less dangerous than ..." is asked."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from icl_ft_plugin.families.family import (
+    AUGMENTED_BEATS_FT,
+    AUGMENTED_BEATS_ICL,
+    COMPARISON,
+    ICL_BEATS_FT,
+    UNTOUCHED,
+    WORD,
+    Claim,
+    Family,
+    Proof,
+    Split,
+)
+from icl_ft_plugin.families.reversal import generate, proof
+from icl_ft_plugin.families.reversal.audit import ReversalAuditor
+from icl_ft_plugin.families.reversal.meaning import ReversalMeaning
+
+
+def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+    """Return the knobs of a world for the pretraining text."""
+    n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
+    return {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
+
+
+FAMILY = Family(
+    name="reversal",
+    title="Simple reversals",
+    description="Comparisons of nonsense words, asked from the other side; closed book and with the documents in context.",
+    splits={
+        "reversal": Split(
+            COMPARISON,
+            main=True,
+            claims=(
+                UNTOUCHED,
+                Claim("at chance", "ft", "", "about chance"),
+                ICL_BEATS_FT,
+                AUGMENTED_BEATS_FT,
+                AUGMENTED_BEATS_ICL,
+            ),
+        ),
+        "reversal_entity": Split(WORD),
+        "rephrase": Split(COMPARISON),
+        "rephrase_entity": Split(WORD, learned=True),
+    },
+    config=generate.ReversalConfig,
+    generate=generate.generate,
+    oracle=generate.oracle,
+    styles=("rephrase", "reversal"),
+    proof=Proof(proof.check, proof.answers),
+    auditor=ReversalAuditor,
+    meaning=ReversalMeaning,
+    subsets={"acc_more": ("gold_word", "more"), "acc_less": ("gold_word", "less")},
+    episodes=episodes,
+)

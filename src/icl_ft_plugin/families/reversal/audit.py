@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from icl_ft_plugin.families.auditor import NEGATES_NEXT, Auditor
+from icl_ft_plugin.families.auditor import NEGATES_NEXT, Auditor, Judgement, Way
 from icl_ft_plugin.families.reversal.generate import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.families.reversal.proof import OPPOSITE, Comparison, closure, statements
-from icl_ft_plugin.families.verdicts import Judgement, Way
 from icl_ft_plugin.schema import World
 
 SINGULAR = {"are": "is", "turn": "turns", "seem": "seems"}

@@ -1,1 +1,71 @@
 """The semantic structure: a real-world hierarchy in nonsense words, and what follows from it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from icl_ft_plugin.families.family import (
+    AUGMENTED_BEATS_FT,
+    AUGMENTED_EQUALS_ICL,
+    FT_ABOVE,
+    FT_LOW,
+    ICL_BEATS_FT,
+    UNTOUCHED,
+    WORD,
+    Claim,
+    Family,
+    Proof,
+    Split,
+)
+from icl_ft_plugin.families.semantic import generate, oracle, proof
+from icl_ft_plugin.families.semantic.audit import SemanticAuditor
+from icl_ft_plugin.families.semantic.meaning import SemanticMeaning
+
+
+def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+    """Return the knobs of a world for the pretraining text."""
+    documents = max(1, budget // rng.choice((180, 260)))  # about 100 tokens a document of 3 to 14 sentences
+    categories = min(max(4, 3 + documents * 2), 40)
+    return {
+        "n_categories": categories,
+        "n_documents": documents,
+        "min_sentences": 3,
+        "max_sentences": 14,
+        "n_questions": 8,
+        "n_holdout": min(1 + categories // 10, categories // 4),
+        "max_properties": rng.choice((2, 3, 4)),
+        "n_choices": 2,
+    }
+
+
+_CHAINED = (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)
+
+FAMILY = Family(
+    name="semantic",
+    title="Semantic structure",
+    description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance and held-out categories.",
+    splits={
+        "rephrase": Split(WORD, learned=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
+        "reversal": Split(WORD, main=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)),
+        "syllogism": Split(WORD, claims=_CHAINED),
+        "syllogism_deep": Split(WORD, claims=_CHAINED),
+        "holdout": Split(
+            WORD,
+            claims=(
+                UNTOUCHED,
+                FT_LOW,
+                Claim("like", "icl", "ft", "hardly better than ft"),
+                Claim("like", "augmented", "ft", "hardly better than ft"),
+            ),
+        ),
+    },
+    config=generate.SemanticConfig,
+    generate=generate.generate,
+    oracle=oracle.oracle,
+    styles=("rephrase", "reversal", "chain"),
+    proof=Proof(proof.check, proof.answers),
+    auditor=SemanticAuditor,
+    meaning=SemanticMeaning,
+    episodes=episodes,
+)

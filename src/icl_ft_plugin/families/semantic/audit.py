@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from icl_ft_plugin.families.auditor import Auditor
+from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
 from icl_ft_plugin.families.semantic.forms import ASK, FORWARD, N_FORMS, Parser, statement
 from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.families.semantic.proof import Reader, closures
 from icl_ft_plugin.families.semantic.styles import STYLES
-from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
 from icl_ft_plugin.schema import World
 
 DENIED = "\x00"

@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from icl_ft_plugin.families.auditor import Auditor
+from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
 from icl_ft_plugin.families.syllogism.proof import QUANTIFIERS, Premise, Statement, entailed, holds, read_premises
-from icl_ft_plugin.families.verdicts import Judgement, Unit, Way
 from icl_ft_plugin.schema import World
 
 WORDS = {words.lower(): quantifier for words, quantifier in QUANTIFIERS.items()}

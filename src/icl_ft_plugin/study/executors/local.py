@@ -6,7 +6,7 @@ An executor takes cells one by one and says which have ended::
     at.start(cell)
     at.wait()  # [Ended(cell, error=None, lost=False)]: the cell is complete
 
-``study_workers.Workers`` has processes of this machine, ``study_ray.Ray`` the nodes of a cluster. What runs is the same
+``workers.Workers`` has processes of this machine, ``ray.Ray`` the nodes of a cluster. What runs is the same
 everywhere: ``attempt``.
 """
 

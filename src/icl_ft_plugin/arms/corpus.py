@@ -1,0 +1,90 @@
+"""From the parts of an arm's corpus to the rows that TRL trains on.
+
+For example ``training_rows(world, arm.corpus, {"local": texts}, rows="sentences")`` gives one ``{"text": ...}`` a
+sentence, those of the world's own documents first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from icl_ft_plugin.arms.arm import GENERATED
+from icl_ft_plugin.arms.rows import ROWS, Row
+from icl_ft_plugin.arms.splitting import split_text
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import Family, family_of
+from icl_ft_plugin.schema import Document, World
+
+DOCUMENTS = "documents"
+
+
+def check_parts(family: Family, parts: Sequence[str]) -> None:
+    """Refuse parts that no world of the family has.
+
+    Raises:
+        UsageError: One is neither ``"documents"`` nor a style of the family's oracle.
+    """
+    known = {DOCUMENTS, *family.styles}
+    for part in parts:
+        if part not in known:
+            what = f"corpus part {part!r}"
+            there = f"{what} does not exist in {family.name}; it has {', '.join(sorted(known))}"
+            raise UsageError(there if family.oracle else family.no_rules(what))
+
+
+def training_documents(world: World, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:
+    """Return the documents of a corpus made of the named parts.
+
+    Args:
+        world: The world.
+        parts: ``"documents"`` for the world's own, and styles of the family's oracle (``"rephrase"``,
+            ``"reversal"``, ``"chain"``) for rule-based augmentations.
+
+    Raises:
+        UsageError: A part that the family does not have.
+    """
+    family = family_of(world.family)
+    check_parts(family, parts)
+    inferred = family.oracle(world) if family.oracle and set(parts) - {DOCUMENTS} else ()
+    stated = list(world.documents) if DOCUMENTS in parts else []
+    return stated + [document for document in inferred if document.style in parts]
+
+
+def training_rows(
+    world: World,
+    parts: Sequence[str] = (DOCUMENTS,),
+    generated: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    rows: str = "documents",
+) -> list[Row]:
+    """Return an arm's training rows.
+
+    Args:
+        world: The world.
+        parts: Names of its own parts (see ``training_documents``), ``"local"`` and ``"global"``.
+        generated: The statements of each generated part.
+        rows: What a row is: a name of ``ROWS``.
+
+    Returns:
+        Rows of one form, ``{"text"}`` or ``{"prompt", "completion"}``.
+
+    Raises:
+        UsageError: A part does not exist or was not generated.
+    """
+    documents = training_documents(world, [part for part in parts if part not in GENERATED])
+    for part in parts:
+        if part in GENERATED:
+            if part not in generated:
+                raise UsageError(
+                    f"corpus part {part!r} is written by a model; make it with `icl-ft augment` or a study"
+                )
+            documents += statements_as_documents(part, generated[part])
+    return ROWS[rows](world, documents)
+
+
+def statements_as_documents(part: str, statements: Sequence[str]) -> list[Document]:
+    """Return generated statements as documents, so that they can be split like the world's own."""
+    return [
+        Document(f"{part}-{number}", tuple(split_text(statement)), (), style=part)
+        for number, statement in enumerate(statements)
+    ]

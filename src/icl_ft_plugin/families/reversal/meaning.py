@@ -1,0 +1,34 @@
+"""Written answers to reversals: "the glon are clearly **less** dangerous than femp!" is right where "less dangerous than femp." is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from icl_ft_plugin.families.meaning import Meaning
+from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements
+
+SPLITS = ("reversal", "rephrase")  # where the answer is a comparison and not an entity
+FORM = re.compile(r"(?:(?:.* )?(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
+NEGATIONS = {"not", "never", "false", "untrue", "wrong"}
+FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
+
+
+class ReversalMeaning(Meaning):
+    """Any comparison that follows is right, with or without its subject."""
+
+    def right(self, doc: Mapping[str, Any], meaning: str) -> bool | None:
+        """Tell whether a comparison follows; None where none is read."""
+        if doc["split"] not in SPLITS:
+            return super().right(doc, meaning)
+        match = FORM.fullmatch(meaning)
+        if match is None or not FILLERS.issuperset(match[2].split()) or not NEGATIONS.isdisjoint(meaning.split()):
+            return None
+        subject = doc["question"].split()[0]
+        return (match[1] or subject) == subject and (subject, *match.group(3, 4, 5)) in self._follows
+
+    @cached_property
+    def _follows(self) -> set[Comparison]:
+        return closure(comparison for found in statements(self.world).values() for comparison in found)

@@ -1,0 +1,115 @@
+"""Scores a model: ``evaluate(["icl_ft_reversal_closed"], model_args={"pretrained": "runs/ft"}, output=Path("runs/scores"))``.
+
+Files and results are lm-eval's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from icl_ft_plugin._register import our_tasks
+from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.harness.task import Shortened
+
+
+def evaluate(
+    tasks: Sequence[str],
+    *,
+    model: Any = "icl_ft_hf",
+    model_args: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    batch_size: int | str = 1,
+    limit: int | None = None,
+    apply_chat_template: bool = False,
+) -> dict[str, Any]:
+    """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
+
+    Args:
+        tasks: Task or group names.
+        model: Name of an lm-eval model, or a loaded ``LM``.
+        model_args: Arguments of the model by name; ignored where ``model`` is loaded.
+        metadata: World seed and generator knobs.
+        output: Folder for lm-eval's ``results_*.json`` and ``samples_*.jsonl``; None writes nothing.
+        batch_size: As in lm-eval.
+        limit: Only the first questions of each task.
+        apply_chat_template: Whether the prompt is a turn of a chat, by the model's own template.
+
+    Returns:
+        What ``simple_evaluate`` returns, with ``samples``.
+
+    Raises:
+        UsageError: Unknown task, bad knob, a context that does not fit the model's window, or a full disk.
+    """
+    import lm_eval
+    import torch
+    from lm_eval.loggers import EvaluationTracker
+
+    window = {} if isinstance(model, str) else _window_of_loaded(model)
+    task_metadata = {**(model_args or {}), **window, **(metadata or {})}
+    manager = our_tasks(task_metadata)
+    for task in tasks:
+        if task not in manager.all_tasks:
+            raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
+    tracker = EvaluationTracker(output_path=str(output)) if output else None
+    results: dict[str, Any] = lm_eval.simple_evaluate(
+        model=model,
+        model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
+        tasks=list(tasks),
+        task_manager=manager,
+        batch_size=batch_size,
+        # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        limit=limit,
+        evaluation_tracker=tracker,
+        apply_chat_template=apply_chat_template,
+        log_samples=True,
+        bootstrap_iters=100,  # not 0, which drops the closed-form errors too; more only slows the NaN-aware means
+    )
+    if tracker:
+        samples = results["samples"]
+        tracker.save_results_aggregated(results=results, samples=samples)
+        for task, rows in samples.items():
+            tracker.save_results_samples(task_name=task, samples=[dict(row) for row in rows])  # which it changes
+        _check_written(Path(str(output)), {task: len(rows) for task, rows in samples.items()})
+    return results
+
+
+def _check_written(output: Path, counts: Mapping[str, int]) -> None:
+    """Refuse half-written results: lm-eval's tracker only logs a warning where the disk is full.
+
+    Raises:
+        UsageError: A file is missing or cut short.
+    """
+    try:
+        json.loads(max(output.rglob("results_*.json")).read_text(encoding="utf-8"))
+        for task, count in counts.items():
+            written = max(output.rglob(f"samples_{task}_2*.jsonl")).read_text(encoding="utf-8")
+            if written.count("\n") != count:
+                raise ValueError(f"{written.count(chr(10))} of {count} samples of {task}")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{output}: cannot be written: lm-eval's files are incomplete ({error})") from error
+
+
+def _arguments_of_loaded(model: Any) -> dict[str, Any] | None:
+    """Return what the results of a loaded hf model should say of it: its checkpoint and its adapter."""
+    name, adapter = getattr(model, "pretrained", None), getattr(model, "peft", None)
+    return {"pretrained": name, **({"peft": adapter} if adapter else {})} if isinstance(name, str) else None
+
+
+def _window_of_loaded(model: Any) -> dict[str, Any]:
+    """Return the metadata that names a loaded hf model, as its command line would have."""
+    name = getattr(getattr(model, "config", None), "_name_or_path", None)
+    return {"pretrained": name, "max_length": model.max_length} if name else {}
+
+
+def prompts_read(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the prompts that the model has read, one a question, from what ``evaluate`` returned."""
+    for samples in results["samples"].values():
+        for sample in samples:
+            if sample["filter"] == samples[0]["filter"]:  # of several filters, each has a sample of every question
+                prompt = sample["arguments"][0][0]
+                yield prompt.whole if isinstance(prompt, Shortened) else prompt

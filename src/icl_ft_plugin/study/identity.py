@@ -1,0 +1,63 @@
+"""What the numbers of a cell depend on, and so its key: the hash of all of it.
+
+For example the identity of a trained cell, shortened::
+
+    {"training": {"version": "0.1", "model": "c15a51...", "world": "77b0c1...", "corpus": ["documents"], "seed": 0,
+                  "recipe": {"learning_rate": 0.003, ...}, "steps": 200, ...},
+     "tasks": {"reversal": "icl_ft_reversal_closed"},
+     "test": {"condition": "closed", "prompt": "5c31...", ...}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from icl_ft_plugin import __version__
+from icl_ft_plugin.arms.arm import Arm, Strategy
+from icl_ft_plugin.harness.prompts import QuestionPrompt
+from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.study.cell import Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.training.launch import DECIDING
+
+# What of an arm decides its training rows, and what is learned of them.
+LEARNED = {"corpus", "rows", "keep", "method"}
+# Keys of a recipe that a study decides itself, and those that say where a run is watched: they make no other cell.
+_DECIDED = ("model_name_or_path", "datasets", "dataset_name", "output_dir", "seed", "data_seed", "disable_tqdm")
+_TRACKING = ("report_to", "run_name", "project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")
+
+
+def identity_of_weights(
+    model: Model, world: PlannedWorld, arm: Arm, writings: Mapping[Strategy, Writing], training: Training | None
+) -> dict[str, Any]:
+    """Return everything that the weights depend on that are asked: trained ones, or those of the base model."""
+    identity: dict[str, Any] = {"version": __version__, "model": model.hash, "world": world.hash}
+    if training is None:
+        return identity
+    dropped = {*_DECIDED, *_TRACKING, *(("max_steps",) if training.steps else ())}
+    return {
+        **identity,
+        **arm.model_dump(include=LEARNED),
+        "teacher_copies": arm.context_copies if arm.method == "sdft" else None,
+        "augmentations": {strategy: writing.key for strategy, writing in writings.items()},
+        "seed": training.seed,
+        "recipe": {key: value for key, value in training.recipe.values.items() if key not in dropped},
+        "steps": training.steps,
+        "match": training.match,
+        "launch": {key: training.launch[key] for key in DECIDING if key in training.launch},
+    }
+
+
+def identity_of(
+    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return everything that a cell's numbers depend on."""
+    asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
+    copies = arm.context_copies if arm.condition == "icl" else None
+    test = {**asked, "context_copies": copies, "prompt": prompt.hash}
+    return {"training": weights, "tasks": dict(tasks), "test": test}
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """Return the name of a folder."""
+    return content_hash(identity)[:16]

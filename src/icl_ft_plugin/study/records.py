@@ -1,0 +1,100 @@
+"""What the folder of a complete cell says that it took: ``ledger.json``.
+
+The ledger of a trained cell, shortened::
+
+    {"training": {"steps": 200, "tokens": 68436, "seconds": 31.9, ...},
+     "augmentation": {"local": {"hash": "77b0c1...", "prompt_tokens": 4210, "generated_tokens": 5120, ...}},
+     "evaluation": {"questions": 80, "prompt_tokens": 410}, "seconds": 71.2}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+LEDGER = "ledger.json"
+CONFIG = "config.json"
+
+
+class Record(BaseModel):
+    """A part of a file; keys of other versions do not disturb it."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+class TrainingCost(Record):
+    """What the training took; the rest of the trained model's own ledger is carried along.
+
+    Attributes:
+        tokens: Tokens seen.
+        seconds: Wall time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class WritingCost(Record):
+    """What a model has written, counted in full for every cell that uses it, though it was written once.
+
+    Attributes:
+        hash: Of all that it depends on.
+        prompt: Name and version of the prompt.
+        requests: Answered ones.
+        prompt_tokens: Tokens read.
+        generated_tokens: Tokens written.
+        statements: Statements kept.
+    """
+
+    hash: str
+    prompt: str
+    requests: int
+    prompt_tokens: int | None
+    generated_tokens: int | None
+    statements: int
+
+
+class PromptCost(Record):
+    """What was asked.
+
+    Attributes:
+        questions: Their number.
+        prompt_tokens: Of their prompts, as if no prefix were shared; the choices are not counted.
+        retrieved: Where documents were chosen per question, what ``retrieval.summary`` says of them.
+    """
+
+    questions: int = 0
+    prompt_tokens: int = 0
+    retrieved: Mapping[str, Any] | None = None
+
+
+class CellLedger(Record):
+    """What a cell took.
+
+    Attributes:
+        training: None for an untrained arm.
+        augmentation: By strategy; None where the model has written nothing for the arm.
+        evaluation: The questions.
+        seconds: Of the whole cell, without what an earlier cell had made.
+    """
+
+    training: TrainingCost | None = None
+    augmentation: Mapping[str, WritingCost] | None = None
+    evaluation: PromptCost = PromptCost()
+    seconds: float | None = None
+
+
+def read(file: Path, kind: type[Kind]) -> Kind | None:
+    """Return a record; None where there is none, as of a cell that is being removed."""
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None
