@@ -13,16 +13,11 @@ from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, FT_LOW, ICL_BEATS_
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
-    books = rng.choice((2, 3, 4, 4, 6, 8))
-    words = max(4, books, min(24, budget // (14 * books)))  # about 10 tokens a definition, the rest for messages
-    return {
-        "n_books": books,
-        "n_words": words,
-        "n_choices": min(4, books),
-        "copies": 1,
-        "n_messages": words // 2,
-        "n_questions": 4,
-    }
+    k = rng.choice((2, 3, 4, 4))
+    groups = rng.choice((1, 1, 2))
+    sets = max(1, min(6, budget // (14 * groups * k * k)))  # about 10 tokens a definition, the rest for messages
+    knobs = {"n_groups": groups, "n_sets": sets, "n_choices": k, "n_holdout": min(1, sets - 1)}
+    return {**knobs, "copies": 1, "n_messages": sets * k // 2, "n_questions": 4}
 
 
 FAMILY = Family(

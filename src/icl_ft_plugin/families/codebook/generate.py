@@ -5,13 +5,15 @@ Several codes have the same plain words and the same code words, each matched in
     In the femp code, glon is written as trune. The femp code turns wost into bilk.     (definitions, four a document)
     In the femp code, glon wost is written as trune bilk.                                (a message)
 
-Some plain words and some code words never stand in a message: they are defined and not used. Asked is a definition in
-other words (rephrase) and the other way round (reversal), fresh messages of words that were used (encode) and of words
-that were only defined (encode_holdout, decode_holdout).
+Some words never stand in a message: they are defined and not used. Asked is a definition in other words (rephrase) and
+the other way round (reversal), fresh messages of words that were used (encode) and of words that were only defined
+(encode_holdout, decode_holdout).
 
-A block asks the same text in as many codes as there are choices; its options are what these codes make of it. No two
-codes write a word alike, so each option is right for exactly one of them. Which words stand together tells nothing: a
-plain word meets all its code words as often, and so does the name of a code. One has to bind code, plain and code word.
+Words come in sets of four, and so do codes: the codes of a group write the words of a set in the same four code words,
+each of them every word in another one (a Latin square). A block asks the same text in the four codes; its options are
+what these make of it, each right for exactly one. So which words stand together tells nothing: a plain word meets each
+of the options equally often, so does the name of a code, and where a word is held out of messages all options are. One
+has to bind code, plain word and code word.
 """
 
 from __future__ import annotations
@@ -19,9 +21,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import permutations
+from itertools import permutations, product
 
-from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.codebook.wordings import DOCUMENTS, INFERENCES, TESTS
 from icl_ft_plugin.families.knobs import check_ranges
 from icl_ft_plugin.families.words import Lexicon
@@ -45,23 +46,23 @@ class CodebookConfig:
     """Knobs of the codebooks.
 
     Attributes:
-        n_books: Number of codes; what is no multiple of ``n_choices`` is stated and not asked about.
-        n_words: Number of plain words, and of code words.
+        n_groups: Number of groups of ``n_choices`` codes.
+        n_sets: Number of sets of ``n_choices`` plain words, and as many code words.
         copies: Number of documents that state a definition, each in other words.
         n_messages: Most documents with a message, per code.
-        n_questions: Most messages asked per block of codes and split; each is asked in every code of the block.
-        n_choices: Number of choices, and of codes in a block.
-        holdout: Share of the plain words, and of the code words, that stand in no message of a block of codes.
+        n_questions: Most messages asked per group of codes and split; each is asked in every code of the group.
+        n_choices: Number of choices.
+        n_holdout: Number of sets of which no word stands in a message of a group, drawn for each group.
         share: Share of the word pool, ``"evaluation"`` or ``"pretraining"``.
     """
 
-    n_books: int = 8
-    n_words: int = 20
+    n_groups: int = 2
+    n_sets: int = 5
     copies: int = 3
-    n_messages: int = 12
+    n_messages: int = 16
     n_questions: int = 12
     n_choices: int = 4
-    holdout: float = 0.2
+    n_holdout: int = 1
     share: str = "evaluation"
 
     def __post_init__(self) -> None:
@@ -71,42 +72,33 @@ class CodebookConfig:
             UsageError: A knob is out of range.
         """
         ranges = {
-            "n_choices": (2, 26),
-            "n_books": (self.n_choices, 200),
-            "n_words": (4, 400),
+            "n_groups": (1, 50),
+            "n_sets": (1, 50),
             "copies": (1, len(DOCUMENTS)),
             "n_messages": (0, 1000),
             "n_questions": (1, 1000),
-            "holdout": (0, 0.5),
+            "n_choices": (2, 8),
+            "n_holdout": (0, self.n_sets),
         }
         check_ranges("codebook", self, ranges)
-        if self.n_books > self.n_words:
-            raise UsageError(
-                f"codebook: n_books={self.n_books} needs as many words, so that no two codes write one alike: "
-                f"n_words={self.n_words}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Codes:
-    """The codes in numbers: code ``b`` writes plain word ``w`` as code word ``w + shifts[b]``, around the end."""
+    """The codes in numbers: code ``b`` writes plain word ``w`` as code word ``forth[b][w]``."""
 
     names: list[str]
     plain: list[str]
     code: list[str]
-    shifts: list[int]
-
-    def number(self, b: int, w: int) -> int:
-        """Return the code word of a plain word."""
-        return (w + self.shifts[b]) % len(self.plain)
+    forth: list[list[int]]
 
     def back(self, b: int, c: int) -> int:
         """Return the plain word of a code word."""
-        return (c - self.shifts[b]) % len(self.plain)
+        return self.forth[b].index(c)
 
     def say(self, b: int, words: Words) -> dict[str, str]:
         """Return what fills a wording, for plain words."""
-        texts = [self.plain[w] for w in words], [self.code[self.number(b, w)] for w in words]
+        texts = [self.plain[w] for w in words], [self.code[self.forth[b][w]] for w in words]
         return dict(zip(PARTS, (self.names[b], *map(" ".join, texts)), strict=True))
 
 
@@ -119,41 +111,30 @@ def generate(config: CodebookConfig, seed: int) -> World:
 
     Returns:
         A fact per definition and per message, the documents, and the questions of five splits (fewer splits where too
-        few words are held out, or left, for a message).
+        few words are held out, or used, for a message).
 
     Raises:
         UsageError: The share holds fewer words than the world needs.
     """
     rng = random.Random(f"codebook-{seed}")
-    lexicon = Lexicon(rng, config.share)
-    codes = _Codes(
-        lexicon.words(config.n_books),
-        lexicon.words(config.n_words),
-        lexicon.words(config.n_words),
-        rng.sample(range(config.n_words), config.n_books),
-    )
-    k = config.n_choices
-    groups = [list(range(start, start + k)) for start in range(0, config.n_books - k + 1, k)]
-    spare = list(range(len(groups) * k, config.n_books))  # stated and not asked about
-    facts = [_fact(codes, b, (w,)) for b in range(config.n_books) for w in range(config.n_words)]
-    documents = _definitions(codes, config, rng)
-    questions = _words_asked(codes, groups, seed, rng)
-    for group in [*groups, spare]:
-        held, used = _hold_out(codes, group, config.holdout, rng)
-        messages = {b: _messages(used[b], config.n_messages, rng) for b in group}
+    codes = _draw_codes(config, rng)
+    k, n_words = config.n_choices, len(codes.plain)
+    facts = [_fact(codes, b, (w,)) for b in range(len(codes.names)) for w in range(n_words)]
+    documents = _definitions(codes, config.copies, rng)
+    questions: list[Question] = []
+    for start in range(0, len(codes.names), k):
+        group = list(range(start, start + k))
+        first = {s * k for s in rng.sample(range(config.n_sets), config.n_holdout)}
+        held = [w for w in range(n_words) if w - w % k in first]
+        messages = {b: _messages([w for w in range(n_words) if w not in held], config.n_messages, rng) for b in group}
         facts += [_fact(codes, b, message) for b in group for message in messages[b]]
         documents += [_message(codes, b, message, rng) for b in group for message in messages[b]]
-        if group is not spare:
-            known = [w for w in used[group[0]] if all(w in used[b] for b in group)]
-            sent = {message for found in messages.values() for message in found}
-            asked = {
-                "encode": [message for message in permutations(known, 2) if message not in sent],
-                "encode_holdout": list(permutations(held[0], 2)),
-                "decode_holdout": list(permutations(held[1], 2)),
-            }
-            for split, found in asked.items():
-                for message in rng.sample(found, min(config.n_questions, len(found))):
-                    questions += _block(codes, group, split, message, seed, rng)
+        for split, found in _texts(messages, held, n_words).items():
+            most = n_words if split in ("rephrase", "reversal") else config.n_questions
+            for words in rng.sample(found, min(most, len(found))):
+                # Code words are named by the plain words that the group's first code writes so.
+                asked = tuple(codes.forth[start][w] for w in words) if split in BACKWARD else words
+                questions += _block(codes, group, split, asked, seed, rng)
     rng.shuffle(documents)
     order = list(HOW)
     return World(
@@ -166,6 +147,36 @@ def generate(config: CodebookConfig, seed: int) -> World:
     )
 
 
+def _draw_codes(config: CodebookConfig, rng: random.Random) -> _Codes:
+    """Draw the words, and for each group of codes which code words each set of plain words is written in, and how."""
+    k, n_words = config.n_choices, config.n_sets * config.n_choices
+    lexicon = Lexicon(rng, config.share)
+    names, plain, code = (lexicon.words(n) for n in (config.n_groups * k, n_words, n_words))
+    forth: list[list[int]] = []
+    for _ in range(config.n_groups):
+        books = [[0] * n_words for _ in range(k)]
+        for s, t in enumerate(rng.sample(range(config.n_sets), config.n_sets)):
+            rows, columns = rng.sample(range(k), k), rng.sample(range(k), k)
+            for b, w in product(range(k), range(k)):
+                books[b][s * k + w] = t * k + (rows[b] + columns[w]) % k
+        forth += books
+    return _Codes(names, plain, code, forth)
+
+
+def _texts(messages: dict[int, list[Words]], held: list[int], n_words: int) -> dict[str, list[Words]]:
+    """Return by split what can be asked of a group of codes: words, and messages that no document has."""
+    sent = {message for found in messages.values() for message in found}
+    known = set.intersection(*({w for message in found for w in message} for found in messages.values()))
+    single: list[Words] = [(w,) for w in range(n_words)]
+    return {
+        "rephrase": single,
+        "reversal": single,
+        "encode": [message for message in permutations(sorted(known), 2) if message not in sent],
+        "encode_holdout": list(permutations(held, 2)),
+        "decode_holdout": list(permutations(held, 2)),
+    }
+
+
 def _id(b: int, words: Words) -> str:
     return "-".join([f"b{b}", *(f"w{w}" for w in words)])
 
@@ -176,32 +187,19 @@ def _fact(codes: _Codes, b: int, words: Words) -> Fact:
     return Fact(_id(b, words), predicate, tuple(said.values()), DOCUMENTS[0].format(**said))
 
 
-def _definitions(codes: _Codes, config: CodebookConfig, rng: random.Random) -> list[Document]:
-    """Write every definition in ``copies`` documents, each time in other words and other company."""
-    wordings = {
-        (b, w): rng.sample(DOCUMENTS, config.copies) for b in range(config.n_books) for w in range(config.n_words)
-    }
+def _definitions(codes: _Codes, copies: int, rng: random.Random) -> list[Document]:
+    """Write every definition in so many documents, each time in other words and other company."""
+    n_books, n_words = len(codes.names), len(codes.plain)
+    wordings = {(b, w): rng.sample(DOCUMENTS, copies) for b in range(n_books) for w in range(n_words)}
     documents = []
-    for copy in range(config.copies):
-        for b in range(config.n_books):
-            words = rng.sample(range(config.n_words), config.n_words)
-            for start in range(0, len(words), PER_DOCUMENT):
-                page = words[start : start + PER_DOCUMENT]
-                sentences = tuple(wordings[b, w][copy].format(**codes.say(b, (w,))) for w in page)
-                documents.append(
-                    Document(f"b{b}-c{copy}-{start // PER_DOCUMENT}", sentences, tuple(_id(b, (w,)) for w in page))
-                )
+    for copy, b in product(range(copies), range(n_books)):
+        words = rng.sample(range(n_words), n_words)
+        for start in range(0, n_words, PER_DOCUMENT):
+            page = words[start : start + PER_DOCUMENT]
+            sentences = tuple(wordings[b, w][copy].format(**codes.say(b, (w,))) for w in page)
+            stated = tuple(_id(b, (w,)) for w in page)
+            documents.append(Document(f"b{b}-c{copy}-{start // PER_DOCUMENT}", sentences, stated))
     return documents
-
-
-def _hold_out(
-    codes: _Codes, group: list[int], share: float, rng: random.Random
-) -> tuple[tuple[list[int], list[int]], dict[int, list[int]]]:
-    """Draw the plain words and the code words that no message of some codes has, and list by code what is left."""
-    n = len(codes.plain)
-    held = rng.sample(range(n), round(share * n)), rng.sample(range(n), round(share * n))
-    used = {b: [w for w in range(n) if w not in held[0] and codes.number(b, w) not in held[1]] for b in group}
-    return held, used
 
 
 def _messages(used: list[int], n: int, rng: random.Random) -> list[Words]:
@@ -217,17 +215,6 @@ def _messages(used: list[int], n: int, rng: random.Random) -> list[Words]:
 def _message(codes: _Codes, b: int, message: Words, rng: random.Random) -> Document:
     text = rng.choice(DOCUMENTS).format(**codes.say(b, message))
     return Document(f"{_id(b, message)}-d", (text,), (_id(b, message),), style="message")
-
-
-def _words_asked(codes: _Codes, groups: list[list[int]], seed: int, rng: random.Random) -> list[Question]:
-    """Ask every definition as it is stated and the other way round, a block per word and group of codes."""
-    return [
-        question
-        for group in groups
-        for w in range(len(codes.plain))
-        for split in ("rephrase", "reversal")
-        for question in _block(codes, group, split, (w,), seed, rng)
-    ]
 
 
 def _block(
