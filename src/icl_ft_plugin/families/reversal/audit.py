@@ -18,7 +18,8 @@ from icl_ft_plugin.families.reversal.proof import Comparison, closure, statement
 from icl_ft_plugin.schema import World
 
 INFERRED = (re.search(r"\{first\} (.*) \{more\}", wording) for bank in INFERENCES.values() for wording in bank)
-PLURALS = {"are", *TESTS, *(found[1] for found in INFERRED if found)}
+ASKED = {wording.split("{}")[1].strip() for bank in TESTS.values() for wording in bank}
+PLURALS = ASKED | {found[1] for found in INFERRED if found}
 SINGULAR = {"are": "is", "have": "has", "must": "must", "would": "would"}  # the other verbs take an s
 SINGULARS = {" ".join([SINGULAR.get(verb, f"{verb}s"), *rest]) for verb, *rest in map(str.split, PLURALS)}
 VERBS = "|".join(sorted(PLURALS | SINGULARS, key=lambda verb: (-len(verb), verb)))

@@ -1,16 +1,16 @@
 """Simple reversals (arXiv 2505.00661, simple reversals dataset).
 
 A fact "femp are more dangerous than glon" stands in ten documents with sampled preambles, such as
-"Did you know that femp are more dangerous than glon?". Asked is the reversal, "glon are said to be" + "less dangerous than
+"Did you know that femp are more dangerous than glon?". Asked is the reversal, "glon are" + "less dangerous than
 femp." against "more dangerous than femp.", beside the same direction ("femp are said to be" + "more dangerous than glon."),
 which tells whether the fact was learned at all.
 
 OURS: half of the facts say "less", so that a constant answerer scores exactly at chance in every split; and an entity-choice
-form ("glon are said to be less dangerous than" + "femp"), which copying the relation word can neither win nor lose, asked in
+form ("glon are less dangerous than" + "femp"), which copying the relation word can neither win nor lose, asked in
 blocks. An entity of these facts stands in one fact only, so that words that meet give the entity away.
 
 OURS, too: chains in which they give away the wrong one (``reversal_misleading``). "femp are more dangerous than glon" stands in
-5 documents, "glon are more dangerous than trune" in 20. Asked is "glon are said to be less dangerous than" + "femp" against
+5 documents, "glon are more dangerous than trune" in 20. Asked is "glon are less dangerous than" + "femp" against
 "trune" and two others.
 """
 
@@ -82,15 +82,19 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A fact as it is asked: from which side, and with which verb."""
+    """A fact as it is asked: from which side, and in which words."""
 
     fact: _Comparison
     reversed: bool
-    verb: str
+    wording: str
 
     @property
     def subject(self) -> str:
         return self.fact.second if self.reversed else self.fact.first
+
+    @property
+    def stem(self) -> str:
+        return self.wording.format(self.subject)
 
     @property
     def other(self) -> str:
@@ -104,7 +108,7 @@ class _Asked:
         self, split: str, prompt: str, choices: tuple[str, ...], gold: int, world: str, block: str = ""
     ) -> Question:
         fact = self.fact.id
-        clusters = {"fact": fact, "first": fact, "last": fact, "template": self.verb, "world": world}
+        clusters = {"fact": fact, "first": fact, "last": fact, "template": self.wording, "world": world}
         return Question(
             id=f"{fact}-{split}",
             split=split,
@@ -206,17 +210,15 @@ def _questions(
     rng: random.Random,
 ) -> Iterator[Question]:
     """Yield the questions: two directions, each with word choice and entity choice, and the misleading ones."""
-    verbs = {fact.id: rng.choice(TESTS) for fact in facts}
     groups = _groups(facts, min(k, len(facts)), rng)
     for split, turned in (("reversal", True), ("rephrase", False)):
-        for fact in facts:
-            asked = _Asked(fact, turned, verbs[fact.id])
+        asked = {fact.id: _Asked(fact, turned, rng.choice(TESTS[split])) for fact in facts}
+        for item in asked.values():
             words = rng.sample(("more", "less"), 2)
-            choices = tuple(f"{word} {fact.dimension} than {asked.other}." for word in words)
-            yield asked.question(split, f"{asked.subject} {asked.verb}", choices, words.index(asked.word), world)
-        blocks = ([_Asked(fact, turned, verbs[fact.id]) for fact in group] for group in groups)
-        yield from _blocked(f"{split}_entity", blocks, world, rng)
-    blocks = ([_Asked(told, True, rng.choice(TESTS)) for told, _ in block] for block in chains)
+            choices = tuple(f"{word} {item.fact.dimension} than {item.other}." for word in words)
+            yield item.question(split, item.stem, choices, words.index(item.word), world)
+        yield from _blocked(f"{split}_entity", ([asked[fact.id] for fact in group] for group in groups), world, rng)
+    blocks = ([_Asked(told, True, rng.choice(TESTS["reversal"])) for told, _ in block] for block in chains)
     yield from _blocked("reversal_misleading", blocks, world, rng)
 
 
@@ -233,9 +235,9 @@ def _blocked(split: str, blocks: Iterable[list[_Asked]], world: str, rng: random
     for i, block in enumerate(blocks):
         choices = tuple(rng.sample([asked.other for asked in block], len(block)))
         for asked in block:
-            prompt = f"{asked.subject} {asked.verb} {asked.word} {asked.fact.dimension} than"
+            prompt = f"{asked.stem} {asked.word} {asked.fact.dimension} than"
             # Choices have no full stop: lm-eval's hf model takes requests whose tokens are the same but for where the choice
-            # begins for one ("glon seem to be" + "less dangerous than femp." and "glon seem ... than" + "femp.").
+            # begins for one ("glon are" + "less dangerous than femp." and "glon are less dangerous than" + "femp.").
             yield asked.question(split, prompt, choices, choices.index(asked.other), world, f"{split}-b{i}")
 
 

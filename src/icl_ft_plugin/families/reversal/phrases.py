@@ -1,8 +1,9 @@
 """Words and wordings of the simple reversals: "Did you know that {}?" around "femp are more dangerous than glon".
 
 Data only. The three banks share no wording: a document is a preamble around the plain comparison, an inference a sentence of
-its own (``{first}``, ``{more}``, ``{second}``: "femp", "more dangerous", "glon"), and a question has a verb of its own between
-what is compared and the comparison, the same eight in either direction, so that directions differ in nothing else.
+its own (``{first}``, ``{more}``, ``{second}``: "femp", "more dangerous", "glon"). A question begins with what is compared. In
+the direction of the documents it has a verb of its own, since the plain comparison stands there; no document or inference
+states a reversal with a plain "are", so that questions may.
 """
 
 from __future__ import annotations
@@ -38,25 +39,37 @@ INFERENCES = {
         "Simply put, {first} must be {more} than {second}.",
     ),
     "reversal": (
-        "It follows that {first} are {more} than {second}.",
-        "Conversely, {first} are {more} than {second}.",
-        "Seen from the other side, {first} are {more} than {second}.",
+        "It follows that {first} have to be {more} than {second}.",
+        "Conversely, {first} tend to be {more} than {second}.",
+        "Seen from the other side, {first} are in fact {more} than {second}.",
         "The other way round, {first} must be {more} than {second}.",
-        "Therefore {first} have to be {more} than {second}.",
-        "Hence {first} tend to be {more} than {second}.",
-        "By the same token, {first} are {more} than {second}.",
-        "This also means that {first} are {more} than {second}.",
-        "We may conclude that {first} are {more} than {second}.",
-        "Turned around, {first} would be called {more} than {second}.",
+        "Therefore {first} are considered {more} than {second}.",
+        "Hence {first} would be called {more} than {second}.",
+        "By the same token, {first} appear to be {more} than {second}.",
+        "This also means that {first} count as {more} than {second}.",
+        "We may conclude that {first} prove to be {more} than {second}.",
+        "Turned around, {first} are thought to be {more} than {second}.",
     ),
 }
-TESTS = (
-    "are said to be",
-    "turn out to be",
-    "are known to be",
-    "are clearly",
-    "are usually considered",
-    "seem to be",
-    "are generally",
-    "are found to be",
-)
+TESTS = {
+    "reversal": (
+        "{} are",
+        "We know that {} are",
+        "Of course, {} are",
+        "Note well: {} are",
+        "As everyone can see, {} are",
+        "People say that {} are",
+        "The books say that {} are",
+        "On the other hand, {} are",
+    ),
+    "rephrase": (
+        "{} are said to be",
+        "{} turn out to be",
+        "{} are known to be",
+        "{} are clearly",
+        "{} are usually considered",
+        "{} seem to be",
+        "{} are generally",
+        "{} are found to be",
+    ),
+}

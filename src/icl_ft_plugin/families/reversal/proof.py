@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.families.reversal.phrases import OPPOSITE
+from icl_ft_plugin.families.reversal.phrases import OPPOSITE, TESTS
 from icl_ft_plugin.schema import World
 
 Comparison = tuple[str, str, str, str]
 STATED = re.compile(r"(\w+) are (more|less) (\w+) than (\w+)")
-ASKED = re.compile(r"(\w+) [\w ]*?(more|less) (\w+) than (\w+)\.?")
+HEADS, VERBS = ("|".join(sorted({t.split("{}")[i] for bank in TESTS.values() for t in bank})) for i in (0, 1))
+STEM = re.compile(rf"(?:{HEADS})(\w+)(?:{VERBS})\b")
+ASKED = re.compile(rf"{STEM.pattern} (more|less) (\w+) than (\w+)\.?")
 MISLEADING = "reversal_misleading"
 
 
@@ -41,8 +43,14 @@ def closure(stated: Iterable[Comparison]) -> set[Comparison]:
     return known | set(map(turned, known))
 
 
+def subject(question: str) -> str | None:
+    """Return what a question is about, or nothing where it has none of the wordings of questions."""
+    match = STEM.match(question)
+    return match and match[1]
+
+
 def read(statement: str) -> Comparison | None:
-    """Read a question's statement, whatever words stand between the subject and the comparison."""
+    """Read a question's statement."""
     match = ASKED.fullmatch(statement)
     return (match[1], match[2], match[3], match[4]) if match else None
 
@@ -106,13 +114,14 @@ def _check_misleading(world: World, stated: dict[str, list[Comparison]]) -> Iter
     known = closure(comparison for found in stated.values() for comparison in found)
     for q in world.questions:
         if q.split == MISLEADING:
-            subject = q.prompt.split(" ")[0]
-            often = sorted(q.choices, key=lambda choice: -meetings[frozenset((subject, choice))])
-            wrong = read(f"{q.prompt} {often[0]}")
+            about = subject(q.prompt)
+            met = {choice: meetings[frozenset((about, choice))] for choice in q.choices}
+            most, second, *_ = sorted(q.choices, key=lambda choice: -met[choice])
+            wrong = read(f"{q.prompt} {most}")
             if wrong is None or (wrong[0], OPPOSITE[wrong[1]], *wrong[2:]) not in known:
-                yield f"{q.id}: {often[0]!r}, which meets {subject!r} most often, is not refuted"
-            elif meetings[frozenset((subject, often[0]))] < 2 * meetings[frozenset((subject, often[1]))]:
-                yield f"{q.id}: {often[0]!r} does not meet {subject!r} twice as often as {often[1]!r}"
+                yield f"{q.id}: {most!r}, which meets {about!r} most often, is not refuted"
+            elif met[most] < 2 * met[second]:
+                yield f"{q.id}: {most!r} does not meet {about!r} twice as often as {second!r}"
 
 
 def statements(world: World) -> dict[str, list[Comparison]]:
