@@ -32,7 +32,7 @@ SMALL = {
     "process": {"n_documents": 20, "n_questions": 12},
 }
 MAIN = {
-    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_trained"},
+    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_untrained"},
     **{"semantic": "holdout", "process": "holdout"},
 }
 # Loads a folder's utils.py as upstream does, from lm_eval/tasks/<name>/utils.py, without the harness around it.

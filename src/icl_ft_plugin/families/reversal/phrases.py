@@ -69,7 +69,7 @@ TESTS = {
         "{} are clearly",
         "{} are usually considered",
         "{} seem to be",
-        "{} are generally",
-        "{} are found to be",
+        "{} are widely known to be",
+        "{} are usually said to be",
     ),
 }
