@@ -94,8 +94,8 @@ def _check_documents(world: World, stated: dict[str, list[Comparison]]) -> Itera
         if len(comparisons) != 1:
             yield f"{document}: states {len(comparisons)} comparisons, not one"
     said = {id: c for document in world.documents for id in document.facts for c in stated[document.id]}
-    for first, _, dimension, second in closure(said.values()):
-        if first == second:
+    for first, word, dimension, second in closure(c for found in stated.values() for c in found):
+        if first == second and word == "more":
             yield f"{first}: more {dimension} than itself, by what the documents state"
     asked = {id for q in world.questions if not q.block for id in q.proof if id in said}
     uses = Counter(term for first, _, _, second in said.values() for term in (first, second))

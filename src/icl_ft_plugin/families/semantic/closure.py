@@ -1,7 +1,7 @@
 """What follows from the claims of a world: if femp are a kind of glon and glon can bilku, then femp can bilku.
 
 Everything that is said of a category holds for all below it, and what does not follow is false (a closed world).
-This is the generator's own bookkeeping; ``logic_semantic`` proves its results with a solver.
+This is the generator's own bookkeeping; ``proof`` proves its results with a solver.
 """
 
 from __future__ import annotations
