@@ -33,7 +33,7 @@ SMALL = {
     "codebook": {"n_groups": 1, "n_sets": 3},
 }
 MAIN = {
-    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_trained"},
+    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_untrained"},
     **{"semantic": "holdout", "process": "holdout", "codebook": "encode_holdout"},
 }
 # Loads a folder's utils.py as upstream does, from lm_eval/tasks/<name>/utils.py, without the harness around it.

@@ -8,7 +8,7 @@ from typing import Any
 from icl_ft_plugin.families.codebook import proof
 from icl_ft_plugin.families.codebook.audit import CodebookAuditor
 from icl_ft_plugin.families.codebook.generate import HOW, CodebookConfig, generate, oracle
-from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, FT_LOW, ICL_BEATS_FT, UNTOUCHED, Family, Proof, Split
+from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, FT_LOW, ICL_BEATS_FT, Family, Proof, Split
 
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ FAMILY = Family(
         "rephrase": Split(learned=True),
         "reversal": Split(),
         "encode": Split(),
-        "encode_holdout": Split(main=True, claims=(UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
+        "encode_holdout": Split(main=True, claims=(FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
         "decode_holdout": Split(),
     },
     config=CodebookConfig,
