@@ -150,6 +150,7 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
             "depth": q.depth,
             "proof": list(q.proof),
             "clusters": dict(q.clusters),
+            **({"block": q.block} if q.block else {}),
             "labels": dict(q.labels),
             "world": key,
         }
