@@ -20,7 +20,7 @@ from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.cost import Estimator
 from icl_ft_plugin.study.cost_table import lines, table
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.worlds.baselines import score
 
 
@@ -156,7 +156,7 @@ def done(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("done") / "out"
     arms = ["pretrained", "cooccurrence-baseline", "ft"]
     study = load(study_file, hyperparameters=HYPER, arms=arms, **{"worlds.1.arms": ["pretrained"]})
-    run(study, folder, lambda text, done, total: None)
+    run_study(study, folder, lambda text, done, total: None)
     return folder
 
 
@@ -169,7 +169,9 @@ def test_two_learning_rates_are_never_pooled(done: Path) -> None:
         assert block.accuracy["ft", "reversal"].n == 4  # one run of four questions, not two
     cells = together(study)
     first, second = (cells["tiny", block.worlds][-1] for block in blocks[:2])
-    assert first.folder != second.folder and [c.ledger.training and c.ledger.training.steps for c in (first, second)] == [3, 5]
+    assert first.folder != second.folder and [
+        c.ledger.training and c.ledger.training.steps for c in (first, second)
+    ] == [3, 5]
     assert cells["tiny", "reversal, cold"][0] is cells["tiny", "reversal, hot"][0]
     assert "reversal, hot" in render(study, blocks)
 
