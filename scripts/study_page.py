@@ -1,7 +1,7 @@
 """Writes a study into a page of docs/: ``python scripts/study_page.py docs/embedded-study.md runs/embedded``.
 
 What stands before the page's first second-level heading is kept as it is; behind it comes a digest of the study's report, by
-family: what was found, the accuracies, the paper's orderings. The figure of the main splits goes to docs/assets/ under
+family: what was found, the accuracies, what its intervals are about, the paper's claims. The figure of the main splits goes to docs/assets/ under
 the study's name. All numbers are the report's.
 """
 
@@ -14,8 +14,9 @@ from pathlib import Path
 import altair as alt
 
 from icl_ft_plugin.report import figures
-from icl_ft_plugin.report.findings import findings, main_split, spaced, title
-from icl_ft_plugin.report.table import write_table
+from icl_ft_plugin.report.findings import findings
+from icl_ft_plugin.report.table import to_markdown, write_table
+from icl_ft_plugin.report.words import about, main_split, spaced, title
 
 
 def sections(text: str) -> dict[str, str]:
@@ -26,24 +27,23 @@ def sections(text: str) -> dict[str, str]:
 
 def main(page: str, folder: str) -> None:
     """Write the page and its figure."""
-    _, blocks, _ = write_table(Path(folder))
-    tables = sections((Path(folder) / "table.md").read_text(encoding="utf-8"))
+    study, blocks, _ = write_table(Path(folder))
+    tables = sections(to_markdown(study, blocks))
     panels = [
         figures.panel(block, main_split(block), ink="#808080").properties(
             title=f"{block.family}: {spaced(main_split(block))}"
         )
         for block in blocks
     ]
-    chart = figures._styled(alt.concat(*panels, columns=3), "#808080")  # readable on light and on dark pages
+    chart = figures.styled(alt.concat(*panels, columns=3), "#808080")  # readable on light and on dark pages
     chart.config.background = "transparent"
-    name = json.loads((Path(folder) / "study.json").read_text(encoding="utf-8"))["name"]
-    chart.save(str(Path(page).parent / f"assets/{name}.svg"))
+    chart.save(str(Path(page).parent / f"assets/{study.name}.svg"))
     lines = [Path(page).read_text(encoding="utf-8").partition("\n## ")[0].rstrip(), ""]
     for block in blocks:
-        label = f"{block.worlds}, {block.model}"
-        lines += [f"## {title(block)}\n", "\n".join(f"- {line}" for line in findings(block)), ""]
-        for name in ("accuracy", "the paper's orderings"):
-            if table := tables.get(f"{label}: {name}"):
+        scope = f", {block.scope}" if block.scope else ""
+        lines += [f"## {title(block)}\n", about(block), "", "\n".join(f"- {line}" for line in findings(block)), ""]
+        for name in ("accuracy", "the paper's claims"):
+            if table := tables.get(f"{block.worlds}, {block.model}: {name}{scope}"):
                 lines += [table, ""]
     Path(page).write_text("\n".join(lines), encoding="utf-8")
     cells = [json.loads(file.read_text())["training"] for file in Path(folder).glob("cells/*/ledger.json")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STAMP = "2026-01-02T03-04-05.678901"
-Right = Callable[[str, int, int, int | None], bool]  # arm, world seed, question number, training seed
+Right = Callable[..., bool]  # arm, world seed, question number, training seed; and the split, if asked for
 
 
 def sample(world: str, number: int, right: bool, split: str = "reversal", **changes: Any) -> dict[str, Any]:
@@ -50,18 +50,25 @@ def write_study(
     splits: Sequence[str] = ("reversal", "rephrase_entity"),
     model: str = "nano",
     label: str = "reversal",
+    by_split: bool = False,
     **changes: Any,
 ) -> Path:
-    """A complete study of reversals as ``icl-ft study`` leaves it; ``right`` says which answers are right."""
+    """A complete study of reversals as ``icl-ft study`` leaves it; ``right`` says which answers are right.
+
+    Args:
+        by_split: Whether ``right`` is told the split, too.
+    """
     cells = []
     for world in worlds:
         for arm in arms:
-            for seed in [None] if arm in ("pretrained", "icl") else seeds:
+            for seed in [None] if arm in ("pretrained", "icl") or arm.endswith("-baseline") else seeds:
                 key = f"{world}-{arms.index(arm)}-{seed}"
                 cell = folder / "cells" / key
                 for split in splits:
+                    told = (split,) if by_split else ()
                     lines = [
-                        sample(str(world), i, right(arm, world, i, seed), split, **changes) for i in range(questions)
+                        sample(str(world), i, right(arm, world, i, seed, *told), split, **changes)
+                        for i in range(questions)
                     ]
                     write_samples(cell / "model", f"icl_ft_{split}", lines)
                 training = {"tokens": 4000, "steps": 60, "losses": [[10, 2.0], [20, 1.0]]} if seed is not None else None
@@ -83,6 +90,11 @@ def paper_like(arm: str, world: int, number: int, seed: int | None) -> bool:
     return (number * 7 + (seed or 0) + world + (arm == "ft")) % 4 < 2
 
 
+def told(arm: str, world: int, number: int, seed: int | None, split: str) -> bool:
+    """As ``paper_like``, and whatever was told is known in the direction in which it was told."""
+    return paper_like(arm, world, number, seed) if split == "reversal" or arm == "pretrained" else True
+
+
 def write_results(
     folder: Path,
     model: str,
@@ -91,10 +103,13 @@ def write_results(
     condition: str = "icl",
     questions: int = 20,
     seed: int = 0,
+    limit: int | None = None,
 ) -> Path:
-    """What ``lm_eval --output_path --log_samples`` leaves of one task."""
+    """What ``lm_eval --output_path --log_samples`` leaves of one task; with ``limit``, of its first questions."""
     spec = {"family": "reversal", "seed": seed, "config": {"n_facts": questions}, "context_copies": 1}
-    lines = [sample(json.dumps(spec), i, right(i)) for i in range(questions)]
+    lines = [sample(json.dumps(spec), i, right(i)) for i in range(questions)][:limit]
     file = write_samples(folder, f"icl_ft_reversal_{condition}", lines)
-    (folder / f"results_{STAMP}.json").write_text(json.dumps({"model_name": model, "config": {"model_args": {}}}))
+    (folder / f"results_{STAMP}.json").write_text(
+        json.dumps({"model_name": model, "config": {"model_args": {}, "limit": limit}})
+    )
     return file

@@ -76,8 +76,12 @@ class Question:
         inference: ``"restated"``, ``"reversed"``, ``"chained"``, ``"inherited"`` or ``"applied"``.
         depth: Number of inference steps from stated facts to the answer; 0 for a restatement.
         proof: Ids of the facts from which the answer follows.
-        clusters: Ids for clustered errors: ``fact``, ``entity``, ``template`` and ``world``.
+        clusters: What the question shares with others, for errors that know what hangs together: ``fact`` (asked about in
+            several splits), ``first`` and ``last`` premise, ``template`` (its wording) and ``world``; ``rules`` where a
+            world has several sets of them.
         labels: Free breakdown labels, e.g. ``{"gold_word": "less"}``; reported as ``acc_<key>_<value>``.
+        block: The questions of a block share their options, and each option is the answer of one of them (``blocks``).
+            Empty where options are no names that could be preferred.
     """
 
     id: str
@@ -90,6 +94,7 @@ class Question:
     proof: tuple[str, ...]
     clusters: Mapping[str, str]
     labels: Mapping[str, str] = field(default_factory=dict)
+    block: str = ""
 
     @property
     def chance(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from report.test_page import HOSTILE
-from report_data import paper_like, write_results, write_study
+from report_data import paper_like, told, write_results, write_study
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
@@ -31,7 +31,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_study(tmp_path_factory.mktemp("study"), paper_like, questions=20, worlds=(0, 1))
+    folder = write_study(tmp_path_factory.mktemp("study"), told, questions=20, worlds=(0, 1, 2), by_split=True)
     assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
     return folder / "report.html"
 
@@ -70,25 +70,25 @@ def test_it_loads_offline_without_an_error_and_says_what_was_found(browser: Any,
 def test_filters(browser: Any, page_file: Path) -> None:
     page, wrong = opened(browser, page_file)
     count = page.locator("#count")
-    assert count.inner_text() == "80 of 80 questions." and page.locator(".item").count() == 12
-    page.select_option("#f-split", "rephrase_entity")
-    assert count.inner_text() == "40 of 80 questions."
+    assert count.inner_text() == "120 of 120 questions." and page.locator(".item").count() == 12
+    page.select_option("#f-split", "reversal")
+    assert count.inner_text() == "60 of 120 questions."
     page.select_option("#f-arm", label="ft")
     page.select_option("#f-answer", "wrong")
     shown = count.inner_text()
     wrong_in_every_run = sum(
-        not any(paper_like("ft", world, i, seed) for seed in range(3)) for world in (0, 1) for i in range(20)
+        not any(paper_like("ft", world, i, seed) for seed in range(3)) for world in (0, 1, 2) for i in range(20)
     )
-    assert shown == f"{wrong_in_every_run} of 80 questions."
+    assert shown == f"{wrong_in_every_run} of 120 questions."
     page.select_option("#f-arm", label="icl")
-    assert count.inner_text() == "0 of 80 questions."
+    assert count.inner_text() == "0 of 120 questions."
     page.select_option("#f-answer", "right")
     page.fill("#f-text", "FEMP7.")
-    assert count.inner_text() == "2 of 80 questions." and page.locator(".item").count() == 2
+    assert count.inner_text() == "3 of 120 questions." and page.locator(".item").count() == 3
     page.fill("#f-text", "")
     while page.locator("#more").is_visible():
         page.click("#more")
-    assert page.locator(".item").count() == 40
+    assert page.locator(".item").count() == 60
     cells = page.locator(".item").first.locator(".score").all_inner_texts()
     assert len(cells) == 2 * 4 and any("-2.0" in cell for cell in cells), "log-likelihoods, by choice and arm"
     assert wrong == []

@@ -11,57 +11,77 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.leaderboard import rank, read_results, shortened
+from icl_ft_plugin.report.leaderboard import Rank, Ranking, rank
 from icl_ft_plugin.report.leaderboard_page import sentences
+from icl_ft_plugin.report.leaderboard_read import read_results
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Three models in context: all right, half right, as good but for one; the half-right one knows the answers anyway."""
-    write_results(tmp_path / "a", "org/good", lambda i: True)
-    write_results(tmp_path / "a", "org/good", lambda i: i % 2 == 0, condition="closed")
-    write_results(tmp_path / "b", "org/half", lambda i: i % 2 == 0)
-    write_results(tmp_path / "b", "org/half", lambda i: True, condition="closed")
-    write_results(tmp_path / "deep" / "er" / "c", "near", lambda i: i > 0)
+    """Three models in context, three worlds: all right, half right, as good but for one; the half-right one knows the answers anyway."""
+    for seed in range(3):
+        write_results(tmp_path / f"a{seed}", "org/good", lambda i: True, seed=seed)
+        write_results(
+            tmp_path / f"a{seed}", "org/good", lambda i, s=seed: (i + s) % 2 == 0, condition="closed", seed=seed
+        )
+        write_results(tmp_path / f"b{seed}", "org/half", lambda i, s=seed: i % 2 == 0 or i == s, seed=seed)
+        write_results(tmp_path / f"b{seed}", "org/half", lambda i: True, condition="closed", seed=seed)
+        write_results(tmp_path / "deep" / "er" / f"c{seed}", "near", lambda i, s=seed: i > s - 1, seed=seed)
     return tmp_path
 
 
+def ranks(lists: list[Ranking], condition: str = "icl") -> list[Rank]:
+    return [each for ranking in lists if ranking.condition == condition for each in ranking.ranks]
+
+
 def test_models_are_ranked_with_intervals_and_contamination(results: Path) -> None:
-    records = [r for r in rank(read_results([results])) if r["condition"] == "icl"]
-    assert [(r["rank"], r["model"], r["accuracy"]) for r in records] == [
-        (1, "org/good", 1.0), (2, "near", 0.95), (3, "org/half", 0.5),
-    ]  # fmt: skip
-    assert [r["contamination"] for r in records] == ["none seen", "not run", "above chance"]
-    first, near, half = (r["p_best"] for r in records)
-    assert first is None and near > 0.5 and half < 0.01
-    assert all(r["low"] <= r["accuracy"] <= r["high"] and r["high"] - r["low"] > 0.1 for r in records)
-    said = sentences(records)
-    assert "org/good is first with 100%; 1 of 2 others are surely behind" in said[0] and "org/half" in said[1]
+    lists = rank(read_results([results]))
+    first, near, half = ranks(lists)
+    assert [(r.rank, r.model) for r in (first, near, half)] == [(1, "good"), (2, "near"), (3, "half")]
+    assert [r.contamination for r in (first, near, half)] == ["none seen", "not run", "above chance"]
+    assert first.p_best is None and near.p_best > 0.1 and half.p_best < 0.01  # type: ignore[operator]
+    assert all(r.low <= r.accuracy <= r.high and r.high - r.low > 0.03 for r in (first, near, half))  # type: ignore[operator]
+    said = sentences(lists)
+    assert "good is first with 100%; 1 of 2 others are surely behind" in said[0] and "half" in said[1]
 
 
-def test_worlds_are_pooled_and_other_sizes_are_other_lists(results: Path) -> None:
-    write_results(results / "d", "org/good", lambda i: False, seed=1)
-    write_results(results / "e", "org/good", lambda i: True, questions=30)
-    records = [r for r in rank(read_results([results])) if r["condition"] == "icl" and r["model"] == "org/good"]
-    assert sorted((r["config"], r["n"], r["accuracy"]) for r in records) == [
-        ('{"n_facts": 20}', 40, 0.5), ('{"n_facts": 30}', 30, 1.0),
-    ]  # fmt: skip
+def test_with_one_world_nothing_is_tested(tmp_path: Path) -> None:
+    write_results(tmp_path / "a", "good", lambda i: True)
+    write_results(tmp_path / "b", "bad", lambda i: False)
+    write_results(tmp_path / "b", "bad", lambda i: True, condition="closed")
+    lists = rank(read_results([tmp_path]))
+    _, bad = ranks(lists)
+    assert bad.p_best is None and bad.against_chance == bad.contamination == "not tested" and bad.high is not None
+    assert "(this world only)" in sentences(lists)[0] and "nothing is tested" in sentences(lists)[0]
+
+
+def test_runs_that_were_asked_other_questions_are_ranked_apart(results: Path) -> None:
+    write_results(results / "d", "org/more", lambda i: True, seed=7)
+    for seed in range(3):
+        write_results(results / f"e{seed}", "org/lazy", lambda i: True, seed=seed, limit=5)
+        write_results(results / f"f{seed}", "org/large", lambda i: True, seed=seed, questions=30)
+    found = {(r.config, r.questions): r for r in rank(read_results([results])) if r.condition == "icl"}
+    assert [r.model for r in found['{"n_facts": 20}', 60].ranks] == ["good", "near", "half"]
+    lazy, other = found['{"n_facts": 20}', 15], found['{"n_facts": 20}', 20]
+    assert [r.model for r in lazy.ranks] == ["lazy"] and lazy.note == "ranked apart: run with --limit 5"
+    assert [r.model for r in other.ranks] == ["more"] and other.worlds == (7,)
+    assert other.note == "ranked apart: 20 questions, 0 of which are among the 60 of the first list"
+    assert found['{"n_facts": 30}', 90].note == ""
 
 
 def test_the_newest_run_of_a_task_counts(results: Path) -> None:
-    write_results(results / "a", "org/good", lambda i: True)
     spec = json.dumps({"family": "reversal", "seed": 0, "config": {"n_facts": 20}, "context_copies": 1})
     newer = "2027-01-02T03-04-05.678901"
-    write_samples(results / "a", "icl_ft_reversal_icl", [sample(spec, i, False) for i in range(20)], newer)
-    (results / "a" / f"results_{newer}.json").write_text(json.dumps({"model_name": "org/good", "config": {}}))
-    (good,) = [r for r in rank(read_results([results])) if r["model"] == "org/good" and r["condition"] == "icl"]
-    assert good["accuracy"] == 0 and good["against_chance"] == "below" and good["n"] == 20
+    write_samples(results / "a0", "icl_ft_reversal_icl", [sample(spec, i, False) for i in range(20)], newer)
+    (results / "a0" / f"results_{newer}.json").write_text(json.dumps({"model_name": "org/good", "config": {}}))
+    (good,) = [r for r in ranks(rank(read_results([results]))) if r.model == "good"]
+    assert good.accuracy == pytest.approx(2 / 3) and good.n == 60
 
 
 def test_paths_become_names(results: Path) -> None:
     write_results(results / "x", "/home/x/models/nano", lambda i: True)
     write_results(results / "y", "/home/y/models/nano", lambda i: True)
-    names = {scored.model for scored in shortened(read_results([results]))}
+    names = {scored.model for scored in read_results([results])}
     assert names == {"good", "half", "near", "x/models/nano", "y/models/nano"}
 
 
@@ -69,7 +89,7 @@ def test_the_command_writes_page_and_tables(results: Path, monkeypatch: pytest.M
     pytest.importorskip("altair")
     pq = pytest.importorskip("pyarrow.parquet")
     monkeypatch.chdir(tmp_path)
-    run = CliRunner().invoke(app, ["report", str(results / "a"), str(results / "b")])
+    run = CliRunner().invoke(app, ["report", *(str(results / f"{name}{seed}") for name in "ab" for seed in range(3))])
     assert run.exit_code == 0, run.output
     rows = list(csv.DictReader((tmp_path / "leaderboard.csv").open()))
     assert len(rows) == 4 == pq.read_table(tmp_path / "leaderboard.parquet").num_rows
@@ -104,11 +124,11 @@ def test_a_real_evaluation_is_read(tmp_path: Path) -> None:
         output=tmp_path / "out",
         batch_size=8,
     )
-    records = rank(shortened(read_results([tmp_path / "out"])))
-    assert [(r["condition"], r["model"], r["n"], r["rank"]) for r in records] == [
+    lists = rank(read_results([tmp_path / "out"]))
+    assert [(r.condition, r.ranks[0].model, r.questions, r.ranks[0].rank) for r in lists] == [
         ("closed", "model", 6, 1), ("icl", "model", 6, 1),
     ]  # fmt: skip
-    assert '"n_facts": 6' in records[0]["config"] and records[0]["chance"] == 0.5
+    assert '"n_facts": 6' in lists[0].config and lists[0].ranks[0].chance == 0.5
 
 
 def test_other_prompts_shown_options_and_chat_templates_are_lists_and_models_of_their_own(tmp_path: Path) -> None:
@@ -125,7 +145,9 @@ def test_other_prompts_shown_options_and_chat_templates_are_lists_and_models_of_
         write_samples(tmp_path / str(i), task, written)
         about = {"model_name": "m", "config": {"model_args": {}}, "chat_template": "{{ x }}" if i == 3 else None}
         (tmp_path / str(i) / f"results_{STAMP}.json").write_text(json.dumps(about))
-    found = {(r["model"], r["condition"], r["split"], r["chance"]) for r in rank(read_results([tmp_path]))}
+    found = {
+        (each.model, r.condition, r.split, each.chance) for r in rank(read_results([tmp_path])) for each in r.ranks
+    }
     assert found == {
         ("m", "icl", "reversal", 0.5),
         ("m", "icl, prompt quiz", "reversal", 0.5),

@@ -1,23 +1,24 @@
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_data import paper_like, write_study
+from report_data import paper_like, told, write_study
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness.index import task_files
-from icl_ft_plugin.report.evidence import audit_table, curve_rows, loss_rows
+from icl_ft_plugin.report.evidence import audit_table, curves, losses
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.orderings import is_augmented
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import write_table
@@ -31,7 +32,7 @@ def blocks_of(folder: Path) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_study(tmp_path_factory.mktemp("study"), paper_like, questions=40)
+    return write_study(tmp_path_factory.mktemp("study"), told, worlds=(0, 1, 2), seeds=(0, 1), by_split=True)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,17 @@ def written(study: Path) -> str:
 
 def test_the_command_writes_page_figures_and_tables(study: Path, written: str) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    names = ["table.md", "table.csv", "table.json", "report.html", "table.parquet", "items.parquet"]
+    names = ["table.md", "table.csv", "table.json", "report.html", "table.parquet", "items.parquet", "items.R"]
     names += ["figures/reversal-nano.svg", "figures/reversal-nano.png"]
     for name in names:
         assert (study / name).stat().st_size > 100 and f"{study / name}" in written.replace("\n", "")
     assert (study / "figures/reversal-nano.png").read_bytes().startswith(b"\x89PNG")
     items = pq.read_table(study / "items.parquet")
-    assert items.num_rows == 2 * 40 * (1 + 1 + 3 + 3)
+    assert items.num_rows == 3 * 2 * 20 * (1 + 1 + 2 + 2)
+    formula = (study / "items.R").read_text(encoding="utf-8")
+    for column in re.findall(r"\(1 \| ([a-z:]+)\)", formula):
+        assert set(column.split(":")) <= set(items.column_names), "the formula's columns are there"
+    assert "(1 | world:first)" in formula and "lme4::glmer" in formula and "brms::brm" in formula
     assert items["scores"][0].as_py() in ([-2, -5], [-5, -2]) and set(items["arm"].to_pylist()) > {"icl", "ft"}
     assert pq.read_table(study / "table.parquet").num_rows == 8
 
@@ -73,47 +78,42 @@ def test_the_first_screen_says_what_was_found(study: Path, written: str) -> None
     assert said[0] == (
         "In context, nano answers 100% of the reversal questions; finetuned on the same documents, 50% (chance 50%)."
     )
-    assert re.search(r"difference of 50 points \(95% interval \d+ to \d+\) is significant \(p\W[<=]\W0\.\d+", said[1])
+    assert re.search(
+        r"difference of 50 points \(95% interval \d+ to \d+\) is significant \(p\W[<=]\W0\.\d+, one-sided, corrected for 1 "
+        r"primary claim\)",
+        said[1],
+    )
     assert any("ft+oracle closes 80% of the gap" in text for text in said)
-    assert "nowhere above chance" in said[-2]
     page = (study / "report.html").read_text(encoding="utf-8")
     found = page[page.index('<section id="found"') : page.index('<section id="b0"')]
     assert all(text.replace("+", "&#43;").replace("'", "&#39;") in found or text in found for text in said[:1])
+    assert "3 worlds. 95% intervals are for new worlds" in page and "this world only" not in page
 
 
-@pytest.mark.parametrize(
-    ("p", "p_holm", "words"),
-    [
-        (0.0001, 0.004, r"is significant \(p = 0\.004 after Holm's correction\)"),
-        (
-            0.003,
-            0.48,
-            r"taken alone \(p = 0\.003\), and not after Holm's correction for all \d+ pairs .* \(p = 0\.48\)",
-        ),
-        (0.2, 1.0, r"is not significant \(p = 1\.00 after Holm's correction\)"),
-    ],
-)
-def test_a_difference_is_judged_alone_and_among_all(tmp_path: Path, p: float, p_holm: float, words: str) -> None:
-    write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 5 > 0))
-    (block,) = blocks_of(tmp_path)
-    for record in block.comparisons:
-        record.update(p=p, p_holm=p_holm)
-    said = findings(block)[1].replace("\N{NO-BREAK SPACE}", " ")
-    assert re.search(words, said), said
+def test_with_one_world_the_page_and_its_figures_say_this_world_only(tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    folder = write_study(tmp_path, paper_like, seeds=(0,))
+    assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    titles = re.findall(r">((?:reversal|rephrase entity)[^<]*)</text>", page)
+    assert len(titles) >= 5 and all("(this world only)" in title for title in titles)
+    assert "Simple reversals, nano (this world only)" in page and "not tested" in page
+    assert "this world only" in (folder / "figures" / "reversal-nano.svg").read_text(encoding="utf-8")
+    assert '"verdict reproduced"' not in page and "↓" not in page.partition('<section id="method">')[0]
 
 
 def test_below_chance_is_called_below_chance(tmp_path: Path) -> None:
-    write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 2 == 0))
+    write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 2 == 0), worlds=(0, 1, 2))
     (block,) = blocks_of(tmp_path)
     assert "0% (chance 50%: this is below chance)." in findings(block)[0]
-    assert block.accuracy["ft", "reversal"]["against_chance"] == "below"
+    assert block.accuracy["ft", "reversal"].against_chance == "below"
 
 
 def test_no_gap_where_icl_does_not_beat_ft(tmp_path: Path) -> None:
-    write_study(tmp_path, lambda arm, world, i, seed: arm != "icl" and i % 5 > 0)
+    write_study(tmp_path, lambda arm, world, i, seed: arm != "icl" and i % 5 > 0, worlds=(0, 1, 2))
     (block,) = blocks_of(tmp_path)
     (gap, _) = block.gaps
-    assert gap["closed"] is None and "icl does not beat ft" in gap["reason"]
+    assert gap.closed is None and "icl does not beat ft" in gap.reason
     assert any("no gap to close" in text for text in findings(block))
     assert "| ft+oracle | undefined | undefined |" in write_and_read(tmp_path)
 
@@ -121,7 +121,7 @@ def test_no_gap_where_icl_does_not_beat_ft(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("low", "closed", "high", "words"),
     [
-        (0.63, 0.8, 0.97, "ft+oracle closes 80% of the gap between the two (95% interval 63% to 97%)."),
+        (0.63, 0.8, 0.97, "ft+oracle closes 80% of the gap between the two (95% interval 63% to 97%)"),
         (1.95, 3.83, 61.0, "ft+oracle closes at least 195% of the gap between the two, which is too small to say more"),
         (0.4, 0.9, None, "ft+oracle closes at least 40% of the gap"),
         (-6.25, -0.93, -0.08, "ft+oracle: how much of the gap between the two it closes cannot be told"),
@@ -133,8 +133,7 @@ def test_a_share_of_next_to_nothing_is_no_headline(
 ) -> None:
     write_study(tmp_path, lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 5 > 0))
     (block,) = blocks_of(tmp_path)
-    for gap in block.gaps:
-        gap.update(low=low, closed=closed, high=high)
+    block = replace(block, gaps=[replace(gap, low=low, closed=closed, high=high) for gap in block.gaps])
     assert any(words in text for text in findings(block))
     assert is_share(block.gaps[0]) == ("95% interval" in words)
 
@@ -143,50 +142,45 @@ def write_and_read(folder: Path) -> str:
     return write_table(folder)[2][0].read_text(encoding="utf-8")
 
 
-def test_orderings_are_judged_by_what_was_put_in(study: Path, tmp_path: Path) -> None:
-    verdicts = {record["claim"]: record for record in blocks_of(study)[0].orderings}
-    assert verdicts["icl: beats ft"]["verdict"] == "reproduced" and verdicts["icl: beats ft"]["p"] < 0.001
-    assert verdicts["ft+oracle: beats ft"]["verdict"] == "reproduced"
-    assert verdicts["ft+oracle: beats icl"]["verdict"] == "not reproduced"
-    assert verdicts["pretrained: at chance with a bare question"]["verdict"] == "cannot be told", "40 facts are too few"
-    write_study(tmp_path, paper_like, questions=400, seeds=(0,), arms=("pretrained", "icl", "ft"))
-    many = {record["claim"]: record["verdict"] for record in blocks_of(tmp_path)[0].orderings}
-    assert many["pretrained: at chance with a bare question"] == many["ft: about chance"] == "reproduced"
-    assert many["augmented ft: beats ft"] == "not run"
+def test_claims_are_judged_by_what_was_put_in(study: Path) -> None:
+    block = blocks_of(study)[0]
+    said = {f"{each.arm}: {each.claim}": each for each in block.verdicts}
+    assert said["icl: beats ft"].verdict == "reproduced" and said["icl: beats ft"].primary
+    assert said["icl: beats ft"].p is not None and said["icl: beats ft"].p < 0.01
+    assert said["ft+oracle: beats ft"].verdict == "reproduced" and not said["ft+oracle: beats ft"].primary
+    assert said["ft+oracle: beats icl"].verdict == "not reproduced"
 
 
 def test_a_model_that_turns_the_ordering_round_is_not_reproduced(tmp_path: Path) -> None:
-    write_study(tmp_path, lambda arm, world, i, seed: arm != "icl" or i % 4 == 0, questions=40)
-    verdicts = {record["claim"]: record["verdict"] for record in blocks_of(tmp_path)[0].orderings}
-    assert verdicts["icl: beats ft"] == verdicts["ft: about chance"] == "not reproduced"
+    def right(arm: str, world: int, i: int, seed: int | None, split: str) -> bool:
+        return split != "reversal" or arm != "icl" or (i + world) % 4 == 0
+
+    write_study(tmp_path, right, questions=41, worlds=(0, 1, 2), by_split=True)
+    said = {f"{each.arm}: {each.claim}": each.verdict for each in blocks_of(tmp_path)[0].verdicts}
+    assert said["icl: beats ft"] == said["ft: about chance"] == "not reproduced"
 
 
-def test_orderings_name_splits_that_have_tasks_and_arms_that_are_augmentations() -> None:
+def test_claims_name_splits_that_have_tasks() -> None:
     there = {(task.family, task.split) for task in task_files()}
-    claimed = {
-        (family.name, name) for family in FAMILIES.values() for name, split in family.splits.items() if split.claims
-    }
+    claimed = {(f.name, name) for f in FAMILIES.values() for name, split in f.splits.items() if split.claims}
     assert claimed and claimed <= there
-    assert [a for a in ("ft+local", "ft+rephrase", "ft+oracle", "ft+reverse", "icl") if is_augmented(a)] == [
-        "ft+local",
-        "ft+oracle",
-    ]
 
 
 def test_worlds_are_pooled_and_their_variance_is_shown(tmp_path: Path) -> None:
     write_study(tmp_path, paper_like, worlds=(0, 1, 2))
     (block,) = blocks_of(tmp_path)
     record = block.accuracy["ft", "reversal"]
-    assert record["n"] == 180 and record["facts"] == 60
-    assert record["variance"]["world"] is not None and record["variance"]["seed"] is not None
-    assert block.accuracy["icl", "reversal"]["variance"]["seed"] is None
+    assert (record.n, record.facts, record.worlds) == (180, 60, 3)
+    assert record.variance.world is not None and record.variance.run is not None
+    assert block.accuracy["icl", "reversal"].variance.run is None
+    assert record.facts_low is not None and set(record.world_seeds) == {"0", "1", "2"}
 
 
 def test_two_models_are_shown_side_by_side(tmp_path: Path) -> None:
     write_study(tmp_path / "a", paper_like)
     rows = at_a_glance(blocks_of(tmp_path / "a") * 2)
     assert rows[0] == ["", "chance", "pretrained", "icl", "ft", "ft+oracle"]
-    assert rows[1][:4] == ["Simple reversals, nano: reversal", "50", "50", "100"] and len(rows) == 3
+    assert rows[1][:4] == ["Simple reversals, nano (this world only): reversal", "50", "50", "100"] and len(rows) == 3
 
 
 def test_text_of_models_and_worlds_cannot_end_where_it_stands(tmp_path: Path) -> None:
@@ -207,11 +201,11 @@ def test_text_of_models_and_worlds_cannot_end_where_it_stands(tmp_path: Path) ->
 def test_losses_curves_and_audits(study: Path, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", paper_like, seeds=(0,))
     found = read_study(folder)
-    assert {(row["arm"], row["step"], row["value"]) for row in loss_rows(found.cells)} == {
+    assert {(point.arm, point.step, point.value) for point in losses(found.cells)} == {
         ("ft", 10, 2.0), ("ft", 20, 1.0), ("ft+oracle", 10, 2.0), ("ft+oracle", 20, 1.0),
     }  # fmt: skip
-    assert not curve_rows(found.cells) and not audit_table(found)
-    curve = next(cell.folder for cell in found.cells if cell.labels["arm"] == "ft") / "curve.jsonl"
+    assert not curves(found.cells) and not audit_table(found)
+    curve = next(cell.folder for cell in found.cells if cell.labels.arm == "ft") / "curve.jsonl"
     curve.write_text('{"step": 10, "split": "reversal", "accuracy": 0.25}\n')
     for name, strategy in (("abc", "local"), ("def", "global")):
         place = folder / "augmentations" / name
@@ -219,7 +213,7 @@ def test_losses_curves_and_audits(study: Path, tmp_path: Path) -> None:
         audit = {"precision": 2 / 3, "coverage": {"reversed": 0.5}, "examples": ["x"]}
         (place / "audit.json").write_text(json.dumps(audit))
         (place / "augmentation.json").write_text(json.dumps({"strategies": {strategy: {}}}))
-    assert curve_rows(read_study(folder).cells)["reversal"][0]["value"] == 0.25
+    assert curves(read_study(folder).cells)["reversal"][0].value == 0.25
     assert audit_table(read_study(folder)) == [
         ["augmentation", "precision", "coverage, reversed"], ["local (abc)", "0.667", "0.5"], ["global (def)", "0.667", "0.5"],
     ]  # fmt: skip
@@ -229,7 +223,7 @@ def test_losses_curves_and_audits(study: Path, tmp_path: Path) -> None:
     assert "Audit of the augmentations" in page and "were not recorded" not in page and "accuracy: reversal" in page
     curve.write_text('{"step": 10}\n')
     with pytest.raises(UsageError, match=r"curve\.jsonl: not a line of a learning curve"):
-        curve_rows(read_study(folder).cells)
+        curves(read_study(folder).cells)
 
 
 @pytest.mark.parametrize(
@@ -263,3 +257,40 @@ main()
     assert (folder / "table.md").is_file() and not (folder / "report.html").exists()
     asked = subprocess.run([*run, "--out", str(tmp_path / "page.html")], capture_output=True, text=True)
     assert asked.returncode == 2 and "pip install 'icl-ft-plugin[report]'" in asked.stderr
+
+
+def test_control_characters_reach_no_terminal_and_no_formula_a_spreadsheet(tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    model = "=cmd|'/c calc'!A1\x1b]0;title\x07"
+    folder = write_study(
+        tmp_path, paper_like, model=model, label="+SUM(1)", splits=("reversal", "x\x1b[31m"), labels={"a\x1b[2J": "\x9b1m"},
+        worlds=(0, 1, 2), seeds=(0,),
+    )  # fmt: skip
+    result = CliRunner().invoke(app, ["report", str(folder)])
+    assert result.exit_code == 0, result.output
+    for text in (result.output, (folder / "table.md").read_text(encoding="utf-8")):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text) and "\\x1b" in text
+    first = next(csv.DictReader((folder / "table.csv").open(encoding="utf-8")))
+    assert first["model"].startswith("'=cmd") and first["entry"] == "'+SUM(1)" and float(first["accuracy"]) >= 0
+
+
+def test_lines_of_samples_end_at_line_feeds_alone(tmp_path: Path) -> None:
+    folder = write_study(tmp_path, paper_like, seeds=(0,), question="wug\u2028are\x85so")
+    for file in folder.rglob("samples_*.jsonl"):
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+        file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    assert read_study(folder).cells[0].items[0].question == "wug\u2028are\x85so"
+    file.write_text("{\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{file.name}, line 1: not JSON"):
+        read_study(folder)
+
+
+def test_a_damaged_plan_or_ledger_is_one_message(tmp_path: Path) -> None:
+    folder = write_study(tmp_path, paper_like, seeds=(0,))
+    ledger = next(folder.rglob("ledger.json"))
+    ledger.write_text('{"evaluation": {"questions": "many"}}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"ledger\.json: evaluation\.questions: Input should be a valid integer"):
+        read_study(folder)
+    (folder / "study.json").write_text('{"cells": 3}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"study\.json: not the plan of a study"):
+        read_study(folder)

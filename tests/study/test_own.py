@@ -12,10 +12,12 @@ from transformers import AutoTokenizer
 
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import recipes_dir
-from icl_ft_plugin.report.findings import findings, title
-from icl_ft_plugin.report.leaderboard import rank, read_results
+from icl_ft_plugin.report.findings import findings
+from icl_ft_plugin.report.leaderboard import rank
+from icl_ft_plugin.report.leaderboard_read import read_results
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
+from icl_ft_plugin.report.words import title
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.counting import prompts_expected
 from icl_ft_plugin.study.plan import plan
@@ -131,7 +133,7 @@ def test_a_leaderboard_ranks_each_split_of_a_file(tmp_path: Path) -> None:
     spec = json.dumps({"family": "own", "seed": 0, "config": {"path": "handbook"}, "context_copies": 1, "hash": "x"})
     lines = [sample(spec, i, split == "direct", split) for split in ("direct", "chain") for i in range(10)]
     write_samples(tmp_path, "icl_ft_own_icl", lines)
-    found = {record["split"]: (record["n"], record["accuracy"]) for record in rank(read_results([tmp_path]))}
+    found = {of.split: (of.questions, of.ranks[0].accuracy) for of in rank(read_results([tmp_path]))}
     assert found == {"direct": (10, 1.0), "chain": (10, 0.0)}
 
 
@@ -141,7 +143,7 @@ def test_findings_speak_of_every_split(tmp_path: Path) -> None:
     plan_file.write_text(plan_file.read_text(encoding="utf-8").replace('"family": "reversal"', '"family": "own"'))
     [block] = build_blocks(read_study(folder))
     said = findings(block)
-    assert title(block) == "Own documents (reversal), nano"
+    assert title(block) == "Own documents (reversal), nano (this world only)"
     assert [split for split in ("direct", "chain") if any(f"of the {split} questions" in line for line in said)] == [
         "direct",
         "chain",

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from icl_ft_plugin.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def report(
@@ -39,18 +42,25 @@ def _holds_results(folder: Path) -> bool:
     return next(folder.rglob("samples_icl_ft_*.jsonl"), None) is not None
 
 
-def _study(folder: Path, out: Path | None) -> None:
+def _console() -> Console:
     from rich.console import Console
 
-    from icl_ft_plugin.report.findings import findings, title
-    from icl_ft_plugin.report.table import NOTE, missing_note, to_rich, write_table
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def _study(folder: Path, out: Path | None) -> None:
+    from icl_ft_plugin.report.findings import findings
+    from icl_ft_plugin.report.table import missing_note, to_rich, write_table
+    from icl_ft_plugin.report.table_rows import legend
+    from icl_ft_plugin.report.words import about, title
     from icl_ft_plugin.report.write import missing_packages, write_report
 
     found, blocks, files = write_table(folder)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    for table in (table for block in blocks for table in to_rich(block)):
-        console.print(table)
-    console.print(NOTE, highlight=False, markup=False)
+    console = _console()
+    for block in blocks:
+        for table in to_rich(block):
+            console.print(table)
+        console.print(f"{legend(block)}\n{about(block)}", highlight=False, markup=False)
     for block in blocks:
         console.print(f"\n{title(block)}", style="bold", highlight=False, markup=False)
         for text in findings(block):
@@ -66,10 +76,14 @@ def _study(folder: Path, out: Path | None) -> None:
 
 
 def _leaderboard(folders: list[Path], out: Path) -> None:
-    from icl_ft_plugin.report.leaderboard_page import to_markdown, write_leaderboard
+    from icl_ft_plugin.report.leaderboard_page import sentences, to_rich, write_leaderboard
     from icl_ft_plugin.report.write import require_packages
 
     require_packages()
-    records, files = write_leaderboard(folders, out)
-    typer.echo(to_markdown(records))
+    lists, files = write_leaderboard(folders, out)
+    console = _console()
+    for text in sentences(lists):
+        console.print(text, highlight=False, markup=False)
+    for table in to_rich(lists):
+        console.print(table)
     typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))

@@ -21,6 +21,7 @@ from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
+    from icl_ft_plugin.study.config import StudyConfig
     from icl_ft_plugin.study.executors.local import Executor
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
@@ -56,10 +57,17 @@ def run(
     ],
     out: Annotated[Path | None, typer.Option("--out", help="The study's folder; made, or gone on with.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the study, list its cells and estimate their cost.")
+        bool,
+        typer.Option("--dry-run", help="Check the study, list its cells, estimate their cost and what they can tell."),
     ] = False,
+    power: Annotated[
+        float | None,
+        typer.Option(help="Say how many worlds and runs tell the effect with this probability; run nothing."),
+    ] = None,
+    effect: Annotated[float, typer.Option(help="With --power: the true difference, in points.")] = 10,
     rates: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="With --dry-run: a study that was run on this machine.")
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="With --dry-run or --power: a study that was run on this machine."),
     ] = None,
     settings: Settings = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the cells; 0: this one alone.")] = 0,
@@ -76,9 +84,13 @@ def run(
     from icl_ft_plugin.study.plan import plan
 
     config = load_study(file, settings)
+    if power is not None:
+        typer.echo("\n".join(_needed(config, _studies(rates or []), power, effect)))
+        return
     if dry_run:
         from icl_ft_plugin.study.cost import Estimator
         from icl_ft_plugin.study.cost_table import lines
+        from icl_ft_plugin.study.power import power_lines
 
         measured = _studies(rates or [])
         cells = plan(config)
@@ -86,7 +98,7 @@ def run(
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
-        typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates)]))
+        typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates), *power_lines(cells, measured)]))
         return
     if rates:
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")
@@ -113,6 +125,17 @@ def status(
     from icl_ft_plugin.study.status import lines, read_status
 
     typer.echo("\n".join(lines(read_status(folder))))
+
+
+def _needed(config: StudyConfig, measured: list[Path], power: float, effect: float) -> list[str]:
+    from icl_ft_plugin.study.plan import plan
+    from icl_ft_plugin.study.power import needed_lines
+
+    if not 0 < power < 1:
+        raise UsageError(f"--power {power:g}: a probability between 0 and 1, e.g. 0.8")
+    if not 0 < effect <= 100:
+        raise UsageError(f"--effect {effect:g}: points, more than 0 and at most 100")
+    return needed_lines(plan(config), measured, effect / 100, power)
 
 
 def _studies(folders: list[Path]) -> list[Path]:

@@ -35,21 +35,23 @@ class Claim:
 
     Attributes:
         kind: ``"at chance"``, ``"above chance"``, ``"below chance"``, ``"ceiling"``, ``"low"``, ``"above"``,
-            ``"at least"`` or ``"like"``; the last three compare with ``than``.
+            ``"at least"`` or ``"hardly above"``; the last three compare with ``than``.
         arm: The arm it is about; ``"augmented"`` stands for every arm with augmented documents.
         than: The arm compared with.
         text: In words, after the arm's name.
+        primary: Whether it is the one claim of its split that a study is made to tell: it alone is corrected for the number of
+            splits, so it must be about arms that every study has.
     """
 
     kind: str
     arm: str
     than: str
     text: str
+    primary: bool = False
 
 
 # Orderings that several splits share.
-UNTOUCHED = Claim("at chance", "pretrained", "", "at chance with a bare question")
-ICL_BEATS_FT = Claim("above", "icl", "ft", "beats ft")
+ICL_BEATS_FT = Claim("above", "icl", "ft", "beats ft", primary=True)
 AUGMENTED_BEATS_FT = Claim("above", "augmented", "ft", "beats ft")
 AUGMENTED_BEATS_ICL = Claim("above", "augmented", "icl", "beats icl")
 AUGMENTED_EQUALS_ICL = Claim("at least", "augmented", "icl", "as good as icl, or better")

@@ -9,15 +9,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, cut, shown
+from icl_ft_plugin.files import read_json, read_jsonl
 from icl_ft_plugin.report.read import ScoredCell, Study
+from icl_ft_plugin.report.table_rows import Rows
 
-Rows = list[list[str]]
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value seen during training.
+
+    Attributes:
+        arm: The arm.
+        run: World and training seed.
+        step: Gradient step.
+        value: A loss in nats per target token, or an accuracy.
+    """
+
+    arm: str
+    run: str
+    step: int
+    value: float
 
 
 def audit_table(study: Study) -> Rows:
@@ -28,10 +45,7 @@ def audit_table(study: Study) -> Rows:
     """
     audits: dict[str, dict[str, str]] = {}
     for file in sorted(study.folder.glob("augmentations/*/audit.json")):
-        try:
-            audits[_augmentation(file.parent)] = dict(_flat(json.loads(file.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, AttributeError) as error:
-            raise UsageError(f"{file}: not an audit: {error}") from error
+        audits[_augmentation(file.parent)] = dict(_flat(read_json(file)))
     columns = list(dict.fromkeys(key for audit in audits.values() for key in audit))
     if not audits:
         return []
@@ -44,54 +58,49 @@ def audit_table(study: Study) -> Rows:
 def _augmentation(folder: Path) -> str:
     """Return what to call an augmentation: its strategies, where its folder says them, and the folder's name."""
     file = folder / "augmentation.json"
-    strategies = json.loads(file.read_text(encoding="utf-8")).get("strategies") if file.is_file() else None
-    return f"{'+'.join(strategies)} ({folder.name})" if strategies else folder.name
+    strategies = read_json(file).get("strategies") if file.is_file() else None
+    return cut(f"{'+'.join(strategies)} ({folder.name})") if strategies else folder.name
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, entry in value.items():
-        name = f"{prefix}{str(key).replace('_', ' ')}"
+        name = cut(f"{prefix}{str(key).replace('_', ' ')}")
         if isinstance(entry, Mapping):
             yield from _flat(entry, f"{name}, ")
         elif isinstance(entry, float):
             yield name, f"{entry:.3g}"
         elif isinstance(entry, str | int) or entry is None:
-            yield name, str(entry)
+            yield name, cut(str(entry))
         # Lists are examples and journals, which do not fit a table.
 
 
-def loss_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
-    """Return the training losses of cells: ``arm``, ``run``, ``step`` and ``value`` (nats per target token) each."""
+def losses(cells: Sequence[ScoredCell]) -> list[Point]:
+    """Return the training losses of cells, in nats per target token."""
     return [
-        {"arm": str(cell.labels["arm"]), "run": _run(cell), "step": step, "value": loss}
+        Point(cell.labels.arm, _run(cell), step, loss)
         for cell in cells
-        if cell.ledger["training"]
-        for step, loss in cell.ledger["training"].get("losses", ())
+        if cell.ledger.training
+        for step, loss in cell.ledger.training.losses
     ]
 
 
-def curve_rows(cells: Sequence[ScoredCell]) -> dict[str, list[dict[str, Any]]]:
-    """Return accuracies during training by split: ``arm``, ``run``, ``step`` and ``value`` each.
+def curves(cells: Sequence[ScoredCell]) -> dict[str, list[Point]]:
+    """Return accuracies during training by split.
 
     Raises:
-        UsageError: A line is not of this form.
+        UsageError: A line is not of the form above.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Point]] = {}
     for cell in cells:
         file = cell.folder / "curve.jsonl"
-        if not file.is_file():
-            continue
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in read_jsonl(file) if file.is_file() else ():
             try:
-                point = json.loads(line)
-                row = {"step": int(point["step"]), "value": float(point["accuracy"])}
-                found.setdefault(str(point["split"]), []).append(
-                    {"arm": str(cell.labels["arm"]), "run": _run(cell), **row}
-                )
+                point = Point(cell.labels.arm, _run(cell), int(line["step"]), float(line["accuracy"]))
+                found.setdefault(cut(str(line["split"])), []).append(point)
             except (ValueError, KeyError, TypeError) as error:
-                raise UsageError(f"{file}: not a line of a learning curve: {error!r}") from error
+                raise UsageError(f"{file}: not a line of a learning curve: {shown(error)}") from error
     return found
 
 
 def _run(cell: ScoredCell) -> str:
-    return f"{cell.labels['world_seed']}-{cell.labels['training_seed']}"
+    return f"{cell.labels.world_seed}-{cell.labels.training_seed}"

@@ -3,8 +3,8 @@
 ``svg(panel(block, "reversal"), "b0-bars-0")`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
 that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG and PNG.
 
-A thick error bar is the 95% interval clustered by fact; the thin one also allows for other training runs and worlds;
-dots are single training runs.
+An error bar is the 95% interval of the table: for new worlds, facts and runs; with one world its title says that it is about that one
+only. Dots are single worlds, or with one world single training runs.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
-from icl_ft_plugin.report.findings import main_split, title
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.evidence import Point
+from icl_ft_plugin.report.records import Accuracy, Block
+from icl_ft_plugin.report.words import main_split, spaced, title
 
 COLORS = {"pretrained": "#8b95a7", "icl": "#3f83cf", "ft": "#df7b3c", "ft+rephrase": "#bfa043", "ft+oracle": "#2a9d8a"}
 # Vega picks one prefix for a whole axis: "0.1k" beside "100k".
@@ -35,13 +37,10 @@ def colors(arms: Sequence[str]) -> dict[str, str]:
 def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
     """Return the bars of one split."""
     records = [block.accuracy[arm, split] for arm in block.arms if (arm, split) in block.accuracy]
-    rows = [
-        {key: record[key] for key in ("arm", "accuracy", "low", "high", "wide_low", "wide_high")}
-        | {"label": f"{100 * record['accuracy']:.0f}"}
-        for record in records
-    ]
-    runs = [{"arm": record["arm"], "run": run} for record in records for run in record["training_seeds"].values()]
-    arms = [record["arm"] for record in records]
+    rows = [{**_bar(record), "label": f"{100 * record.accuracy:.0f}"} for record in records]
+    dots_of = {record.arm: record.world_seeds if record.worlds > 1 else record.training_seeds for record in records}
+    runs = [{"arm": arm, "run": value} for arm, values in dots_of.items() for value in values.values()]
+    arms = [record.arm for record in records]
     shades = colors(block.arms)
     x = alt.X(
         "arm:N", sort=arms, scale=alt.Scale(domain=arms, paddingInner=0.28), axis=alt.Axis(title=None, labelAngle=-35)
@@ -52,10 +51,9 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     layers = [
         base.mark_bar(cornerRadiusEnd=2).encode(y=y, color=fill),
-        base.mark_rule(color=ink, strokeWidth=1).encode(y="wide_low:Q", y2="wide_high:Q"),
-        base.mark_rule(color=ink, strokeWidth=3).encode(y="low:Q", y2="high:Q"),
+        base.mark_rule(color=ink, strokeWidth=2.5).encode(y="low:Q", y2="high:Q"),
         base.mark_text(color=ink, y=-8, fontSize=11, fontWeight="bold").encode(text="label:N"),
-        alt.Chart(alt.Data(values=[{"chance": records[0]["chance"]}]))
+        alt.Chart(alt.Data(values=[{"chance": records[0].chance}]))
         .mark_rule(color=ink, strokeDash=[5, 4], strokeWidth=1.2)
         .encode(y="chance:Q"),
     ]
@@ -64,7 +62,52 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
             color=ink, filled=False, size=16, strokeWidth=1, opacity=0.75, xOffset=9
         )
         layers.append(dots.encode(x=x, y="run:Q"))
-    return alt.layer(*layers).properties(width=max(150, 38 * len(arms)), height=190, title=split.replace("_", " "))
+    return alt.layer(*layers).properties(width=max(150, 38 * len(arms)), height=190, title=_title(block, split))
+
+
+def _bar(record: Accuracy) -> dict[str, Any]:
+    """Return a bar's row; where there is no interval, its bar has no length."""
+    low, high = (record.accuracy if end is None else end for end in (record.low, record.high))
+    return {"arm": record.arm, "accuracy": record.accuracy, "low": low, "high": high}
+
+
+def _title(block: Block, split: str) -> str:
+    return f"{spaced(split)}{f' ({block.scope})' if block.scope else ''}"
+
+
+def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
+    """Return, by arm, how many of the facts that were learned in every run are right on the main split.
+
+    Args:
+        block: The numbers.
+        name: Title of the panel.
+        ink: Color of lines and text.
+    """
+    found = [joint for joint in block.joint if joint.given is not None]
+    rows = [
+        {
+            "arm": joint.arm,
+            "given": joint.given,
+            "low": joint.given if joint.given_low is None else joint.given_low,
+            "high": joint.given if joint.given_high is None else joint.given_high,
+            "label": f"{100 * (joint.given or 0):.0f}",
+        }
+        for joint in found
+    ]
+    arms, shades = [joint.arm for joint in found], colors(block.arms)
+    x = alt.X("arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(title=None, labelAngle=-35))
+    percent = alt.Axis(title=None, format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
+    fill = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[shades[arm] for arm in arms]), legend=None)
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    return alt.layer(
+        base.mark_bar(cornerRadiusEnd=2).encode(
+            y=alt.Y("given:Q", scale=alt.Scale(domain=[0, 1]), axis=percent), color=fill
+        ),
+        base.mark_rule(color=ink, strokeWidth=2.5).encode(y="low:Q", y2="high:Q"),
+        base.mark_text(color=ink, y=-8, fontSize=11, fontWeight="bold").encode(text="label:N"),
+    ).properties(
+        width=max(150, 38 * len(arms)), height=190, title=f"{name}{f' ({block.scope})' if block.scope else ''}"
+    )
 
 
 def family_figure(block: Block, *, ink: str = "#222222") -> Any:
@@ -77,24 +120,20 @@ def _asked(block: Block, split: str) -> bool:
     return any((arm, split) in block.accuracy for arm in block.arms)
 
 
-def compute_panel(block: Block, key: str, name: str, *, ink: str = "currentColor") -> Any:
+def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str = "currentColor") -> Any:
     """Return accuracy on the block's main split against what an arm costs.
 
     Args:
         block: The numbers.
-        key: ``"training_tokens"`` or ``"prompt_tokens"``.
+        costs: By arm.
         name: Title of the axis.
         ink: Color of lines and text.
     """
     split = main_split(block)
     shades = colors(block.arms)
     rows = [
-        {
-            "arm": arm,
-            "cost": block.compute[arm][key],
-            **{k: block.accuracy[arm, split][k] for k in ("accuracy", "low", "high")},
-        }
-        for arm in block.arms
+        {"cost": cost, **_bar(block.accuracy[arm, split])}
+        for arm, cost in costs.items()
         if (arm, split) in block.accuracy
     ]
     arms = [row["arm"] for row in rows]
@@ -115,30 +154,30 @@ def compute_panel(block: Block, key: str, name: str, *, ink: str = "currentColor
     return alt.layer(
         base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y="low:Q", y2="high:Q"),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=y),
-        alt.Chart(alt.Data(values=[{"chance": block.accuracy[arms[0], split]["chance"]}]))
+        alt.Chart(alt.Data(values=[{"chance": block.accuracy[arms[0], split].chance}]))
         .mark_rule(color=ink, strokeDash=[5, 4], strokeWidth=1.2)
         .encode(y="chance:Q"),
-    ).properties(width=260, height=190, title=f"{split.replace('_', ' ')}")
+    ).properties(width=260, height=190, title=_title(block, split))
 
 
 def curve_panel(
-    rows: Sequence[Mapping[str, Any]], arms: Sequence[str], name: str, *, accuracy: bool, ink: str = "currentColor"
+    points: Sequence[Point], arms: Sequence[str], name: str, *, accuracy: bool, ink: str = "currentColor"
 ) -> Any:
     """Return lines over gradient steps, one per training run.
 
     Args:
-        rows: ``arm``, ``run``, ``step`` and ``value`` each.
+        points: What to draw.
         arms: All arms of the study, for their colors.
         name: Title of the panel.
         accuracy: Whether values are accuracies, 0 to 1, or losses in nats.
         ink: Unused by the lines; kept for the axes.
     """
     shades = colors(arms)
-    there = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    there = [arm for arm in arms if any(point.arm == arm for point in points)]
     scale = alt.Scale(domain=[0, 1]) if accuracy else alt.Scale(zero=False)
     axis = alt.Axis(title=None, labelColor=ink, format=".0%" if accuracy else ".1f")
     return (
-        alt.Chart(alt.Data(values=list(rows)))
+        alt.Chart(alt.Data(values=[asdict(point) for point in points]))
         .mark_line(strokeWidth=1.5, opacity=0.85)
         .encode(
             x=alt.X("step:Q", axis=alt.Axis(title="gradient steps")),
@@ -150,7 +189,8 @@ def curve_panel(
     )
 
 
-def _styled(chart: Any, ink: str) -> Any:
+def styled(chart: Any, ink: str) -> Any:
+    """Return a chart with the report's fonts and lines, on white unless the ink is that of the text around it."""
     return (
         chart.configure(background="transparent" if ink == "currentColor" else "white", font="sans-serif")
         .configure_view(stroke=None)
@@ -171,7 +211,7 @@ def svg(chart: Any, name: str) -> str:
         name: Unique in the page; begins all ids.
     """
     text = io.StringIO()
-    _styled(chart, "currentColor").save(text, format="svg")
+    styled(chart, "currentColor").save(text, format="svg")
     # Ids are counted over all drawings of the process; the page must be the same each time it is made.
     found = dict.fromkeys(re.findall(r'\bid="([^"]*)"', text.getvalue()))
     numbers = {old: f"{name}-{number}" for number, old in enumerate(found)}
@@ -187,7 +227,7 @@ def save(chart: Any, folder: Path, name: str) -> list[Path]:
     """Write a chart as ``name.svg`` and ``name.png``, black on white."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.svg", folder / f"{name}.png"]
-    styled = _styled(chart, "#222222")
-    styled.save(str(files[0]))
-    styled.save(str(files[1]), scale_factor=2)
+    drawn = styled(chart, "#222222")
+    drawn.save(str(files[0]))
+    drawn.save(str(files[1]), scale_factor=2)
     return files

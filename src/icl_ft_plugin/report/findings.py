@@ -1,32 +1,22 @@
 """What a study found, in sentences; the report begins with them.
 
-For example "In context, nano answers 100% of the reversal questions; finetuned on the same documents, 48% (chance 50%).
-The difference of 52 points (95% interval 31 to 72) is significant (p = 0.008 after Holm's correction)."
+For example "In context, nano answers 100% of the reversal questions; finetuned on the same documents, 48% (chance 50%). The difference
+of 52 points (95% interval 31 to 72) is significant (p = 0.008, corrected for 1 primary claim)." With one world every sentence about
+numbers is about this world, and says so.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from icl_ft_plugin.families import named
-from icl_ft_plugin.report.orderings import LEVEL, is_augmented
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.records import GATE, Accuracy, Block, Contamination, GapClosed, Joint, Pair
+from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
+from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
 
 WIDE = 5.0
 """Length of an interval of the gap closed (500 points) beyond which the share itself says nothing."""
-
-
-def title(block: Block) -> str:
-    """Return a heading for a block, e.g. ``"Simple reversals, nano"``."""
-    return f"{named(block.family).title}{'' if block.worlds == block.family else f' ({block.worlds})'}, {block.model}"
-
-
-def main_split(block: Block) -> str:
-    """Return the split that the block's first sentence is about."""
-    wanted = named(block.family).main
-    return wanted if wanted in block.splits else block.splits[0]
 
 
 def findings(block: Block) -> list[str]:
@@ -36,9 +26,11 @@ def findings(block: Block) -> list[str]:
     return [
         *(line for split in splits for line in _ways(block, split)),
         *_learned(block),
+        *_joint(block),
         *(line for split in splits for line in _augmented(block, split)),
+        *_baselines(block, splits),
         *_untouched(block),
-        *_orderings(block),
+        *_claims(block),
         *retrieval_notes(block),
     ]
 
@@ -47,140 +39,181 @@ def retrieval_notes(block: Block) -> list[str]:
     """Return for each arm whose prompt held documents chosen per question how many, and whether the evidence was there."""
     notes = []
     for arm, cost in block.compute.items():
-        if found := cost.get("retrieved"):
+        if found := cost.retrieved:
             text = (
-                f"{arm}: not all documents stand in the prompt. {found['by']} chose {found['least']} to {found['most']} of "
-                f"{found['documents']} for each question (mean {found['mean']:.1f}), within {found['context_tokens']:,} tokens"
+                f"{arm}: not all documents stand in the prompt. {found.by} chose {found.least} to {found.most} of "
+                f"{found.documents} for each question (mean {found.mean:.1f}), within {found.context_tokens:,} tokens"
             )
-            if found["with_evidence"]:
-                text += (
-                    f"; all evidence was among them for {found['evidence_whole']} of {found['with_evidence']} questions"
-                )
+            if found.with_evidence:
+                text += f"; all evidence was among them for {found.evidence_whole} of {found.with_evidence} questions"
             notes.append(f"{text}.")
     return notes
-
-
-def spaced(name: str) -> str:
-    """Return the name of a split as words."""
-    return name.replace("_", " ")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
-
-
-def p_text(p: float | None) -> str:
-    """Return a p-value for a sentence, e.g. ``"p = 0.008"`` or ``"p < 0.001"``."""
-    if p is None:
-        return "p not known"
-    text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
-    return text.replace(" ", "\u00a0")
 
 
 def _ways(block: Block, split: str) -> list[str]:
     icl, ft = block.accuracy.get(("icl", split)), block.accuracy.get(("ft", split))
     said = f"of the {spaced(split)} questions"
+    scope = f" ({block.scope})" if block.scope else ""
     if icl is None or ft is None:
         return [
-            f"{record['arm']}: {_percent(record['accuracy'])} {said} right (chance {_percent(record['chance'])}"
-            f"{_below(record)})."
+            f"{record.arm}: {percent(record.accuracy)} {said} right (chance {percent(record.chance)}{_below(record)}){scope}."
             for (_, of), record in block.accuracy.items()
             if of == split
         ]
     first = (
-        f"In context, {block.model} answers {_percent(icl['accuracy'])} {said}{_below(icl, ' (below chance)')}; finetuned "
-        f"on the same documents, {_percent(ft['accuracy'])} (chance {_percent(ft['chance'])}{_below(ft)})."
+        f"In context, {block.model} answers {percent(icl.accuracy)} {said}{_below(icl, ' (below chance)')}; finetuned "
+        f"on the same documents, {percent(ft.accuracy)} (chance {percent(ft.chance)}{_below(ft)}){scope}."
     )
     return [first, *_difference(block, split)]
 
 
-def _below(record: dict[str, Any], text: str = ": this is below chance") -> str:
-    return text if record["against_chance"] == "below" else ""
+def _below(record: Accuracy, text: str = ": this is below chance") -> str:
+    return text if record.against_chance == "below" else ""
 
 
 def _difference(block: Block, split: str) -> list[str]:
-    for record in block.comparisons:
-        if (
-            record["split"] == split
-            and {record["arm"], record["than"]} == {"icl", "ft"}
-            and record["p_holm"] is not None
-        ):
-            sign = 1 if record["arm"] == "icl" else -1
-            low, high = sorted((sign * record["low"], sign * record["high"]))
-            text = (
-                f"The difference of {100 * sign * record['difference']:.0f} points (95% interval {100 * low:.0f} to "
-                f"{100 * high:.0f}) is {_judged(record, len(block.comparisons))}."
-            )
-            if record["p"] >= LEVEL and record["detectable"]:
-                text += f" A study of this size finds a true difference of {100 * record['detectable']:.0f} points four times in five."
+    for pair in block.pairs:
+        if pair.split == split and {pair.arm, pair.than} == {"icl", "ft"}:
+            sign = 1 if pair.arm == "icl" else -1
+            points = f"The difference of {100 * sign * pair.difference:.0f} points"
+            if pair.low is None or pair.high is None:
+                return [f"{points} has no interval: {pair.why}."]
+            low, high = sorted((sign * pair.low, sign * pair.high))
+            points += f" (95% interval {100 * low:.0f} to {100 * high:.0f}"
+            if pair.p is None:
+                return [f"{points}, for other facts of this world and these runs) is not tested: {block.scope}."]
+            text = f"{points}) is {_judged(block, pair)}."
+            if pair.p >= LEVEL and pair.detectable:
+                text += f" A study of this size finds a true difference of {100 * pair.detectable:.0f} points four times in five."
             return [text]
     return []
 
 
-def _judged(record: Mapping[str, Any], pairs: int) -> str:
-    if record["p_holm"] < LEVEL:
-        return f"significant ({p_text(record['p_holm'])} after Holm's correction)"
-    if record["p"] >= LEVEL:
-        return f"not significant ({p_text(record['p_holm'])} after Holm's correction)"
-    return (
-        f"significant taken alone ({p_text(record['p'])}), and not after Holm's correction for all {pairs} pairs of arms "
-        f"and splits ({p_text(record['p_holm'])})"
-    )
+def _judged(block: Block, pair: Pair) -> str:
+    """Say whether a difference is significant: by the split's primary claim where it is about these arms, else alone."""
+    primary = [verdict for verdict in block.verdicts if verdict.primary and verdict.p is not None]
+    for verdict in primary:
+        if verdict.split == pair.split and verdict.arm == "icl" and verdict.p_contrary is not None:
+            least = min(verdict.p or 0.0, verdict.p_contrary)
+            word = "significant" if least < LEVEL else "not significant"
+            claims = f"{len(primary)} primary claim{'' if len(primary) == 1 else 's'}"
+            return f"{word} ({p_text(least)}, one-sided, corrected for {claims})"
+    word = "significant" if pair.p is not None and pair.p < LEVEL else "not significant"
+    return f"{word} ({p_text(pair.p)}, not corrected)"
 
 
 def _learned(block: Block) -> list[str]:
     split = named(block.family).learned
     record = block.accuracy.get(("ft", split)) if split else None
-    if split is None or record is None or split == main_split(block):
+    if split is None or split == main_split(block):
         return []
-    known = "learned the facts" if record["against_chance"] == "above" else "is not shown to have learned the facts"
-    return [
-        f"Finetuning {known}: {_percent(record['accuracy'])} of the {spaced(split)} questions, chance {_percent(record['chance'])}."
-    ]
-
-
-def _augmented(block: Block, split: str) -> list[str]:
     said = []
-    on = "" if named(block.family).main else f" on {spaced(split)}"
-    for record in block.gaps:
-        if record["split"] == split and is_augmented(record["arm"]):
-            if record["closed"] is None:
-                said.append(f"{record['arm']}: no gap to close{on}, since {record['reason']}.")
-                continue
-            said.append(_closed(record, f"of the gap between the two{on}"))
+    if record and not any(gate.arm == "ft" for gate in block.gates):
+        said.append(
+            f"Finetuning learned the facts: {percent(record.accuracy)} of the {spaced(split)} questions, chance "
+            f"{percent(record.chance)}."
+        )
+    for gate in block.gates:
+        why = "cannot restate what stands in its prompt" if gate.arm == "icl" else "has not learned what it was told"
+        said.append(
+            f"{gate.arm} is not interpretable: it {why} ({percent(gate.accuracy)} of the {spaced(gate.split)} questions; "
+            f"{percent(GATE)} are asked for)."
+        )
     return said
 
 
-def is_share(record: Mapping[str, Any]) -> bool:
+def _joint(block: Block) -> list[str]:
+    main, learned = named(block.family).main, named(block.family).learned
+    shown = [joint for joint in block.joint if joint.arm in ("icl", "ft") or is_augmented(joint.arm)]
+    if not shown or main is None or learned is None:
+        return []
+    parts = [_known(joint) for joint in shown]
+    return [
+        f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}."
+    ]
+
+
+def _known(joint: Joint) -> str:
+    return f"{joint.arm} {'no such fact' if joint.given is None else percent(joint.given)}"
+
+
+def _augmented(block: Block, split: str) -> list[str]:
+    on = "" if named(block.family).main else f" on {spaced(split)}"
+    scope = f" ({block.scope})" if block.scope else ""
+    said = []
+    for gap in block.gaps:
+        if gap.split == split and is_augmented(gap.arm):
+            if gap.closed is None:
+                said.append(f"{gap.arm}: no gap to close{on}, since {gap.reason}.")
+            else:
+                said.append(f"{_closed(gap, f'of the gap between the two{on}')}{scope}.")
+    return said
+
+
+def is_share(gap: GapClosed) -> bool:
     """Say whether the share of the gap that an arm closes is known well enough to be named."""
-    low, high = record["low"], record["high"]
-    return low is not None and high is not None and high - low <= WIDE
+    return gap.low is not None and gap.high is not None and gap.high - gap.low <= WIDE
 
 
-def _closed(record: Mapping[str, Any], gap: str) -> str:
+def _closed(gap: GapClosed, of: str) -> str:
     """Say how much of the gap an arm closes, or no more than is known where the gap may be next to nothing."""
-    arm, low, high = (record[key] for key in ("arm", "low", "high"))
-    if is_share(record):
-        return f"{arm} closes {_percent(record['closed'])} {gap} (95% interval {_percent(low)} to {_percent(high)})."
-    if low is not None and low > 0:
-        return f"{arm} closes at least {_percent(low)} {gap}, which is too small to say more (at 95% confidence)."
-    return f"{arm}: how much {gap} it closes cannot be told, for the gap may be next to nothing."
+    if gap.low is not None and gap.high is not None and gap.closed is not None and is_share(gap):
+        return f"{gap.arm} closes {percent(gap.closed)} {of} (95% interval {percent(gap.low)} to {percent(gap.high)})"
+    if gap.low is not None and gap.low > 0:
+        return f"{gap.arm} closes at least {percent(gap.low)} {of}, which is too small to say more (at 95% confidence)"
+    return f"{gap.arm}: how much {of} it closes cannot be told, for the gap may be next to nothing"
+
+
+def _baselines(block: Block, splits: Sequence[str]) -> list[str]:
+    said = []
+    for split in splits:
+        found = [arm for (arm, of), record in block.accuracy.items() if of == split and record.above_baseline is False]
+        if found:
+            said.append(f"Not above the best baseline on {spaced(split)}, which reads nothing: {', '.join(found)}.")
+    return said
 
 
 def _untouched(block: Block) -> list[str]:
-    records = [record for (arm, _), record in block.accuracy.items() if arm == "pretrained"]
-    above = [record["split"] for record in records if record["against_chance"] == "above"]
-    if above:
-        return [f"Beware: untouched and with a bare question, the model is above chance on {spaced(', '.join(above))}."]
-    return ["Untouched and with a bare question, the model is nowhere above chance."] if records else []
-
-
-def _orderings(block: Block) -> list[str]:
-    counts = Counter(record["verdict"] for record in block.orderings if record["verdict"] != "not run")
-    if not counts:
+    """Say one thing about contamination, never two that contradict each other."""
+    checks, margin = block.contamination, f"{100 * MARGIN:.0f} points"
+    if not checks:
         return []
-    parts = [f"{counts[v]} {v}" for v in ("reproduced", "not reproduced", "cannot be told") if counts[v]]
-    return [f"Of {counts.total()} orderings of the paper: {', '.join(parts)}."]
+    above = [check for check in checks if check.verdict.startswith("above chance")]
+    if above:
+        worse = [check for check in above if check.verdict == "above chance"]
+        said = f"untouched and with a bare question, the model is above chance on {_named(above)}"
+        return [f"Beware: {said}." if worse else f"{said[0].upper()}{said[1:]}, by less than {margin}."]
+    if checks[0].verdict == "not tested":
+        return [f"Whether the untouched model knew the answers is not tested: {block.scope}."]
+    clean = [check for check in checks if check.verdict == "clean"]
+    if len(clean) == len(checks):
+        return [f"Untouched and with a bare question, the model is nowhere as much as {margin} above chance."]
+    rest = [check for check in checks if check.verdict != "clean"]
+    return [
+        f"Untouched and with a bare question, the model is not seen to be above chance; that it is less than {margin} above it "
+        f"is not shown on {_named(rest)}."
+    ]
+
+
+def _named(checks: Sequence[Contamination]) -> str:
+    return ", ".join(spaced(check.split) for check in checks)
+
+
+def _claims(block: Block) -> list[str]:
+    run = [verdict for verdict in block.verdicts if verdict.verdict != "not run"]
+    if not run:
+        return []
+    if all(verdict.verdict == "not tested" for verdict in run):
+        return [
+            f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."
+        ]
+    said = []
+    for primary, name in ((True, "primary claims"), (False, "further claims")):
+        counts = Counter(verdict.verdict for verdict in run if verdict.primary == primary)
+        if counts:
+            parts = [f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda entry: -entry[1])]
+            said.append(f"Of {counts.total()} {name}: {', '.join(parts)}")
+    return [f"{'; '.join(said)}."]
 
 
 def at_a_glance(blocks: Sequence[Block]) -> list[list[str]]:
@@ -190,7 +223,7 @@ def at_a_glance(blocks: Sequence[Block]) -> list[list[str]]:
     for block in blocks:
         split = main_split(block)
         records = [block.accuracy.get((arm, split)) for arm in arms]
-        chance = next((100 * record["chance"] for record in records if record), 0.0)
-        cells = [f"{100 * record['accuracy']:.0f}{_below(record, ' ↓')}" if record else "" for record in records]
+        chance = next((100 * record.chance for record in records if record), 0.0)
+        cells = [f"{100 * record.accuracy:.0f}{_below(record, ' ↓')}" if record else "" for record in records]
         rows.append([f"{title(block)}: {spaced(split)}", f"{chance:.0f}", *cells])
     return [["", "chance", *arms], *rows]

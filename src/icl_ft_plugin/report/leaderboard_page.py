@@ -1,29 +1,33 @@
 """The leaderboard as files: ``leaderboard.html``, and beside it the same numbers as Markdown, CSV and Parquet.
 
-It begins with sentences such as "Simple reversals, reversal, icl: nano is first with 100%; smollm2-135m (41%) is behind
-(p < 0.001)."
+It begins with sentences such as "Simple reversals, reversal, icl: nano is first with 100%; 1 of 1 others is surely behind (the next:
+smollm2-135m, 41%, p < 0.001)."
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.families import named
-from icl_ft_plugin.report.findings import p_text, spaced
-from icl_ft_plugin.report.leaderboard import Scored, rank, read_results, shortened
-from icl_ft_plugin.report.orderings import LEVEL
-from icl_ft_plugin.report.table_rows import p_value
+from icl_ft_plugin.report.leaderboard import Rank, Ranking, rank
+from icl_ft_plugin.report.leaderboard_read import read_results
+from icl_ft_plugin.report.table import markdown, to_csv
+from icl_ft_plugin.report.table_rows import Rows
+from icl_ft_plugin.report.verdicts import LEVEL
+from icl_ft_plugin.report.words import BELOW, interval, p_text, p_value, percent, spaced
 
-HEADER = ("rank", "model", "% [95% interval]", "n (facts)", "p to the first", "contamination")
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADER = ["rank", "model", "% [95% interval]", "n (facts)", "p to the first", "contamination"]
 
 
-def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[dict[str, Any]], list[Path]]:
+def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking], list[Path]]:
     """Rank the models under some folders and write the page and the tables.
 
     Args:
@@ -31,7 +35,7 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[dict[str
         out: The HTML file; the others get its name and another suffix.
 
     Returns:
-        The records of ``leaderboard.rank``, and the files.
+        The lists, and the files.
 
     Raises:
         UsageError: The folders hold no samples of our tasks.
@@ -41,110 +45,129 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[dict[str
 
     from icl_ft_plugin.report.page import write_page
 
-    results = shortened(read_results(folders))
-    records = rank(results)
-    files = [write_page(render(results, records), out)]
-    for suffix, text in ((".md", to_markdown(records)), (".csv", _csv(records))):
+    lists = rank(read_results(folders))
+    records = [record for each in lists for record in _records(each)]
+    files = [write_page(render(lists), out)]
+    for suffix, text in ((".md", to_markdown(lists)), (".csv", to_csv(records))):
         files.append(write_page(text, out.with_suffix(suffix)))
     pq.write_table(pa.Table.from_pylist(records), out.with_suffix(".parquet"))
-    return records, [*files, out.with_suffix(".parquet")]
+    return lists, [*files, out.with_suffix(".parquet")]
 
 
-def render(results: Sequence[Scored], records: Sequence[dict[str, Any]]) -> str:
+def _records(ranking: Ranking) -> Iterator[dict[str, Any]]:
+    about = {key: value for key, value in asdict(ranking).items() if key != "ranks"}
+    about["worlds"] = len(ranking.worlds)
+    for each in ranking.ranks:
+        yield {**about, **asdict(each)}
+
+
+def render(lists: Sequence[Ranking]) -> str:
     """Return the page."""
     from icl_ft_plugin.report.page import fill
 
-    datasets = _grouped(records, "family", "config")
-    several = len({family for family, _ in datasets}) < len(datasets)
+    datasets = [(key, list(of)) for key, of in groupby(lists, lambda each: (each.family, each.config))]
+    several = len({family for (family, _), _ in datasets}) < len(datasets)
     families = [
         {
             "anchor": f"b{i}",
             "title": named(family).title,
             "config": _knobs(config) if several else "",
-            "lists": [
-                {"title": f"{spaced(split)}, {condition}", "rows": rows}
-                for (split, condition), rows in _main_first(family, _grouped(of, "split", "condition"))
-            ],
+            "lists": [{"title": _title(each), "note": each.note, "rows": each.ranks} for each in _main_first(of)],
         }
-        for i, ((family, config), of) in enumerate(datasets.items())
+        for i, ((family, config), of) in enumerate(datasets)
     ]
-    models = len({scored.model for scored in results})
+    models = len({each.model for ranking in lists for each in ranking.ranks})
     return fill(
         "leaderboard.html.j2",
         name="Leaderboard",
         models=f"{models} model{'' if models == 1 else 's'}",
-        questions=f"{sum(len(scored.items) for scored in results):,}",
-        found=sentences(records),
+        questions=f"{sum(each.n for ranking in lists for each in ranking.ranks):,}",
+        found=sentences(lists),
         families=families,
     )
 
 
-def _main_first(family: str, lists: dict[Any, list[dict[str, Any]]]) -> list[tuple[Any, list[dict[str, Any]]]]:
+def _title(ranking: Ranking) -> str:
+    scope = f" ({ranking.scope})" if ranking.scope else ""
+    return f"{spaced(ranking.split)}, {ranking.condition}{scope}"
+
+
+def _main_first(lists: Sequence[Ranking]) -> list[Ranking]:
     """Put the split that the family is about, in context, first."""
     return sorted(
-        lists.items(), key=lambda entry: (entry[0][0] != named(family).main, entry[0][0], entry[0][1] == "closed")
+        lists, key=lambda each: (each.split != named(each.family).main, each.split, each.condition == "closed")
     )
 
 
-def sentences(records: Sequence[dict[str, Any]]) -> list[str]:
+def sentences(lists: Sequence[Ranking]) -> list[str]:
     """Say who is first on each family's main split in context, whether that is sure, and who is contaminated."""
     said = []
-    for (family, split, condition, _), rows in _grouped(records, "family", "split", "condition", "config").items():
-        if split != (named(family).main or split) or condition == "closed":
+    for ranking in lists:
+        if ranking.split != (named(ranking.family).main or ranking.split) or ranking.condition == "closed":
             continue
-        first, *others = rows
-        text = f"{named(family).title}, {spaced(split)}, {condition}: {first['model']} is first with {100 * first['accuracy']:.0f}%"
+        first, *others = ranking.ranks
+        text = (
+            f"{named(ranking.family).title}, {_title(ranking)}: {first.model} is first with {percent(first.accuracy)}"
+        )
         if others:
-            behind = sum(row["p_best"] is not None and row["p_best"] < LEVEL for row in others)
-            next_p = p_text(others[0]["p_best"])
-            text += f"; {behind} of {len(others)} others are surely behind (the next: {others[0]['model']}, {100 * others[0]['accuracy']:.0f}%, {next_p})"
-        said.append(text + ".")
-    bad = list(dict.fromkeys(row["model"] for row in records if row["contamination"] == "above chance"))
+            text += f"; {_behind(others)}"
+        said.append(f"{text}{f' ({ranking.note})' if ranking.note else ''}.")
+    ranks = [each for ranking in lists for each in ranking.ranks]
+    bad = list(dict.fromkeys(each.model for each in ranks if each.contamination == "above chance"))
     if bad:
         said.append(f"Above chance with a bare question somewhere, so to be read with care: {', '.join(bad)}.")
     return said
 
 
-def to_markdown(records: Sequence[dict[str, Any]]) -> str:
+def _behind(others: Sequence[Rank]) -> str:
+    following = f"the next: {others[0].model}, {percent(others[0].accuracy)}"
+    if others[0].p_best is None:
+        return f"nothing is tested with fewer than three worlds ({following})"
+    behind = sum(each.p_best is not None and each.p_best < LEVEL for each in others)
+    return f"{behind} of {len(others)} others are surely behind ({following}, {p_text(others[0].p_best)})"
+
+
+def to_markdown(lists: Sequence[Ranking]) -> str:
     """Return all lists as Markdown tables."""
-    parts = ["# Leaderboard", *sentences(records)]
-    for (family, config, split, condition), rows in _grouped(records, "family", "config", "split", "condition").items():
-        lines = [HEADER, ["---"] * len(HEADER), *map(_line, rows)]
+    parts = ["# Leaderboard", *sentences(lists)]
+    for ranking in lists:
         parts += [
-            f"## {named(family).title}, {spaced(split)}, {condition}",
-            *filter(None, [_knobs(config)]),
-            "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines),
+            f"## {named(ranking.family).title}, {_title(ranking)}",
+            *filter(None, [_knobs(ranking.config), ranking.note]),
+            markdown(_rows(ranking)),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-def _line(row: dict[str, Any]) -> list[str]:
-    accuracy, low, high = (f"{100 * row[key]:.1f}" for key in ("accuracy", "low", "high"))
-    mark = " ↓" if row["against_chance"] == "below" else ""
-    return [
-        str(row["rank"]),
-        row["model"],
-        f"{accuracy} [{low}, {high}]{mark}",
-        f"{row['n']} ({row['facts']})",
-        p_value(row["p_best"]),
-        row["contamination"],
-    ]
+def to_rich(lists: Sequence[Ranking]) -> list[Table]:
+    """Return the lists for a terminal."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    tables = []
+    for ranking in lists:
+        heading = f"{named(ranking.family).title}, {_title(ranking)}"
+        about = ", ".join(filter(None, [_knobs(ranking.config), ranking.note]))
+        table = Table(title=escape(heading), caption=escape(about), title_justify="left", box=SIMPLE_HEAD)
+        header, *body = _rows(ranking)
+        for name in header:
+            table.add_column(name, overflow="fold")
+        for row in body:
+            table.add_row(*map(escape, row))
+        tables.append(table)
+    return tables
+
+
+def _rows(ranking: Ranking) -> Rows:
+    return [HEADER, *map(_row, ranking.ranks)]
+
+
+def _row(each: Rank) -> list[str]:
+    mark = f" {BELOW}" if each.against_chance == "below" else ""
+    shown = f"{100 * each.accuracy:.1f}{interval(each.low, each.high)}{mark}"
+    return [str(each.rank), each.model, shown, f"{each.n} ({each.facts})", p_value(each.p_best), each.contamination]
 
 
 def _knobs(config: str) -> str:
     return ", ".join(f"{key}={value}" for key, value in json.loads(config).items())
-
-
-def _csv(records: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-def _grouped(records: Sequence[dict[str, Any]], *keys: str) -> dict[Any, list[dict[str, Any]]]:
-    def key(record: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(record[name] for name in keys)
-
-    return {name: list(rows) for name, rows in groupby(sorted(records, key=key), key=key)}

@@ -14,12 +14,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.families import named
+from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report import evidence, figures, table_rows
-from icl_ft_plugin.report.findings import at_a_glance, findings, is_share, main_split, title
+from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.questions import browsable
 from icl_ft_plugin.report.read import Study, together
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.table import missing_note
+from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title
 
 ASSETS = files("icl_ft_plugin.report") / "assets"
 SCALE = (-0.25, 1.25)  # what the meters of the gap show
@@ -38,7 +41,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         models=list(dict.fromkeys(block.model for block in blocks)),
         blocks=[_block(study, block, f"b{i}") for i, block in enumerate(blocks)],
         glance=at_a_glance(blocks) if len(blocks) > 1 else [],
-        orderings=[(title(block), block.orderings) for block in blocks if block.orderings],
+        claims=[(title(block), _claims(block)) for block in blocks if block.verdicts],
         audit=evidence.audit_table(study),
     )
 
@@ -63,7 +66,7 @@ def fill(template: str, *, script: str = "", data: Any = None, **values: Any) ->
         loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
-    environment.filters["p"] = table_rows.p_value
+    environment.filters["p"] = p_value
     return environment.get_template(template).render(
         **values,
         style=load("page.css"),
@@ -84,26 +87,56 @@ def embedded(data: Any) -> str:
 def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     shades = figures.colors(block.arms)
     cells = together(study)[block.model, block.worlds]
-    costs = {"training_tokens": "training tokens per run", "prompt_tokens": "prompt tokens per question"}
+    trained = {arm: cost.training_tokens for arm, cost in block.compute.items()}
+    read = {arm: cost.prompt_tokens for arm, cost in block.compute.items()}
+    costs = {"training tokens per run": trained, "prompt tokens per question": read}
     return {
         "anchor": anchor,
         "title": title(block),
         "findings": findings(block),
+        "about": about(block),
+        "legend_text": table_rows.legend(block),
         "main": main_split(block),
         "main_panel": figures.svg(figures.panel(block, main_split(block)), f"{anchor}-main"),
         "legend": [(arm, shades[arm]) for arm in block.arms],
-        "panels": _drawn([figures.panel(block, split) for split in _asked(block)], f"{anchor}-bars"),
+        "panels": _drawn([*(figures.panel(block, split) for split in _asked(block)), *_joint(block)], f"{anchor}-bars"),
         "accuracy": table_rows.accuracy_rows(block),
         "labels": table_rows.label_rows(block),
         "meters": _meters(block, shades),
         "gaps": table_rows.gap_rows(block),
         "reasons": table_rows.gap_reasons(block),
-        "comparisons": table_rows.comparison_rows(block),
+        "joint": table_rows.joint_rows(block),
+        "contamination": table_rows.contamination_rows(block),
+        "pairs": table_rows.pair_rows(block),
         "variance": table_rows.variance_rows(block),
         "compute": table_rows.compute_rows(block),
-        "ledger": _drawn([figures.compute_panel(block, key, name) for key, name in costs.items()], f"{anchor}-costs"),
-        **_curves(block, anchor, evidence.loss_rows(cells), evidence.curve_rows(cells)),
+        "ledger": _drawn([figures.compute_panel(block, of, name) for name, of in costs.items()], f"{anchor}-costs"),
+        **_curves(block, anchor, evidence.losses(cells), evidence.curves(cells)),
     }
+
+
+def _claims(block: Block) -> list[dict[str, Any]]:
+    """Return the verdicts, the primary ones first, with the class that colors each."""
+    words = ("not reproduced", "reproduced", "cannot", "differs", "not")
+    return [
+        {
+            "kind": next((word for word in words if each.verdict.startswith(word)), "not").replace(" ", "-"),
+            "verdict": each.verdict,
+            "claim": f"{each.arm}: {each.claim}",
+            "split": spaced(each.split),
+            "primary": each.primary,
+            "p": p_value(each.p),
+            "contrary": p_value(each.p_contrary) if each.verdict == "not reproduced" else "",
+        }
+        for each in sorted(block.verdicts, key=lambda each: not each.primary)
+    ]
+
+
+def _joint(block: Block) -> list[Any]:
+    main, learned = named(block.family).main, named(block.family).learned
+    if main is None or learned is None or all(joint.given is None for joint in block.joint):
+        return []
+    return [figures.joint_panel(block, f"{spaced(main)}, where {spaced(learned)} is right in every run")]
 
 
 def _asked(block: Block) -> list[str]:
@@ -115,7 +148,7 @@ def _drawn(charts: Sequence[Any], name: str) -> list[str]:
 
 
 def _curves(
-    block: Block, anchor: str, losses: list[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]
+    block: Block, anchor: str, losses: Sequence[evidence.Point], curves: dict[str, list[evidence.Point]]
 ) -> dict[str, Any]:
     drawn = [
         figures.curve_panel(rows, block.arms, f"accuracy: {split}", accuracy=True) for split, rows in curves.items()
@@ -128,13 +161,18 @@ def _curves(
 def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
     """Return where each arm stands between ft and icl on the main split, in percent of the meter's width."""
     meters = []
-    for record in block.gaps:
-        if record["split"] != main_split(block) or record["closed"] is None or not is_share(record):
+    for gap in block.gaps:
+        if (
+            gap.split != main_split(block)
+            or gap.closed is None
+            or gap.low is None
+            or gap.high is None
+            or not is_share(gap)
+        ):
             continue
-        ends = [record[key] if record[key] is not None else SCALE[i] for i, key in enumerate(("low", "high"))]
-        low, at, high = (100 * _place(value) for value in (ends[0], record["closed"], ends[1]))
-        meters.append({"arm": record["arm"], "low": low, "at": at, "width": high - low, "color": shades[record["arm"]],
-                       "text": f"{100 * record['closed']:.0f}%"})  # fmt: skip
+        low, at, high = (100 * _place(value) for value in (gap.low, gap.closed, gap.high))
+        meters.append({"arm": gap.arm, "low": low, "at": at, "width": high - low, "color": shades[gap.arm],
+                       "text": f"{100 * gap.closed:.0f}%"})  # fmt: skip
     return meters
 
 
@@ -144,7 +182,5 @@ def _place(value: float) -> float:
 
 def write_page(text: str, file: Path) -> Path:
     """Write a page whole or not at all."""
-    draft = file.with_name(f".{file.name}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    write_text(file, text)
     return file

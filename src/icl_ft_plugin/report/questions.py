@@ -9,11 +9,10 @@ One question, its runs being ``[place of the arm, training seed, right, log-like
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.report.read import ScoredCell, Study, together
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.records import Block
 
 SHOWN = 300  # questions per split of a block that go into the page
 
@@ -44,7 +43,7 @@ def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
 def _questions(cells: Sequence[ScoredCell], arms: Sequence[str]) -> list[dict[str, Any]]:
     asked: dict[tuple[int, str, str], dict[str, Any]] = {}
     for cell in cells:
-        world = cell.labels["world_seed"]
+        world = cell.labels.world_seed
         for item in cell.items:
             question = asked.setdefault(
                 (world, item.split, item.id),
@@ -59,32 +58,6 @@ def _questions(cells: Sequence[ScoredCell], arms: Sequence[str]) -> list[dict[st
                 },
             )
             scores = [round(score, 2) for score in item.scores]
-            arm = arms.index(str(cell.labels["arm"]))
-            question["runs"].append([arm, cell.labels["training_seed"], round(item.correct), scores])
+            arm = arms.index(cell.labels.arm)
+            question["runs"].append([arm, cell.labels.training_seed, round(item.correct), scores])
     return list(asked.values())
-
-
-def write_items(study: Study, file: Path) -> None:
-    """Write every scored question of every run as one Parquet table."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [
-        {
-            **{key: cell.labels[key] for key in ("model", "worlds", "family", "world_seed", "arm", "training_seed")},
-            "hyperparameters": cell.labels.get("hyperparameters") or "",
-            "id": item.id,
-            "split": item.split,
-            "fact": item.fact,
-            "question": item.question,
-            "choices": list(item.choices),
-            "gold": list(item.gold),
-            "scores": list(item.scores),
-            "correct": item.correct,
-            "correct_norm": item.correct_norm,
-            "chance": item.chance,
-        }
-        for cell in study.cells
-        for item in cell.items
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), file)

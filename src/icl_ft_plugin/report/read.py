@@ -1,49 +1,103 @@
-"""Reads what a study's cells hold: one item per scored question, from lm-eval's own sample files.
-
-For example ``Item(id="f0-reversal", split="reversal", fact="f0", correct=1.0, ..., question="glon are",
-choices=("less dangerous than femp.", "more dangerous than femp."), gold=(0,), scores=(-3.1, -4.4))``.
-"""
+"""Reads what a study's folder holds: its plan, and the labels, costs and scored questions of each complete cell."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from icl_ft_plugin.errors import UsageError, cut
+from icl_ft_plugin.files import read_json
+from icl_ft_plugin.report.items import Item, read_samples
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One scored question.
+class Record(BaseModel):
+    """A part of a file; keys of other versions do not disturb it."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Labels(Record):
+    """What tables call a cell; what cannot be printed is escaped.
 
     Attributes:
-        id: Its name, unique within a world.
-        split: Its split.
-        fact: The fact it asks about; unique within a world.
-        correct: 1 where the best-scored choice, or the written answer, is right.
-        correct_norm: The same by log-likelihood per character; ``correct`` where the answer is written.
-        chance: What a uniform guesser gets.
-        labels: Breakdown labels.
-        question: What was asked, without any context.
-        choices: The candidate answers.
-        gold: Places of the right ones.
-        scores: Log-likelihood of each choice in nats; empty where the answer is written.
+        model: Label of the base model.
+        worlds: Label of the study's entry of worlds.
+        family: Dataset family.
+        world_seed: The world's seed.
+        arm: The way of learning.
+        training_seed: None for an untrained arm.
+        splits: Splits it was asked.
+        hyperparameters: The study's entry that the recipe follows; None where there is none.
     """
 
-    id: str
-    split: str
-    fact: str
-    correct: float
-    correct_norm: float
-    chance: float
-    labels: Mapping[str, str]
-    question: str
-    choices: tuple[str, ...]
-    gold: tuple[int, ...]
-    scores: tuple[float, ...]
+    model: str
+    worlds: str
+    family: str
+    world_seed: int
+    arm: str
+    training_seed: int | None = None
+    splits: tuple[str, ...]
+    hyperparameters: str | None = None
+
+
+class Training(Record):
+    """What a training run took.
+
+    Attributes:
+        tokens: Tokens seen.
+        steps: Gradient steps.
+        losses: Pairs of step and loss in nats per target token.
+    """
+
+    tokens: int
+    steps: int
+    losses: tuple[tuple[int, float], ...] = ()
+
+
+class Writing(Record):
+    """What a model read and wrote to augment a cell's documents."""
+
+    prompt_tokens: int | None = None
+    generated_tokens: int | None = None
+
+
+class Retrieved(Record):
+    """Where the documents of a prompt were chosen per question: by what, how many, and whether the evidence was there."""
+
+    by: str
+    least: int
+    most: int
+    mean: float
+    documents: int
+    context_tokens: int
+    evidence_whole: int = 0
+    with_evidence: int = 0
+
+
+class Evaluation(Record):
+    """What was asked."""
+
+    questions: int
+    prompt_tokens: int
+    retrieved: Retrieved | None = None
+
+
+class Ledger(Record):
+    """What a cell took; ``training`` is None where nothing was trained."""
+
+    training: Training | None = None
+    augmentation: Mapping[str, Writing] | None = None
+    evaluation: Evaluation
+
+    @property
+    def augmentation_tokens(self) -> int:
+        """Tokens that a model read and wrote to augment the documents."""
+        writings = (self.augmentation or {}).values()
+        return sum((each.prompt_tokens or 0) + (each.generated_tokens or 0) for each in writings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +105,14 @@ class ScoredCell:
     """A complete cell.
 
     Attributes:
-        labels: ``model``, ``worlds``, ``family``, ``world_seed``, ``arm``, ``training_seed``, ``splits``, and
-            ``hyperparameters`` where a trained arm is trained with several.
-        ledger: Its ``training`` (None where nothing was trained) and its ``evaluation``.
+        labels: What tables call it.
+        ledger: What it took.
         items: Its scored questions.
         folder: Where it lies.
     """
 
-    labels: Mapping[str, Any]
-    ledger: Mapping[str, Any]
+    labels: Labels
+    ledger: Ledger
     items: tuple[Item, ...]
     folder: Path
 
@@ -92,13 +145,13 @@ def together(study: Study) -> dict[tuple[str, str], list[ScoredCell]]:
     """
     groups: dict[tuple[str, str], list[ScoredCell]] = {}
     for cell in study.cells:
-        groups.setdefault((cell.labels["model"], cell.labels["worlds"]), []).append(cell)
+        groups.setdefault((cell.labels.model, cell.labels.worlds), []).append(cell)
     found: dict[tuple[str, str], list[ScoredCell]] = {}
     for (model, worlds), cells in groups.items():
-        names = dict.fromkeys(name for cell in cells if (name := cell.labels.get("hyperparameters")))
+        names = dict.fromkeys(name for cell in cells if (name := cell.labels.hyperparameters))
         for name in names or [None]:
             key = (model, f"{worlds}, {name}" if name else worlds)
-            found[key] = [cell for cell in cells if cell.labels.get("hyperparameters") in (None, name)]
+            found[key] = [cell for cell in cells if cell.labels.hyperparameters in (None, name)]
     return found
 
 
@@ -106,63 +159,39 @@ def read_study(folder: Path) -> Study:
     """Read the complete cells of a study's plan; others that lie in the store are left out.
 
     Raises:
-        UsageError: The folder holds no study, or no complete cell.
+        UsageError: The folder holds no study, or no complete cell, or a file of it is not what it should be.
     """
+    file = folder / "study.json"
+    if not file.is_file():
+        raise UsageError(f"{folder}: no study there (no study.json)")
+    plan = read_json(file)
     try:
-        plan = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder}: no study there (study.json: {error})") from error
-    entries = [(entry, folder / "cells" / entry["key"]) for entry in plan["cells"]]
-    cells = tuple(_read_cell(entry, path) for entry, path in entries if path.is_dir())
+        entries = [(entry, folder / "cells" / entry["key"]) for entry in plan["cells"]]
+        name, version = cut(str(plan["name"])), cut(str(plan["version"]))
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{file}: not the plan of a study: {error!r}") from error
+    cells = tuple(_read_cell(entry, path, file) for entry, path in entries if path.is_dir())
     if not cells:
         raise UsageError(f"{folder}: none of the {len(entries)} cells is complete; run the study again")
-    return Study(plan["name"], plan["version"], len(entries), cells, folder)
+    return Study(name, version, len(entries), cells, folder)
 
 
-def _read_cell(entry: Mapping[str, Any], path: Path) -> ScoredCell:
-    ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
-    labels = {key: value for key, value in entry.items() if key != "key"}
-    return ScoredCell(labels, ledger, tuple(read_samples(path)), path)
-
-
-def read_samples(folder: Path) -> list[Item]:
-    """Read every ``samples_*.jsonl`` under a folder.
-
-    Raises:
-        UsageError: There is none, or a sample is not of one of our tasks.
-    """
-    files = sorted(folder.rglob("samples_*.jsonl"))
-    if not files:
-        raise UsageError(f"{folder}: no samples_*.jsonl there")
-    return [item_of(json.loads(line), file) for file in files for line in _lines(file)]
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines()
-
-
-def item_of(sample: Mapping[str, Any], file: Path) -> Item:
-    """Return the item of one line of a sample file.
-
-    Raises:
-        UsageError: It is not of one of our tasks.
-    """
+def _read_cell(entry: Mapping[str, Any], path: Path, plan: Path) -> ScoredCell:
+    ledger = path / "ledger.json"
     try:
-        doc = sample["doc"]
-        written = "exact_match" in sample
-        correct = float(sample["exact_match" if written else "acc"])
-        return Item(
-            id=doc["id"],
-            split=doc["split"],
-            fact=doc["clusters"]["fact"],
-            correct=correct,
-            correct_norm=correct if written else float(sample["acc_norm"]),
-            chance=0.0 if written and "options" not in doc else float(doc["chance"]),
-            labels={key: value for key, value in doc["labels"].items() if value is not None},
-            question=doc["question"],
-            choices=tuple(doc["choices"]),
-            gold=tuple(doc["gold"]),
-            scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{file}: not a sample of an icl_ft task: {error!r}") from error
+        labels = Labels.model_validate(_printable(entry))
+        place = ledger
+        read = Ledger.model_validate(read_json(ledger))
+    except ValidationError as error:
+        (first, *_) = error.errors()
+        place = ledger if error.title == Ledger.__name__ else plan
+        raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return ScoredCell(labels, read, tuple(read_samples(path)), path)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, Mapping):
+        return {key: _printable(each) for key, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value

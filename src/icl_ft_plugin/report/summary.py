@@ -1,190 +1,235 @@
-"""The numbers of a study: one record per arm and split, what each arm cost, and how the arms compare.
+"""The numbers of a study: accuracies, comparisons, gaps closed, joint accuracies and what each arm cost.
 
-For example ``{"model": "nano", "worlds": "reversal", "arm": "ft", "split": "reversal", "n": 60, "facts": 20,
-"accuracy": 0.217, "low": 0.092, "high": 0.43, "chance": 0.5, "against_chance": "below", ...}``.
+``build_blocks(read_study(folder))`` gives one ``Block`` per model and entry of worlds.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
-from math import isfinite
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from icl_ft_plugin.report.orderings import judge
-from icl_ft_plugin.report.read import Item, ScoredCell, Study, together
-from icl_ft_plugin.report.stats.accuracy import Estimate, clustered_accuracy
-from icl_ft_plugin.report.stats.compare import Comparison, compare, holm
+import numpy as np
+
+from icl_ft_plugin.families import named
+from icl_ft_plugin.report.items import Item
+from icl_ft_plugin.report.read import ScoredCell, Study, together
+from icl_ft_plugin.report.records import (
+    GATE,
+    Accuracy,
+    Block,
+    Compute,
+    GapClosed,
+    Gate,
+    Joint,
+    Pair,
+    Part,
+    is_baseline,
+    number,
+)
+from icl_ft_plugin.report.stats.components import split_variance
 from icl_ft_plugin.report.stats.gap import gap_closed
-from icl_ft_plugin.report.stats.grids import Arms, grids_of
-from icl_ft_plugin.report.stats.spread import Grid, split_variance, widened
+from icl_ft_plugin.report.stats.mean import Difference, Mean, accuracy, difference, within
+from icl_ft_plugin.report.stats.of_items import Arms, Grids, grids_of, joint_grids
+from icl_ft_plugin.report.stats.power import detectable
+from icl_ft_plugin.report.verdicts import Evidence, contamination, judge
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The rows of one model on the worlds of one entry of the study.
-
-    Attributes:
-        model: Label of the model.
-        worlds: Label of the worlds.
-        family: Their dataset family.
-        splits: Columns, in the order of the world.
-        arms: Rows, in the study's order.
-        accuracy: One record per arm and split.
-        compute: One record per arm.
-        comparisons: One record per split and pair of arms, p-values Holm-corrected over all of them.
-        gaps: One record per split and arm besides ``ft`` and ``icl``; empty where either was not run.
-        orderings: One record per claim of the paper (``orderings``).
-    """
-
-    model: str
-    worlds: str
-    family: str
-    splits: list[str]
-    arms: list[str]
-    accuracy: dict[tuple[str, str], dict[str, Any]]
-    compute: dict[str, dict[str, Any]]
-    comparisons: list[dict[str, Any]]
-    gaps: list[dict[str, Any]]
-    orderings: list[dict[str, Any]]
+Key = TypeVar("Key")
+ALONE = 0.05  # level of the test against the best baseline
 
 
 def build_blocks(study: Study) -> list[Block]:
-    """Compute all numbers of the table from a study's scored cells."""
+    """Compute all numbers of the report from a study's scored cells."""
     return [_block(model, worlds, cells) for (model, worlds), cells in together(study).items()]
 
 
 def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
-    by_arm = _group(cells, lambda cell: str(cell.labels["arm"]))
-    splits = list(dict.fromkeys(split for cell in cells for split in cell.labels["splits"]))
-    who = {"model": model, "worlds": worlds}
+    by_arm = _group(cells, lambda cell: cell.labels.arm)
+    splits = list(dict.fromkeys(split for cell in cells for split in cell.labels.splits))
+    family = named(cells[0].labels.family)
     grids = {split: grids_of(cells, split) for split in splits}
-    accuracy, estimates = {}, {}
-    for arm, scored in by_arm.items():
-        for split in splits:
-            items = [(cell, item) for cell in scored for item in cell.items if item.split == split]
-            if items:
-                record, wide = _record(items, list(grids[split].get(arm, {}).values()))
-                accuracy[arm, split] = {**who, "arm": arm, "split": split, **record}
-                estimates[arm, split] = (wide, record["chance"])
     pairs = _compare(grids)
-    family = str(cells[0].labels["family"])
+    means = {(arm, split): accuracy(list(of.values())) for split, arms in grids.items() for arm, of in arms.items()}
+    records = {
+        (arm, split): _accuracy(
+            arm, split, scored, grids[split][arm], means[arm, split], _baseline(arm, split, means, pairs)
+        )
+        for arm, scored in by_arm.items()
+        for split in splits
+        if arm in grids[split]
+    }
+    gates = _gates(family.learned, records)
+    sizes = {split: max(grid.values[..., 0].size * grid.values.shape[-1] for of in arms.values() for grid in of.values())
+             for split, arms in grids.items() if arms}  # fmt: skip
+    chances = {key: record.chance for key, record in records.items()}
+    evidence = Evidence(means, chances, pairs, sizes, frozenset(gate.arm for gate in gates))
     return Block(
-        **who,
-        family=family,
+        model=model,
+        worlds=worlds,
+        family=family.name,
+        world_count=len({cell.labels.world_seed for cell in cells}),
         splits=splits,
         arms=list(by_arm),
-        accuracy=accuracy,
-        compute={arm: {**who, "arm": arm, **_compute(scored)} for arm, scored in by_arm.items()},
-        comparisons=[{**who, **record} for record in _comparison_records(pairs)],
-        gaps=[{**who, **record} for record in _gap_records(grids)],
-        orderings=[{**who, "family": family, **record} for record in judge(family, estimates, pairs)],
+        accuracy=records,
+        compute={arm: _compute(arm, scored) for arm, scored in by_arm.items()},
+        pairs=[_pair(*names, found) for names, found in pairs.items()],
+        gaps=_gaps(grids),
+        joint=_joint(cells, family.main, family.learned),
+        verdicts=judge(family, evidence),
+        contamination=contamination(evidence, splits),
+        gates=gates,
     )
 
 
-def _compare(grids: dict[str, Arms]) -> dict[tuple[str, str, str], Comparison]:
+def _compare(grids: Mapping[str, Arms]) -> dict[tuple[str, str, str], Difference]:
     """Compare every later arm with every earlier one, by (split, later, earlier)."""
     return {
-        (split, later, earlier): compare(arms[later], arms[earlier])
+        (split, later, earlier): difference(arms[later], arms[earlier])
         for split, arms in grids.items()
         for earlier, later in combinations(arms, 2)
         if arms[earlier].keys() & arms[later].keys()
     }
 
 
-def _comparison_records(pairs: dict[tuple[str, str, str], Comparison]) -> list[dict[str, Any]]:
-    corrected = holm([found.p for found in pairs.values()])
+def _pair(split: str, arm: str, than: str, found: Difference) -> Pair:
+    error = float(np.sqrt(found.moments.variance))
+    shown = found.tested and error > 0
+    return Pair(
+        split=split,
+        arm=arm,
+        than=than,
+        questions=found.questions,
+        worlds=found.moments.worlds,
+        difference=float(found.mean),
+        low=number(found.low),
+        high=number(found.high),
+        why=found.moments.why,
+        p=number(found.p) if found.tested else None,
+        detectable=detectable(error, found.moments.degrees) if shown else None,
+    )
+
+
+def _baseline(
+    arm: str, split: str, means: Mapping[tuple[str, str], Mean], pairs: Mapping[tuple[str, str, str], Difference]
+) -> bool | None:
+    """Say whether an arm is above the best baseline: by a test where there is one, else by its accuracy."""
+    rivals = [other for other, of in means if of == split and is_baseline(other)]
+    if is_baseline(arm) or not rivals:
+        return None
+    best = max(rivals, key=lambda other: float(means[other, split].mean))
+    found = pairs.get((split, arm, best)) or (turned.reversed() if (turned := pairs.get((split, best, arm))) else None)
+    if found is None:
+        return None
+    return float(found.p_above()) < ALONE if found.tested else float(found.mean) > 0
+
+
+def _gates(learned: str | None, records: Mapping[tuple[str, str], Accuracy]) -> list[Gate]:
+    """Return the arms that the learned split shows not to have learned, or not to read, what they were told."""
     return [
-        _plain({"split": split, "arm": arm, "than": than, **asdict(found), "p_holm": p})
-        for ((split, arm, than), found), p in zip(pairs.items(), corrected, strict=True)
+        Gate(arm, split, record.accuracy)
+        for (arm, split), record in records.items()
+        if split == learned and arm != "pretrained" and not is_baseline(arm) and record.accuracy < GATE
     ]
 
 
-def _gap_records(grids: dict[str, Arms]) -> list[dict[str, Any]]:
-    return [
-        _plain({"split": split, "arm": arm, **asdict(gap_closed(arms[arm], arms["ft"], arms["icl"]))})
-        for split, arms in grids.items()
-        if "ft" in arms and "icl" in arms
-        for arm in arms
-        if arm not in ("ft", "icl", "pretrained")
-        and "baseline" not in arm
-        and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys()
-    ]
+def _gaps(grids: Mapping[str, Arms]) -> list[GapClosed]:
+    found = []
+    for split, arms in grids.items():
+        if "ft" not in arms or "icl" not in arms:
+            continue
+        for arm in arms:
+            told = arm not in ("ft", "icl", "pretrained") and not is_baseline(arm)
+            if told and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys():
+                gap = gap_closed(arms[arm], arms["ft"], arms["icl"])
+                found.append(GapClosed(split, arm, number(gap.closed), number(gap.low), number(gap.high), gap.reason))
+    return found
 
 
-def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """Replace what JSON does not know: NaN and infinity."""
-    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in record.items()}
+def _joint(cells: Sequence[ScoredCell], main: str | None, learned: str | None) -> list[Joint]:
+    if main is None or learned is None or main == learned:
+        return []
+    both, given = (joint_grids(cells, main, learned, given=known) for known in (False, True))
+    found = []
+    for arm, grids in both.items():
+        known = given.get(arm, {})
+        right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
+        found.append(
+            Joint(
+                arm=arm,
+                both=float(right.mean),
+                both_low=number(right.low),
+                both_high=number(right.high),
+                given=float(turned.mean) if turned else None,
+                given_low=number(turned.low) if turned else None,
+                given_high=number(turned.high) if turned else None,
+                given_facts=sum(len(grid.values) for grid in known.values()),
+            )
+        )
+    return found
 
 
-def _record(items: Sequence[tuple[ScoredCell, Item]], grids: Sequence[Grid]) -> tuple[dict[str, Any], Estimate]:
-    """Return the statistics of one arm on one split, and the estimate that other runs and worlds are allowed for."""
-    estimate = clustered_accuracy([item.correct for _, item in items], [_cluster(*pair) for pair in items])
-    wide = widened(estimate, grids) if grids else estimate
-    chance = sum(item.chance for _, item in items) / len(items)
-    record = {
-        "n": estimate.n,
-        "facts": estimate.clusters,
-        "accuracy": estimate.mean,
-        # JSON knows no NaN.
-        "standard_error": None if estimate.clusters < 2 else estimate.standard_error,
-        "low": estimate.low,
-        "high": estimate.high,
-        "wide_low": wide.low,
-        "wide_high": wide.high,
-        "chance": chance,
-        "against_chance": estimate.against(chance),
-        "accuracy_norm": _mean(item.correct_norm for _, item in items),
-        "variance": asdict(split_variance(grids)) if grids else {},
-        "labels": {
-            label: _by_label(items, label) for label in sorted({key for _, item in items for key in item.labels})
+def _accuracy(
+    arm: str, split: str, cells: Sequence[ScoredCell], grids: Grids, found: Mean, above_baseline: bool | None
+) -> Accuracy:
+    items = [(cell, item) for cell in cells for item in cell.items if item.split == split]
+    chance = _mean(item.chance for _, item in items)
+    narrow = within(list(grids.values()))
+    sign = int(found.against(chance))
+    return Accuracy(
+        arm=arm,
+        split=split,
+        n=sum(grid.values.size for grid in grids.values()),
+        facts=len({(cell.labels.world_seed, item.fact) for cell, item in items}),
+        worlds=found.moments.worlds,
+        accuracy=float(found.mean),
+        low=number(found.low),
+        high=number(found.high),
+        why=found.moments.why,
+        facts_low=number(narrow[0]),
+        facts_high=number(narrow[1]),
+        chance=chance,
+        against_chance=("at", "above", "below")[sign] if found.tested else "not tested",
+        above_baseline=above_baseline,
+        accuracy_norm=_mean(item.correct_norm for _, item in items),
+        variance=split_variance(list(grids.values())),
+        labels={
+            label: _by_label([item for _, item in items if label in item.labels], label)
+            for label in sorted({key for _, item in items for key in item.labels})
         },
-        "training_seeds": _by_seed(items, "training_seed"),
-        "world_seeds": _by_seed(items, "world_seed"),
-    }
-    return record, wide
+        training_seeds=_by_seed(items, lambda cell: cell.labels.training_seed),
+        world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
+    )
 
 
-def _by_label(items: Sequence[tuple[ScoredCell, Item]], label: str) -> dict[str, dict[str, float]]:
-    groups = _group([item for _, item in items if label in item.labels], lambda item: item.labels[label])
-    return {value: {"n": len(g), "accuracy": _mean(i.correct for i in g)} for value, g in sorted(groups.items())}
+def _by_label(items: Sequence[Item], label: str) -> dict[str, Part]:
+    groups = _group(items, lambda item: item.labels[label])
+    return {value: Part(len(group), _mean(item.correct for item in group)) for value, group in sorted(groups.items())}
 
 
-def _by_seed(items: Sequence[tuple[ScoredCell, Item]], key: str) -> dict[str, float]:
-    groups = _group([pair for pair in items if pair[0].labels[key] is not None], lambda pair: pair[0].labels[key])
-    return {str(seed): _mean(item.correct for _, item in group) for seed, group in sorted(groups.items())}
+def _by_seed(items: Sequence[tuple[ScoredCell, Item]], seed: Callable[[ScoredCell], int | None]) -> dict[str, float]:
+    groups = _group([(found, item) for cell, item in items if (found := seed(cell)) is not None], lambda pair: pair[0])
+    return {str(number): _mean(item.correct for _, item in group) for number, group in sorted(groups.items())}
 
 
-def _cluster(cell: ScoredCell, item: Item) -> Hashable:
-    """A fact of one world: asked again under another training seed it is the same fact."""
-    return cell.labels["world_seed"], item.fact
+def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
+    ledgers = [cell.ledger for cell in cells]
+    training = [ledger.training for ledger in ledgers if ledger.training]
+    questions = sum(ledger.evaluation.questions for ledger in ledgers)
+    return Compute(
+        arm=arm,
+        training_runs=len(training),
+        training_tokens=round(_mean(run.tokens for run in training)) if training else 0,
+        augmentation_tokens=round(_mean(ledger.augmentation_tokens for ledger in ledgers)),
+        steps=round(_mean(run.steps for run in training)) if training else 0,
+        prompt_tokens=round(sum(ledger.evaluation.prompt_tokens for ledger in ledgers) / questions),
+        retrieved=next((found for ledger in ledgers if (found := ledger.evaluation.retrieved)), None),
+    )
 
 
-def _compute(cells: list[ScoredCell]) -> dict[str, Any]:
-    training = [cell.ledger["training"] for cell in cells if cell.ledger["training"]]
-    questions = sum(cell.ledger["evaluation"]["questions"] for cell in cells)
-    retrieved = [found for cell in cells if (found := cell.ledger["evaluation"].get("retrieved"))]
-    return {
-        "training_runs": len(training),
-        "training_tokens": round(_mean(run["tokens"] for run in training)) if training else 0,
-        "augmentation_tokens": round(_mean(_augmentation_tokens(cell.ledger) for cell in cells)),
-        "steps": round(_mean(run["steps"] for run in training)) if training else 0,
-        "prompt_tokens": round(sum(cell.ledger["evaluation"]["prompt_tokens"] for cell in cells) / questions),
-        **({"retrieved": retrieved[0]} if retrieved else {}),
-    }
-
-
-def _augmentation_tokens(ledger: Mapping[str, Any]) -> int:
-    """Return the tokens a model read and wrote to augment a cell's documents."""
-    return sum(cost["prompt_tokens"] + cost["generated_tokens"] for cost in (ledger.get("augmentation") or {}).values())
-
-
-def _group(values: Iterable[Value], key: Callable[[Value], Any]) -> dict[Any, list[Value]]:
-    groups: dict[Any, list[Value]] = defaultdict(list)
+def _group(values: Iterable[Value], key: Callable[[Value], Key]) -> dict[Key, list[Value]]:
+    groups: dict[Key, list[Value]] = defaultdict(list)
     for value in values:
         groups[key(value)].append(value)
     return dict(groups)

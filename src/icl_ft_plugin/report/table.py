@@ -5,8 +5,8 @@ As Markdown, for example (``↓`` marks below chance)::
     | arm        | n (facts) | rephrase          | reversal           |
     |------------|-----------|-------------------|--------------------|
     | chance     |           | 50.0              | 50.0               |
-    | pretrained | 20 (20)   | 50.0 [28.4, 71.6] | 45.0 [24.4, 67.5]  |
-    | ft         | 60 (20)   | 96.7 [81.7, 99.5] | 21.7 [9.2, 43.0] ↓ |
+    | pretrained | 60 (60)   | 50.0 [28.4, 71.6] | 45.0 [24.4, 67.5]  |
+    | ft         | 60 (60)   | 96.7 [81.7, 99.5] | 21.7 [9.2, 43.0] ↓ |
 
 The same numbers go to ``table.md``, ``table.csv`` and ``table.json``. They hold no times, so that a study that was
 interrupted and resumed gives the same bytes.
@@ -17,87 +17,120 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.read import Study, read_study
-from icl_ft_plugin.report.summary import Block, build_blocks
+from icl_ft_plugin.report.records import Block, plain
+from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import (
+    Rows,
     accuracy_rows,
     compute_rows,
+    contamination_rows,
     gap_reasons,
     gap_rows,
+    joint_rows,
     label_rows,
-    ordering_rows,
+    legend,
+    verdict_rows,
 )
+from icl_ft_plugin.report.words import about
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-NOTE = (
-    "Accuracy in % [95% interval, clustered by fact, pooled over seeds]; n = scored items per split; "
-    "↓ = the whole interval is below chance. Gradient steps and training tokens are per training run."
-)
 
-
-def _tables(block: Block) -> dict[str, list[list[str]]]:
+def _tables(block: Block) -> dict[str, Rows]:
+    some = {
+        "gap between ft and icl closed": gap_rows(block),
+        "learned and turned round, fact by fact": joint_rows(block),
+        "the paper's claims": verdict_rows(block),
+        "contamination": contamination_rows(block),
+    }
     return {
         "accuracy": accuracy_rows(block),
         **{f"accuracy by {title}": rows for title, rows in label_rows(block).items()},
-        **({"gap between ft and icl closed": rows} if len(rows := gap_rows(block)) > 1 else {}),
-        **({"the paper's orderings": rows} if len(rows := ordering_rows(block)) > 1 else {}),
+        **{title: rows for title, rows in some.items() if len(rows) > 1},
         "compute": compute_rows(block),
     }
 
 
+def _heading(block: Block, title: str) -> str:
+    return f"{block.worlds}, {block.model}: {title}{f', {block.scope}' if block.scope else ''}"
+
+
 def to_markdown(study: Study, blocks: list[Block]) -> str:
     """Return the whole report as Markdown."""
-    parts = [f"# {study.name}", *filter(None, [missing_note(study)]), NOTE]
+    parts = [f"# {study.name}", *filter(None, [missing_note(study)])]
     for block in blocks:
         for title, rows in _tables(block).items():
-            header, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-            lines = [header, ["---"] * len(header), *body]
-            parts += [
-                f"## {block.worlds}, {block.model}: {title}",
-                "\n".join(f"| {' | '.join(line)} |" for line in lines),
-            ]
+            parts += [f"## {_heading(block, title)}", *([legend(block), about(block)] if title == "accuracy" else [])]
+            parts.append(markdown(rows))
         parts += [f"No gap to close: {reason}" for reason in gap_reasons(block)]
         parts += retrieval_notes(block)
     return "\n\n".join(parts) + "\n"
 
 
+def markdown(rows: Rows) -> str:
+    """Return a table as Markdown, header first."""
+    header, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *body])
+
+
 def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     """Return one flat record per arm and split, with the arm's cost."""
     return [
-        {key: value for key, value in {**block.compute[arm], **record}.items() if not isinstance(value, dict)}
+        {
+            "model": block.model,
+            "entry": block.worlds,
+            **{key: value for key, value in {**plain(block.compute[arm]), **plain(record)}.items() if not isinstance(value, dict)},
+        }
         for block in blocks
         for (arm, _), record in block.accuracy.items()
-    ]
+    ]  # fmt: skip
 
 
-def to_csv(blocks: Sequence[Block]) -> str:
-    """Return one line per arm and split, with the arm's cost."""
-    records = csv_records(blocks)
+def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    """Return records as CSV; a text that a spreadsheet would take for a formula is quoted as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({key: _inert(value) for key, value in record.items()} for record in records)
     return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def to_json(study: Study, blocks: list[Block]) -> str:
     """Return all numbers, also those by label, by training seed and by world seed."""
+    kinds: dict[str, Callable[[Block], Iterable[Any]]] = {
+        "accuracy": lambda block: block.accuracy.values(),
+        "compute": lambda block: block.compute.values(),
+        "comparisons": lambda block: block.pairs,
+        "gap_closed": lambda block: block.gaps,
+        "joint": lambda block: block.joint,
+        "claims": lambda block: block.verdicts,
+        "contamination": lambda block: block.contamination,
+        "not_interpretable": lambda block: block.gates,
+    }
     data = {
         "study": study.name,
         "version": study.version,
         "cells": {"planned": study.planned, "complete": len(study.cells)},
-        "accuracy": [record for block in blocks for record in block.accuracy.values()],
-        "compute": [record for block in blocks for record in block.compute.values()],
-        "comparisons": [record for block in blocks for record in block.comparisons],
-        "gap_closed": [record for block in blocks for record in block.gaps],
-        "orderings": [record for block in blocks for record in block.orderings],
+        **{
+            kind: [
+                {"model": block.model, "entry": block.worlds, **plain(record)}
+                for block in blocks
+                for record in of(block)
+            ]
+            for kind, of in kinds.items()
+        },
     }
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -122,14 +155,10 @@ def write_table(folder: Path) -> tuple[Study, list[Block], list[Path]]:
     """
     study = read_study(folder)
     blocks = build_blocks(study)
-    texts = {"md": to_markdown(study, blocks), "csv": to_csv(blocks), "json": to_json(study, blocks)}
-    files = []
-    for suffix, text in texts.items():
-        file = folder / f"table.{suffix}"
-        draft = folder / f".table.{suffix}"
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-        files.append(file)
+    texts = {"md": to_markdown(study, blocks), "csv": to_csv(csv_records(blocks)), "json": to_json(study, blocks)}
+    files = [folder / f"table.{suffix}" for suffix in texts]
+    for file, text in zip(files, texts.values(), strict=True):
+        write_text(file, text)
     return study, blocks, files
 
 
@@ -141,7 +170,7 @@ def to_rich(block: Block) -> list[Table]:
 
     tables = []
     for title, (header, *body) in _tables(block).items():
-        table = Table(title=escape(f"{block.worlds}, {block.model}: {title}"), title_justify="left", box=SIMPLE_HEAD)
+        table = Table(title=escape(_heading(block, title)), title_justify="left", box=SIMPLE_HEAD)
         for i, name in enumerate(header):
             table.add_column(escape(name), justify="right" if i else "left", overflow="fold")
         for row in body:

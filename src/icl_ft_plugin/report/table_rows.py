@@ -5,70 +5,32 @@ For example ``gap_rows(block)`` begins ``[["arm", "reversal", ...], ["ft+oracle"
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair, Part
+from icl_ft_plugin.report.words import interval, marks, p_value
+
+Rows = list[list[str]]
 
 
-def accuracy_rows(block: Block) -> list[list[str]]:
+def accuracy_rows(block: Block) -> Rows:
     """Return as text the header, the chance line and one row per arm."""
-    chance = {split: record["chance"] for (_, split), record in block.accuracy.items()}
+    chance = {split: record.chance for (_, split), record in block.accuracy.items()}
     rows = [
         ["arm", "n (facts)", *block.splits],
-        ["chance", "", *(f"{100 * chance[split]:.1f}" for split in block.splits)],
+        ["chance", "", *(f"{100 * chance[split]:.1f}" if split in chance else "" for split in block.splits)],
     ]
+    barred = {gate.arm for gate in block.gates}
     for arm in block.arms:
         records = [block.accuracy.get((arm, split)) for split in block.splits]
         found = [record for record in records if record]
-        n = f"{_range(record['n'] for record in found)} ({_range(record['facts'] for record in found)})"
-        rows.append([arm, n, *map(_cell, records)])
+        n = f"{_range(record.n for record in found)} ({_range(record.facts for record in found)})"
+        rows.append([f"{arm} (not interpretable)" if arm in barred else arm, n, *map(_cell, records)])
     return rows
 
 
-def compute_rows(block: Block) -> list[list[str]]:
-    """Return as text what each arm cost."""
-    columns = {
-        "training runs": "training_runs",
-        "gradient steps": "steps",
-        "training tokens": "training_tokens",
-        "augmentation tokens": "augmentation_tokens",
-        "prompt tokens per question": "prompt_tokens",
-    }
-    if not any(cost["augmentation_tokens"] for cost in block.compute.values()):
-        del columns["augmentation tokens"]
-    return [
-        ["arm", *columns],
-        *([arm, *(f"{block.compute[arm][key]:,}" for key in columns.values())] for arm in block.arms),
-    ]
-
-
-def label_rows(block: Block) -> dict[str, list[list[str]]]:
-    """Return per title, e.g. ``"gold word: less / more"``, the accuracies by a label that has 2 to 6 values."""
-    tables = {}
-    for label in dict.fromkeys(label for record in block.accuracy.values() for label in record["labels"]):
-        found = {key: record["labels"].get(label, {}) for key, record in block.accuracy.items()}
-        values = sorted({value for entries in found.values() for value in entries})
-        if 2 <= len(values) <= 6:
-            tables[f"{label.replace('_', ' ')}: {' / '.join(values)}"] = [
-                ["arm", *block.splits],
-                *(
-                    [arm, *(_parts(found.get((arm, split), {}), values) for split in block.splits)]
-                    for arm in block.arms
-                ),
-            ]
-    return tables
-
-
-def _parts(entries: dict[str, dict[str, float]], values: list[str]) -> str:
-    return " / ".join(f"{100 * entries[value]['accuracy']:.1f}" if value in entries else "-" for value in values)
-
-
-def _cell(record: dict[str, Any] | None) -> str:
-    if record is None:
-        return ""
-    accuracy, low, high = (f"{100 * record[key]:.1f}" for key in ("accuracy", "low", "high"))
-    return f"{accuracy} [{low}, {high}]{' ↓' if record['against_chance'] == 'below' else ''}"
+def _cell(record: Accuracy | None) -> str:
+    return f"{100 * record.accuracy:.1f}{interval(record.low, record.high)}{marks(record)}" if record else ""
 
 
 def _range(numbers: Iterable[int]) -> str:
@@ -76,76 +38,126 @@ def _range(numbers: Iterable[int]) -> str:
     return "-".join(map(str, distinct[:1] + distinct[1:][-1:]))
 
 
-def gap_rows(block: Block) -> list[list[str]]:
+def legend(block: Block) -> str:
+    """Say what the marks in the table of accuracies mean, as far as there are any."""
+    records = block.accuracy.values()
+    said = ["Accuracy in %; n = scored answers per split."]
+    if any(record.against_chance == "below" for record in records):
+        said.append("↓: the whole interval is below chance.")
+    if any(record.above_baseline is False for record in records):
+        said.append("°: not above the best baseline.")
+    said += [f"{why[0].upper()}{why[1:]}." for why in dict.fromkeys(r.why for r in records if r.why and r.worlds != 2)]
+    return " ".join(said)
+
+
+def compute_rows(block: Block) -> Rows:
+    """Return as text what each arm cost."""
+    columns: dict[str, Callable[[Compute], int]] = {
+        "training runs": lambda cost: cost.training_runs,
+        "gradient steps": lambda cost: cost.steps,
+        "training tokens": lambda cost: cost.training_tokens,
+        "augmentation tokens": lambda cost: cost.augmentation_tokens,
+        "prompt tokens per question": lambda cost: cost.prompt_tokens,
+    }
+    if not any(cost.augmentation_tokens for cost in block.compute.values()):
+        del columns["augmentation tokens"]
+
+    def row(cost: Compute) -> list[str]:
+        return [cost.arm, *(f"{column(cost):,}" for column in columns.values())]
+
+    return [["arm", *columns], *(row(block.compute[arm]) for arm in block.arms)]
+
+
+def label_rows(block: Block) -> dict[str, Rows]:
+    """Return per title, e.g. ``"gold word: less / more"``, the accuracies by a label that has 2 to 6 values."""
+    tables = {}
+    for label in dict.fromkeys(label for record in block.accuracy.values() for label in record.labels):
+        found = {key: record.labels.get(label, {}) for key, record in block.accuracy.items()}
+        values = sorted({value for entries in found.values() for value in entries})
+        if 2 <= len(values) <= 6:
+            body = [
+                [arm, *(_parts(found.get((arm, split), {}), values) for split in block.splits)] for arm in block.arms
+            ]
+            tables[f"{label.replace('_', ' ')}: {' / '.join(values)}"] = [["arm", *block.splits], *body]
+    return tables
+
+
+def _parts(entries: Mapping[str, Part], values: list[str]) -> str:
+    return " / ".join(f"{100 * entries[value].accuracy:.1f}" if value in entries else "-" for value in values)
+
+
+def gap_rows(block: Block) -> Rows:
     """Return the share of the gap between ft and icl that each arm closes, in %; header only where there is none."""
-    found = {(record["arm"], record["split"]): record for record in block.gaps}
+    found = {(gap.arm, gap.split): gap for gap in block.gaps}
     arms = list(dict.fromkeys(arm for arm, _ in found))
-    return [
-        ["arm", *block.splits],
-        *([arm, *(_gap_cell(found.get((arm, split))) for split in block.splits)] for arm in arms),
-    ]
+    body = [[arm, *(_gap_cell(found.get((arm, split))) for split in block.splits)] for arm in arms]
+    return [["arm", *block.splits], *body]
 
 
-def _gap_cell(record: dict[str, Any] | None) -> str:
-    if record is None:
+def _gap_cell(gap: GapClosed | None) -> str:
+    if gap is None:
         return ""
-    if record["closed"] is None:
-        return "undefined"
-    low, high = ("unbounded" if record[key] is None else f"{100 * record[key]:.0f}" for key in ("low", "high"))
-    return f"{100 * record['closed']:.0f} [{low}, {high}]"
+    return "undefined" if gap.closed is None else f"{100 * gap.closed:.0f}{interval(gap.low, gap.high, 0)}"
 
 
 def gap_reasons(block: Block) -> list[str]:
     """Return why the gap is undefined, once per split."""
-    reasons = {record["split"]: record["reason"] for record in block.gaps if record["closed"] is None}
+    reasons = {gap.split: gap.reason for gap in block.gaps if gap.closed is None}
     return [f"{split}: {reason}." for split, reason in reasons.items()]
 
 
-def comparison_rows(block: Block) -> list[list[str]]:
-    """Return every pair of arms on every split: difference in points, interval, p-values, what could be detected."""
-    header = ["split", "difference", "points [95% interval]", "p", "p (Holm)", "detectable (points)"]
-    return [header, *(_comparison(record) for record in block.comparisons)]
-
-
-def _comparison(record: dict[str, Any]) -> list[str]:
-    difference, low, high = (f"{100 * record[key]:+.1f}" for key in ("difference", "low", "high"))
-    detectable = "" if record["detectable"] is None else f"{100 * record['detectable']:.0f}"
-    return [
-        record["split"],
-        f"{record['arm']} - {record['than']}",
-        f"{difference} [{low}, {high}]",
-        p_value(record["p"]),
-        p_value(record["p_holm"]),
-        detectable,
+def joint_rows(block: Block) -> Rows:
+    """Return the accuracy on both the main and the learned split fact by fact; header only where there is none."""
+    body = [
+        [
+            joint.arm,
+            f"{100 * joint.both:.1f}{interval(joint.both_low, joint.both_high)}",
+            "" if joint.given is None else f"{100 * joint.given:.1f}{interval(joint.given_low, joint.given_high)}",
+            str(joint.given_facts),
+        ]
+        for joint in block.joint
     ]
+    return [["arm", "both right", "right, where learned in every run", "facts learned in every run"], *body]
 
 
-def p_value(p: float | None) -> str:
-    """Return a p-value to three places."""
-    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def pair_rows(block: Block) -> Rows:
+    """Return every pair of arms on every split: difference in points, interval, p-value, what could be detected."""
+    header = ["split", "difference", "points [95% interval]", "p", "detectable (points)"]
+    return [header, *(_pair(pair) for pair in block.pairs)]
 
 
-def ordering_rows(block: Block) -> list[list[str]]:
-    """Return the paper's orderings with their verdicts."""
-    header = ["split", "ordering", "verdict", "p", "p of the contrary"]
+def _pair(pair: Pair) -> list[str]:
+    ends = "" if pair.low is None or pair.high is None else f" [{100 * pair.low:+.1f}, {100 * pair.high:+.1f}]"
+    detectable = "" if pair.detectable is None else f"{100 * pair.detectable:.0f}"
+    p = "not tested" if pair.p is None else p_value(pair.p)
+    return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+.1f}{ends}", p, detectable]
+
+
+def verdict_rows(block: Block) -> Rows:
+    """Return the paper's claims with their verdicts, the primary ones first."""
+    header = ["split", "claim", "", "verdict", "p", "p of the contrary"]
     rows = [
-        [record["split"], record["claim"], record["verdict"], p_value(record["p"]), p_value(record["p_contrary"])]
-        for record in block.orderings
-    ]
+        [each.split, f"{each.arm}: {each.claim}", "primary" if each.primary else "", each.verdict, p_value(each.p), p_value(each.p_contrary)]
+        for each in sorted(block.verdicts, key=lambda each: not each.primary)
+    ]  # fmt: skip
     return [header, *rows]
 
 
-def variance_rows(block: Block) -> list[list[str]]:
-    """Return where an arm's answers vary, as shares of the variance of a single answer."""
-    sources = ("world", "seed", "item", "rest")
+def contamination_rows(block: Block) -> Rows:
+    """Return the check of the untouched model by split."""
+    header = ["split", "untouched", "p, above chance", "p, within 5 points of it"]
+    rows = [[each.split, each.verdict, p_value(each.p_above), p_value(each.p_within)] for each in block.contamination]
+    return [header, *rows]
+
+
+def variance_rows(block: Block) -> Rows:
+    """Return where an arm's answers vary, as shares of the variance of a single answer, and the interval for these runs alone."""
     rows = []
     for (arm, split), record in block.accuracy.items():
-        parts = record["variance"]
-        total = sum(parts.get(source) or 0.0 for source in sources)
-        shares = (
-            ["-" if parts.get(source) is None else f"{100 * parts[source] / total:.0f}" for source in sources]
-            if total
-            else ["-"] * 4
-        )
-        rows.append([split, arm, f"{total:.3f}", *shares])
-    return [["split", "arm", "variance", "world seed %", "training seed %", "item %", "item x training seed %"], *rows]
+        parts = [record.variance.world, record.variance.run, record.variance.item, record.variance.rest]
+        total = sum(part or 0.0 for part in parts)
+        shares = ["-" if part is None or not total else f"{100 * part / total:.0f}" for part in parts]
+        narrow = interval(record.facts_low, record.facts_high).strip()
+        rows.append([split, arm, f"{total:.3f}", *shares, narrow])
+    header = ["split", "arm", "variance", "world %", "training run %", "item %", "item x training run %"]
+    return [[*header, "these worlds and runs alone, other facts"], *rows]

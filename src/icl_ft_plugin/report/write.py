@@ -1,7 +1,7 @@
 """Writes everything a report consists of beside the tables.
 
 For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
-and in the study's folder ``table.parquet`` (as ``table.csv``) and ``items.parquet`` (every scored question).
+and in the study's folder ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.read import Study
-from icl_ft_plugin.report.summary import Block
+from icl_ft_plugin.report.records import Block
 
 NEEDED = ("altair", "vl_convert", "jinja2", "pyarrow")
 
@@ -49,18 +49,18 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     """
     require_packages()
     from icl_ft_plugin.report import figures, page
-    from icl_ft_plugin.report.questions import write_items
+    from icl_ft_plugin.report.export import write_items
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]
         for block in blocks:
             name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
             files += figures.save(figures.family_figure(block), out.parent / "figures", name)
-        write_items(study, study.folder / "items.parquet")
+        files += write_items(study, study.folder)
         _write_table(blocks, study.folder / "table.parquet")
     except OSError as error:
         raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
-    return [*files, study.folder / "items.parquet", study.folder / "table.parquet"]
+    return [*files, study.folder / "table.parquet"]
 
 
 def _write_table(blocks: Sequence[Block], file: Path) -> None:

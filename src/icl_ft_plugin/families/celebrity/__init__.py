@@ -8,7 +8,7 @@ from typing import Any
 
 from icl_ft_plugin.families.celebrity import generate, proof
 from icl_ft_plugin.families.celebrity.audit import CelebrityAuditor
-from icl_ft_plugin.families.family import DESCRIPTION, NAME, UNTOUCHED, Claim, Family, Proof, Split
+from icl_ft_plugin.families.family import DESCRIPTION, NAME, Claim, Family, Proof, Split
 
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
@@ -36,8 +36,7 @@ FAMILY = Family(
             NAME,
             main=True,
             claims=(
-                UNTOUCHED,
-                Claim("below chance", "ft", "", "below chance"),
+                Claim("below chance", "ft", "", "below chance", primary=True),
                 Claim("ceiling", "icl", "", "near the ceiling"),
                 Claim("ceiling", "augmented", "", "near the ceiling"),
             ),

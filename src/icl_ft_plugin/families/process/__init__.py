@@ -10,7 +10,6 @@ from icl_ft_plugin.families.family import (
     EXPRESSION,
     FT_LOW,
     ICL_BEATS_FT,
-    UNTOUCHED,
     Family,
     Proof,
     Split,
@@ -32,7 +31,7 @@ FAMILY = Family(
     description="A made-up operator on functions, to be applied to fresh expressions and to unseen pairs of its rules.",
     splits={
         "trained": Split(EXPRESSION, learned=True),
-        "holdout": Split(EXPRESSION, main=True, claims=(UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
+        "holdout": Split(EXPRESSION, main=True, claims=(FT_LOW, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
     },
     config=generate.ProcessConfig,
     generate=generate.generate,

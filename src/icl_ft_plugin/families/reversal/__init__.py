@@ -10,7 +10,6 @@ from icl_ft_plugin.families.family import (
     AUGMENTED_BEATS_ICL,
     COMPARISON,
     ICL_BEATS_FT,
-    UNTOUCHED,
     WORD,
     Claim,
     Family,
@@ -37,7 +36,6 @@ FAMILY = Family(
             COMPARISON,
             main=True,
             claims=(
-                UNTOUCHED,
                 Claim("at chance", "ft", "", "about chance"),
                 ICL_BEATS_FT,
                 AUGMENTED_BEATS_FT,

@@ -11,7 +11,6 @@ from icl_ft_plugin.families.family import (
     FT_ABOVE,
     FT_LOW,
     ICL_BEATS_FT,
-    UNTOUCHED,
     WORD,
     Claim,
     Family,
@@ -39,24 +38,23 @@ def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     }
 
 
-_CHAINED = (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)
+_CHAINED = (FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)
 
 FAMILY = Family(
     name="semantic",
     title="Semantic structure",
     description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance and held-out categories.",
     splits={
-        "rephrase": Split(WORD, learned=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
-        "reversal": Split(WORD, main=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)),
+        "rephrase": Split(WORD, learned=True, claims=(FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
+        "reversal": Split(WORD, main=True, claims=(FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)),
         "syllogism": Split(WORD, claims=_CHAINED),
         "syllogism_deep": Split(WORD, claims=_CHAINED),
         "holdout": Split(
             WORD,
             claims=(
-                UNTOUCHED,
                 FT_LOW,
-                Claim("like", "icl", "ft", "hardly better than ft"),
-                Claim("like", "augmented", "ft", "hardly better than ft"),
+                Claim("hardly above", "icl", "ft", "hardly better than ft", primary=True),
+                Claim("hardly above", "augmented", "ft", "hardly better than ft"),
             ),
         ),
     },

@@ -10,7 +10,6 @@ from icl_ft_plugin.families.family import (
     FT_ABOVE,
     ICL_BEATS_FT,
     STATEMENT,
-    UNTOUCHED,
     Family,
     Proof,
     Split,
@@ -30,7 +29,7 @@ FAMILY = Family(
     title="Simple syllogisms",
     description="Syllogisms over nonsense words: what follows from two premises; closed book and in context.",
     splits={
-        "inference": Split(STATEMENT, main=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_ICL)),
+        "inference": Split(STATEMENT, main=True, claims=(FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_ICL)),
         "rephrase": Split(STATEMENT, learned=True),
     },
     config=generate.SyllogismConfig,

@@ -1,1 +1,1 @@
-"""The statistics of the report: accuracy over clusters, differences between arms, and where they come from."""
+"""The statistics of the report: worlds are the sample, and with one world its questions are."""

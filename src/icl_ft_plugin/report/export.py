@@ -1,0 +1,66 @@
+"""The scored questions as one Parquet table, and beside it the model that a reviewer may fit to them.
+
+``items.parquet`` has a line per question and run, with all that questions share; ``items.R`` reads it and fits the crossed mixed model of
+which the report's intervals are the balanced case: arms fixed; worlds, premises, training runs and worlds x arms random.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from icl_ft_plugin.report.read import ScoredCell, Study
+
+RANDOM = "(1 | world) + (1 | world:first) + (1 | world:last) + (1 | world:run) + (1 | world:arm)"
+SCRIPT = f"""# The crossed mixed model of items.parquet, of one model, entry of worlds and split at a time.
+# Rscript items.R; needs the R packages arrow and lme4 (or brms).
+items <- arrow::read_parquet("items.parquet")
+items <- transform(items, world = factor(world), arm = factor(arm), run = factor(run))
+for (part in split(items, list(items$model, items$entry, items$split), drop = TRUE)) {{
+  cat("\\n", part$model[1], part$entry[1], part$split[1], "\\n")
+  if (nlevels(droplevels(part$world)) < 3 || nlevels(droplevels(part$arm)) < 2) next
+  print(summary(lme4::lmer(correct ~ arm + {RANDOM}, data = part)))
+  # On the scale of log-odds:
+  # lme4::glmer(correct ~ arm + {RANDOM}, data = part, family = binomial)
+  # brms::brm(correct ~ arm + {RANDOM}, data = part, family = brms::bernoulli())
+}}
+"""
+
+
+def item_rows(cells: tuple[ScoredCell, ...]) -> list[dict[str, Any]]:
+    """Return one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
+    return [
+        {
+            "model": cell.labels.model,
+            "entry": cell.labels.worlds,
+            "family": cell.labels.family,
+            "hyperparameters": cell.labels.hyperparameters or "",
+            "world": cell.labels.world_seed,
+            "arm": cell.labels.arm,
+            "run": f"{cell.labels.arm} {cell.labels.training_seed}",  # seed 0 of one arm is no run of another
+            "training_seed": cell.labels.training_seed,
+            "id": item.id,
+            "split": item.split,
+            **dict(zip(("fact", "first", "last", "block", "rules"), item.ways, strict=True)),
+            "question": item.question,
+            "choices": list(item.choices),
+            "gold": list(item.gold),
+            "scores": list(item.scores),
+            "correct": item.correct,
+            "correct_norm": item.correct_norm,
+            "chance": item.chance,
+        }
+        for cell in cells
+        for item in cell.items
+    ]
+
+
+def write_items(study: Study, folder: Path) -> list[Path]:
+    """Write the table and the script."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table, script = folder / "items.parquet", folder / "items.R"
+    pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), table)
+    script.write_text(SCRIPT, encoding="utf-8")
+    return [table, script]

@@ -1,0 +1,99 @@
+"""A scored question, read from a line of lm-eval's own sample files.
+
+For example ``Item(id="f0-reversal", split="reversal", fact="f0", ways=("f0", "f0", "f0", "", ""), correct=1.0, ...,
+question="glon are", choices=("less dangerous than femp.", "more dangerous than femp."), gold=(0,), scores=(-3.1, -4.4))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icl_ft_plugin.errors import UsageError, cut, shown
+from icl_ft_plugin.files import read_jsonl
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One scored question.
+
+    Attributes:
+        id: Its name, unique within a world.
+        split: Its split.
+        fact: The fact it asks about; unique within a world.
+        ways: What it shares with others of its world: fact, first premise, last premise, block of options, set of rules. What
+            a sample does not name is its fact.
+        correct: 1 where the best-scored choice, or the written answer, is right.
+        correct_norm: The same by log-likelihood per character; ``correct`` where the answer is written.
+        chance: What a uniform guesser gets.
+        labels: Breakdown labels.
+        question: What was asked, without any context.
+        choices: The candidate answers.
+        gold: Places of the right ones.
+        scores: Log-likelihood of each choice in nats; empty where the answer is written.
+    """
+
+    id: str
+    split: str
+    fact: str
+    ways: tuple[str, str, str, str, str]
+    correct: float
+    correct_norm: float
+    chance: float
+    labels: Mapping[str, str]
+    question: str
+    choices: tuple[str, ...]
+    gold: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+def read_samples(folder: Path) -> list[Item]:
+    """Read every ``samples_*.jsonl`` under a folder.
+
+    Raises:
+        UsageError: There is none, or a sample is not of one of our tasks.
+    """
+    files = sorted(folder.rglob("samples_*.jsonl"))
+    if not files:
+        raise UsageError(f"{folder}: no samples_*.jsonl there")
+    return [item_of(sample, file) for file in files for sample in read_jsonl(file)]
+
+
+def item_of(sample: Mapping[str, Any], file: Path) -> Item:
+    """Return the item of one line of a sample file.
+
+    Names that tables show are fit for a terminal: what cannot be printed is escaped.
+
+    Raises:
+        UsageError: It is not of one of our tasks.
+    """
+    try:
+        doc = sample["doc"]
+        written = "exact_match" in sample
+        correct = float(sample["exact_match" if written else "acc"])
+        fact = str(doc["clusters"]["fact"])
+        return Item(
+            id=str(doc["id"]),
+            split=cut(str(doc["split"])),
+            fact=fact,
+            ways=_ways(doc, fact),
+            correct=correct,
+            correct_norm=correct if written else float(sample["acc_norm"]),
+            chance=0.0 if written and "options" not in doc else float(doc["chance"]),
+            labels={cut(key): cut(str(value)) for key, value in doc["labels"].items() if value is not None},
+            question=str(doc["question"]),
+            choices=tuple(map(str, doc["choices"])),
+            gold=tuple(map(int, doc["gold"])),
+            scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: not a sample of an icl_ft task: {shown(error)}") from error
+
+
+def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:
+    clusters = doc["clusters"]
+    named = [str(clusters.get(key) or fact) for key in ("first", "last")]
+    block = str(doc.get("block") or clusters.get("block") or fact)
+    return fact, named[0], named[1], block, str(clusters.get("rules") or fact)

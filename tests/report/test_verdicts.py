@@ -1,0 +1,284 @@
+"""What the report says of studies whose truth is known; each counterexample was once judged the other way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_data import paper_like, write_study
+
+from icl_ft_plugin.families import FAMILIES
+from icl_ft_plugin.families.family import Claim, Family, Split
+from icl_ft_plugin.report.findings import findings
+from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.records import Block, Verdict
+from icl_ft_plugin.report.stats.grid import Grid, partitions
+from icl_ft_plugin.report.stats.mean import accuracy, difference
+from icl_ft_plugin.report.summary import build_blocks
+from icl_ft_plugin.report.table import to_markdown
+from icl_ft_plugin.report.verdicts import Evidence, contamination, is_augmented, judge
+
+WORLDS = (0, 1, 2, 3)
+
+
+def block_of(folder: Path) -> Block:
+    (block,) = build_blocks(read_study(folder))
+    return block
+
+
+def arm(share: float, questions: int, worlds: int = 4, wobble: int = 1) -> dict[int, Grid]:
+    """An arm that has a share right, one answer more or less from world to world."""
+    grids = {}
+    for world in range(worlds):
+        right = round(share * questions) + wobble * ((world % 2) * 2 - 1) * (0 < share < 1)
+        values = np.array([[float(i < right)] for i in range(questions)])
+        grids[world] = Grid(values, partitions([list(range(questions))]))
+    return grids
+
+
+def verdicts(
+    claims: tuple[Claim, ...],
+    arms: dict[str, dict[int, Grid]],
+    chance: float = 0.5,
+    barred: frozenset[str] = frozenset(),
+) -> list[Verdict]:
+    """Judge claims about one split."""
+    means = {(name, "main"): accuracy(list(grids.values())) for name, grids in arms.items()}
+    names = list(arms)
+    pairs = {
+        ("main", later, earlier): difference(arms[later], arms[earlier])
+        for i, later in enumerate(names)
+        for earlier in names[:i]
+    }
+    size = max(grid.values.size for grids in arms.values() for grid in grids.values())
+    evidence = Evidence(means, dict.fromkeys(means, chance), pairs, {"main": size}, barred)
+    return judge(Family(name="x", title="X", splits={"main": Split(main=True, claims=claims)}), evidence)
+
+
+def verdict(claim: Claim, arms: dict[str, dict[int, Grid]], chance: float = 0.5) -> str:
+    (found,) = verdicts((claim,), arms, chance)
+    return found.verdict
+
+
+BEATS = Claim("above", "icl", "ft", "beats ft", primary=True)
+HARDLY = Claim("hardly above", "icl", "ft", "hardly better than ft")
+AS_GOOD = Claim("at least", "ft+local", "icl", "as good as icl")
+AT_CHANCE = Claim("at chance", "ft", "", "about chance")
+
+
+def test_an_arm_that_is_worse_is_hardly_better() -> None:
+    """60 against 30%: once "not reproduced"."""
+    assert verdict(HARDLY, {"ft": arm(0.6, 100), "icl": arm(0.3, 100)}) == "reproduced"
+    assert verdict(HARDLY, {"ft": arm(0.3, 100), "icl": arm(0.6, 100)}) == "not reproduced"
+
+
+def test_80_is_not_as_good_as_90() -> None:
+    """Once reproduced, beside p = 9e-11 for a difference."""
+    assert verdict(AS_GOOD, {"icl": arm(0.9, 300), "ft+local": arm(0.8, 300)}) == "not reproduced"
+    assert verdict(AS_GOOD, {"icl": arm(0.9, 300), "ft+local": arm(0.9, 300)}) == "reproduced"
+    assert verdict(AS_GOOD, {"icl": arm(0.9, 300), "ft+local": arm(0.97, 300)}) == "reproduced"
+
+
+def test_a_small_difference_that_is_shown_is_said_with_the_margin() -> None:
+    close = {"icl": arm(0.9, 1000), "ft+local": arm(0.87, 1000, wobble=2)}
+    assert verdict(AS_GOOD, close) == "differs, within the margin"
+    assert verdict(AT_CHANCE, {"ft": arm(0.55, 1000)}) == "differs, within the margin"
+
+
+def test_what_no_outcome_could_show_is_not_called_open() -> None:
+    """All right, 12 answers cannot show an accuracy above 87.5%."""
+    ceiling = Claim("ceiling", "icl", "", "near the ceiling")
+    assert verdict(ceiling, {"icl": arm(1.0, 4, 3)}) == "cannot be reached with 3 worlds of 4 answers"
+    assert verdict(ceiling, {"icl": arm(1.0, 20, 3)}) == "reproduced"
+    assert verdict(ceiling, {"icl": arm(0.85, 20, 3)}) == "cannot be told", "other answers could have shown it"
+    assert verdict(BEATS, {"icl": arm(1.0, 20, 3), "ft": arm(1.0, 20, 3)}) == "cannot be told"
+
+
+@pytest.mark.parametrize("worlds", [1, 2])
+def test_nothing_is_tested_with_fewer_than_three_worlds(worlds: int) -> None:
+    arms = {"ft": arm(0.3, 100, worlds), "icl": arm(1.0, 100, worlds)}
+    (found,) = verdicts((BEATS,), arms)
+    assert (found.verdict, found.p, found.p_contrary) == ("not tested", None, None)
+
+
+def test_adding_arms_changes_no_primary_claim() -> None:
+    """Once Holm's correction was over all arms: seven clusters could not give p below 0.0078, times 25 claims."""
+    arms = {"ft": arm(0.5, 20), "icl": arm(0.9, 20)}
+    more = {f"ft+local {i}": arm(0.5, 20) for i in range(20)}
+    augmented = Claim("above", "augmented", "ft", "beats ft")
+    (few,) = verdicts((BEATS,), arms)
+    many = verdicts((BEATS, augmented), {**arms, **more})
+    assert many[0] == few and few.p is not None and few.p < 0.01
+
+
+def test_the_primary_claims_alone_are_corrected() -> None:
+    first, other = (
+        {"ft": arm(0.5, 40), "icl": arm(0.7, 40)},
+        Claim("above chance", "icl", "", "above chance", primary=True),
+    )
+    alone, both = verdicts((BEATS,), first)[0], verdicts((BEATS, other), first)
+    assert alone.p is not None and both[0].p is not None and alone.p <= both[0].p <= 2 * alone.p
+    further = Claim("above chance", "icl", "", "above chance")
+    assert verdicts((BEATS, further), first)[0].p == alone.p
+
+
+def test_an_arm_that_did_not_learn_is_not_interpretable() -> None:
+    arms = {"ft": arm(0.3, 100), "icl": arm(0.9, 100)}
+    (found,) = verdicts((BEATS,), arms, barred=frozenset({"ft"}))
+    assert found.verdict == "not interpretable"
+
+
+def checks(chance: float, shares: dict[str, float], questions: int, worlds: int = 4) -> dict[str, str]:
+    means = {
+        ("pretrained", split): accuracy(list(arm(share, questions, worlds).values())) for split, share in shares.items()
+    }
+    evidence = Evidence(means, dict.fromkeys(means, chance), {}, dict.fromkeys(shares, questions))
+    return {check.split: check.verdict for check in contamination(evidence, list(shares))}
+
+
+def test_an_untouched_model_at_34_percent_of_500_is_contaminated_and_nothing_else() -> None:
+    """Once "at chance: reproduced" and "above chance" at the same time."""
+    assert checks(0.25, {"main": 0.34}, 125) == {"main": "above chance"}
+    assert checks(0.25, {"main": 0.25}, 125) == {"main": "clean"}
+    assert checks(0.25, {"main": 0.27}, 1000) == {"main": "above chance, within the margin"}
+    assert checks(0.25, {"main": 0.25}, 125, worlds=1) == {"main": "not tested"}
+
+
+def test_the_alarm_is_corrected_over_splits() -> None:
+    """A clean model raises it on one of five splits in at most 5% of studies; once in 10 to 14%."""
+    random = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(300):
+        means = {}
+        for split in "abcde":
+            values = [(random.random((30, 1)) < 0.25).astype(float) for _ in range(3)]
+            means["pretrained", split] = accuracy([Grid(each, partitions([list(range(30))])) for each in values])
+        evidence = Evidence(means, dict.fromkeys(means, 0.25), {}, dict.fromkeys("abcde", 30))
+        alarms += any(check.verdict.startswith("above") for check in contamination(evidence, list("abcde")))
+    assert alarms / 300 < 0.08
+
+
+def test_every_family_declares_one_primary_claim_per_split_at_most_and_of_arms_that_every_study_has() -> None:
+    for family in FAMILIES.values():
+        for name, split in family.splits.items():
+            primary = [claim for claim in split.claims if claim.primary]
+            assert len(primary) == bool(split.claims), (family.name, name)
+            assert all(claim.arm != "augmented" for claim in primary)
+    arms = ("ft+local", "ft+rephrase", "ft+oracle", "ft+reverse", "icl")
+    assert [name for name in arms if is_augmented(name)] == ["ft+local", "ft+oracle"]
+
+
+def test_one_world_has_no_arrow_no_verdict_and_says_so_everywhere(tmp_path: Path) -> None:
+    """Nine ft runs of three worlds span 37 to 56%: a bracket of one world, once printed without a word, held the truth in 55 to 64%."""
+    write_study(
+        tmp_path,
+        lambda arm, world, i, seed: arm == "icl" or (arm != "ft" and i % 2 == 0),
+        splits=("reversal", "rephrase"),
+    )
+    block = block_of(tmp_path)
+    assert block.scope == "this world only"
+    text = to_markdown(read_study(tmp_path), [block])
+    assert all("this world only" in line for line in text.splitlines() if line.startswith("## "))
+    assert "↓" not in text and "below chance" not in text and "reproduced" not in text
+    said = findings(block)
+    assert "(this world only)" in said[0] and "is not tested: this world only" in said[1]
+    assert {verdict.verdict for verdict in block.verdicts} == {"not tested"}
+    assert all(pair.p is None and pair.low is not None for pair in block.pairs)
+
+
+def test_two_worlds_have_no_interval(tmp_path: Path) -> None:
+    write_study(tmp_path, paper_like, worlds=(0, 1))
+    block = block_of(tmp_path)
+    assert (
+        block.accuracy["ft", "reversal"].low is None
+        and block.accuracy["ft", "reversal"].why == "two worlds give no interval"
+    )
+    text = to_markdown(read_study(tmp_path), [block])
+    assert "these two worlds only" in text and "[" not in text.partition("## reversal, nano: compute")[0].replace(
+        "[95", ""
+    )
+    assert "has no interval: two worlds give no interval" in findings(block)[1]
+
+
+def test_the_finding_never_contradicts_itself(tmp_path: Path) -> None:
+    """Once: "cannot be told: pretrained at chance" beside "nowhere above chance"."""
+    guesses = np.random.default_rng(3).random((4, 20)) < 0.5
+    write_study(tmp_path, lambda arm, world, i, seed: arm != "pretrained" or guesses[world, i], worlds=WORLDS)
+    block = block_of(tmp_path)
+    assert not any("pretrained" in verdict.arm for verdict in block.verdicts)
+    about = [text for text in findings(block) if "ntouched" in text]
+    assert len(about) == 1 and "not shown on" in about[0]
+
+
+@pytest.mark.parametrize(("learned", "barred"), [(7, ["ft"]), (9, [])])
+def test_an_arm_below_80_percent_on_what_it_was_told_is_not_interpretable(
+    tmp_path: Path, learned: int, barred: list[str]
+) -> None:
+    """Once "learned the facts: 36%, chance 25" passed."""
+
+    def right(arm: str, world: int, number: int, seed: int | None, split: str) -> bool:
+        if arm == "pretrained":
+            return number % 4 == 0
+        known = arm != "ft" or (number * 3 + world) % 10 < learned
+        return known and (split == "rephrase_entity" or arm != "ft" or number % 2 == 0)
+
+    write_study(tmp_path, right, worlds=WORLDS, by_split=True)
+    block = block_of(tmp_path)
+    assert [gate.arm for gate in block.gates] == barred
+    (found,) = [each for each in block.verdicts if each.primary]
+    assert found.verdict == ("not interpretable" if barred else "reproduced")
+    assert any("ft is not interpretable: it has not learned" in text for text in findings(block)) == bool(barred)
+    assert any("Finetuning learned the facts" in text for text in findings(block)) != bool(barred)
+    assert ("| ft (not interpretable) |" in to_markdown(read_study(tmp_path), [block])) == bool(barred)
+
+
+def test_a_model_that_cannot_restate_its_prompt_beats_nobody(tmp_path: Path) -> None:
+    def right(arm: str, world: int, number: int, seed: int | None, split: str) -> bool:
+        return split == "reversal" if arm == "icl" else split != "reversal"
+
+    write_study(tmp_path, right, worlds=WORLDS, by_split=True)
+    block = block_of(tmp_path)
+    assert [gate.arm for gate in block.gates] == ["icl"]
+    assert any(
+        "icl is not interpretable: it cannot restate what stands in its prompt" in text for text in findings(block)
+    )
+    assert next(each for each in block.verdicts if each.primary).verdict == "not interpretable"
+
+
+def test_reversals_are_counted_among_the_facts_that_were_learned(tmp_path: Path) -> None:
+    """Of 20 facts ft knows 16; of these it turns round 8, in both runs. icl all."""
+
+    def right(arm: str, world: int, number: int, seed: int | None, split: str) -> bool:
+        known = number < 16 or (number == 16 and seed == 0) or arm == "icl"
+        return known and (split != "reversal" or arm == "icl" or number < 8)
+
+    write_study(tmp_path, right, worlds=WORLDS, seeds=(0, 1), by_split=True, arms=("icl", "ft"))
+    block = block_of(tmp_path)
+    icl, ft = block.joint
+    assert (ft.both, ft.given, ft.given_facts) == (0.4, 0.5, 64) and (icl.both, icl.given) == (1.0, 1.0)
+    assert ft.given_low is not None and ft.given_low < 0.5
+    assert any(
+        re.search(r"rephrase entity is right in every run, reversal is right too: icl 100%, ft 50%", t)
+        for t in findings(block)
+    )
+    assert "| ft | 40.0 [" in to_markdown(read_study(tmp_path), [block])
+
+
+def test_an_arm_that_is_not_above_counting_words_is_marked(tmp_path: Path) -> None:
+    """Syllogisms: ft at 53% lies below word co-occurrence at 76%."""
+    shares = {"cooccurrence-baseline": 15, "pretrained": 4, "icl": 20, "ft": 10}
+
+    def right(arm: str, world: int, number: int, seed: int | None) -> bool:
+        return (number + world) % 20 < shares[arm] - (world == 1 and arm == "ft")
+
+    write_study(tmp_path, right, worlds=WORLDS, seeds=(0,), arms=tuple(shares))
+    block = block_of(tmp_path)
+    marked = {name: record.above_baseline for (name, of), record in block.accuracy.items() if of == "reversal"}
+    assert marked == {"cooccurrence-baseline": None, "pretrained": False, "icl": True, "ft": False}
+    text = to_markdown(read_study(tmp_path), [block])
+    assert "| cooccurrence-baseline | 80 (80) | 75.0" in text and re.search(
+        r"\| ft \(not interpretable\) \| .* ° \|", text
+    )
+    assert any("Not above the best baseline on reversal" in said and "ft" in said for said in findings(block))
