@@ -17,7 +17,7 @@ import yaml
 from icl_ft_plugin.arms.arm import Arm, Strategy
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, printable
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import World, canonical_json
 from icl_ft_plugin.training.recipe import Recipe
@@ -133,7 +133,7 @@ class Labels:
     def group(self) -> str:
         """What a person calls the cells that differ in their seeds alone."""
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
-        return f"{self.model}, {self.worlds}, {self.arm}{hyper}"
+        return printable(f"{self.model}, {self.worlds}, {self.arm}{hyper}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as they stand in files."""
@@ -146,7 +146,7 @@ class Labels:
         """One line for a person."""
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
         seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
-        return f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}"
+        return printable(f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}")
 
 
 @dataclass(frozen=True, slots=True)

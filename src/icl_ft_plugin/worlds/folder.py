@@ -24,7 +24,7 @@ def save_world(world: World, folder: Path) -> None:
     Raises:
         UsageError: The folder exists or cannot be written.
     """
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, manifest=True) as temporary:
         write_world(world, temporary)
 
 
