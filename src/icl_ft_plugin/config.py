@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from icl_ft_plugin.confidential import shown_as, shown_pair
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.files import read_text
 
@@ -142,10 +143,10 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
         key, separator, text = pair.partition("=")
         key = key.strip().lstrip("-").replace("-", "_")
         if not separator or not key:
-            raise UsageError(f"override {shown(pair)}: write key=value")
+            raise UsageError(f"override {shown_pair(pair)}: write key=value")
         if key in overrides:
-            raise UsageError(f"override {shown(pair)}: {key} is given twice")
-        overrides[key] = yaml_of(text, f"override {shown(pair)}")
+            raise UsageError(f"override {shown_pair(pair)}: {key} is given twice")
+        overrides[key] = yaml_of(text, f"override {shown_pair(pair)}")
     return overrides
 
 
@@ -162,8 +163,8 @@ def set_key(data: dict[str, Any], setting: str, what: str) -> None:
     """
     path, equals, text = setting.partition("=")
     if not equals or not path:
-        raise UsageError(f"--set {shown(setting)}: write key=value")
-    value = yaml_of(text, f"--set {shown(setting)}")
+        raise UsageError(f"--set {shown_pair(setting)}: write key=value")
+    value = yaml_of(text, f"--set {shown_pair(setting)}")
     *parents, last = path.split(".")
     node: Any = data
     try:
@@ -171,7 +172,7 @@ def set_key(data: dict[str, Any], setting: str, what: str) -> None:
             node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
         node[int(last) if isinstance(node, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise UsageError(f"--set {shown(setting)}: there is no such place in {what}") from error
+        raise UsageError(f"--set {shown_pair(setting)}: there is no such place in {what}") from error
 
 
 def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) -> Schema:
@@ -211,11 +212,11 @@ def _explain(schema: type, error: Any) -> str:
     key = cut("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip("."))
     if error["type"] == "extra_forbidden":
         *parents, last = error["loc"]
-        return f"unknown key {shown(key)} (value {shown(error['input'])}){suggest(last, _keys_at(schema, parents))}"
+        return f"unknown key {shown(key)} (value {shown_as(key, error['input'])}){suggest(last, _keys_at(schema, parents))}"
     if error["type"] == "missing":
         return f"{key} is missing"
     message = cut(error["msg"].removeprefix("Value error, "), 300)
-    return f"{key}: {shown(error['input'])}: {message}" if key else message
+    return f"{key}: {shown_as(key, error['input'])}: {message}" if key else message
 
 
 def _keys_at(schema: Any, place: Sequence[str | int]) -> list[str]:
