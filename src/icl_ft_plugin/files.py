@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from typing import Any
 from icl_ft_plugin.errors import UsageError, shown
 
 MANIFEST = "manifest.json"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def sha256(file: Path) -> str:
@@ -58,10 +60,13 @@ def json_of(text: str, place: str) -> Any:
         place: Where it stands, for the message.
 
     Raises:
-        UsageError: It is not JSON, or nested or numbered beyond what Python reads.
+        UsageError: It is not JSON, holds a lone surrogate, or is nested or numbered beyond what Python reads.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()  # half a character could never be written again
+        return value
     except json.JSONDecodeError as error:
         raise UsageError(f"{place}: not JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets

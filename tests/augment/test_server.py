@@ -65,9 +65,9 @@ def run_with_secrets(server: str, folder: Path, *options: str) -> str:
     )
     command = ["augment", "reversal", "--set", "n_facts=2", "--strategy", "local", "--prompt", "nano-local"]
     command += ["--model", "local-completions", "--out", str(folder / "out"), "--attempts", "1", *options]
+    command += ["--model_args", f"{arguments},api_key={SECRET}-argument,auth_token={SECRET}-token"]
     done = subprocess.run(
-        [sys.executable, "-c", "from icl_ft_plugin.cli.app import main; main()", *command]
-        + ["--model_args", f"{arguments},api_key={SECRET}-argument,auth_token={SECRET}-token"],
+        [sys.executable, "-c", "from icl_ft_plugin.cli.app import main; main()", *command],
         capture_output=True,
         text=True,
         env={**os.environ, "OPENAI_API_KEY": f"{SECRET}-environment", "LOGLEVEL": "DEBUG"},

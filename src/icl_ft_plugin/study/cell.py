@@ -6,13 +6,12 @@ study's files say of a cell is in its record, so whoever runs it, wherever and w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from icl_ft_plugin.arms.arm import Arm, Strategy
 from icl_ft_plugin.augment.prompts import Prompt
@@ -72,7 +71,7 @@ class PlannedWorld:
 
 @lru_cache(maxsize=4)
 def _generated(family: str, seed: int, config: str) -> World:
-    return world_of(family, seed, yaml.safe_load(config))
+    return world_of(family, seed, json.loads(config))
 
 
 @dataclass(frozen=True, slots=True)
