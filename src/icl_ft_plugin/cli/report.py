@@ -73,6 +73,8 @@ def _study(folder: Path, out: Path | None) -> None:
     typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))
     if out is None and missing:
         typer.echo(f"no page: {', '.join(missing)} not installed (pip install 'icl-ft-plugin[report]')")
+    if found.damaged:
+        raise UsageError("\n".join(found.damaged))
 
 
 def _leaderboard(folders: list[Path], out: Path) -> None:

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.confidential import shown_as
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
 from icl_ft_plugin.families.codebook import FAMILY as CODEBOOK
 from icl_ft_plugin.families.family import Family
@@ -100,10 +101,12 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     defaults = found.knobs
     for name, value in knobs.items():
         if name not in defaults:
-            raise UsageError(f"{family}: unknown knob {name}={value!r}{suggest(name, defaults)}")
+            raise UsageError(
+                f"{family}: unknown knob {cut(str(name))}={shown_as(name, value)}{suggest(name, defaults)}"
+            )
         wanted = type(defaults[name])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise UsageError(f"{family}: {name}={value!r} must be of type {wanted.__name__}")
+            raise UsageError(f"{family}: {name}={shown(value)} must be of type {wanted.__name__}")
     return found.config(**knobs)
 
 
@@ -128,7 +131,7 @@ def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None,
         True
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
-        raise UsageError(f"{family}: seed={seed!r} must be a whole number from 0 to 2**32 - 1")
+        raise UsageError(f"{family}: seed={shown(seed)} must be a whole number from 0 to 2**32 - 1")
     config = make_config(family, {**(knobs or {}), **named})
     make = family_of(family).generate
     assert make is not None  # a family that has a config generates

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from icl_ft_plugin.confidential import shown_as
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import Family, family_of, make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
@@ -74,7 +75,7 @@ def task_documents(
     found = family_of(family)
     for name in metadata.keys() - found.knobs.keys():
         if hint := suggest(name, {*found.knobs, *_PARAMETERS}, cutoff=0.8):
-            raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
+            raise UsageError(f"metadata of {family}: unknown knob {name}={shown_as(name, metadata[name])}{hint}")
     if type(context_copies) is not int or context_copies < 0:
         raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):

@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from icl_ft_plugin.confidential import refuse_secrets
 from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import recipe_names, recipes_dir
@@ -107,6 +108,8 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe
     path = Path(path)
     from_file = read_yaml(path)
     given = dict(overrides or {})
+    refuse_secrets(from_file, str(path))
+    refuse_secrets(given, f"{path}, override")
     hints = known_keys()
     values = {
         key: checked(key, value, hints, f"{path}, override" if key in given else str(path))

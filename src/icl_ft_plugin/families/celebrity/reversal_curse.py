@@ -14,7 +14,6 @@ of several people, and where the people of a phrasing do not fill their blocks, 
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from pathlib import Path
@@ -32,6 +31,7 @@ from icl_ft_plugin.families.celebrity.generate import (
     fact,
     trained,
 )
+from icl_ft_plugin.files import json_of, lines_of, read_text
 from icl_ft_plugin.schema import Document, Question, World
 
 TRAIN = {"name_first": "p2d_prompts_train", "description_first": "d2p_prompts_train", "both": "both_prompts_train"}
@@ -96,18 +96,18 @@ def load(folder: Path, seed: int = 0, n_choices: int = 4) -> World:
 
 def _read(path: Path) -> list[_Row]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); it is one of the original files") from error
+        lines = lines_of(read_text(path))
+    except UsageError as error:
+        raise UsageError(f"{error}; it is one of the original files") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         place = f"{path}:{number}"
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json_of(line, place)
             prompt, completion = str(row["prompt"]).strip(), str(row["completion"]).strip()
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (UsageError, KeyError, TypeError) as error:
             raise UsageError(f'{place}: not a row like {{"prompt": "...", "completion": " ..."}}') from error
         rows.append(_Row(place, prompt, completion))
     return rows

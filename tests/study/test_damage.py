@@ -1,0 +1,169 @@
+"""Damaged results are seen, named, moved aside and made again: nothing is silently counted with fewer questions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_study import save_study
+from typer.testing import CliRunner
+
+from icl_ft_plugin.augment.folder import make_folder, read_folder
+from icl_ft_plugin.augment.run import rule_based
+from icl_ft_plugin.cli.app import app
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import generate
+from icl_ft_plugin.files import MANIFEST
+from icl_ft_plugin.study.store import DAMAGED, REASON, Store
+from icl_ft_plugin.training.rows import read_rows
+from icl_ft_plugin.worlds.folder import save_world
+
+
+def icl_ft(*arguments: Any) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_study(tmp_path_factory.mktemp("study"), arms=["pretrained", "icl"])
+
+
+@pytest.fixture(scope="module")
+def whole(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    result = icl_ft("study", study_file, "--out", out)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture
+def done(whole: Path, tmp_path: Path) -> Path:
+    """A copy of a complete study."""
+    shutil.copytree(whole, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def first(folder: Path, pattern: str) -> Path:
+    return sorted(folder.rglob(pattern))[0]
+
+
+def cut_at_a_line(cell: Path) -> None:
+    file = first(cell, "samples_*.jsonl")
+    file.write_text("".join(line + "\n" for line in file.read_text().split("\n")[:2]))
+
+
+def empty(pattern: str) -> Callable[[Path], None]:
+    return lambda cell: first(cell, pattern).write_text("")
+
+
+def remove(pattern: str) -> Callable[[Path], None]:
+    return lambda cell: first(cell, pattern).unlink()
+
+
+def emptied(cell: Path) -> None:
+    shutil.rmtree(cell)
+    cell.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (cut_at_a_line, "bytes in the place of"),
+        (empty("samples_*.jsonl"), "has 0 bytes in the place of"),
+        (empty("ledger.json"), "ledger.json has 0 bytes in the place of"),
+        (remove("results_*.json"), "is missing"),
+        (empty(MANIFEST), "manifest.json cannot be read"),
+        (emptied, "it is empty"),
+    ],
+)
+def test_a_damaged_cell_is_named_and_made_again(
+    done: Path, study_file: Path, harm: Callable[[Path], None], said: str
+) -> None:
+    table = (done / "table.json").read_bytes()
+    cell = first(done / "cells", "[!.]*")
+    harm(cell)
+    for command in (("study", "status"), ("study", "verify"), ("report",)):
+        result = icl_ft(*command, done)
+        assert result.exit_code == 2 and said in result.output, (command, result.output)
+    assert (done / "table.json").read_bytes() != table  # of the other cell alone, and it says so
+    assert "1 of 2 cells" in (done / "table.md").read_text()
+    result = icl_ft("study", study_file, "--out", done)
+    assert result.exit_code == 0, result.output
+    assert (done / "table.json").read_bytes() == table
+    aside = done / "cells" / f"{DAMAGED}{cell.name}-1"
+    assert said in (aside / REASON).read_text()
+    assert icl_ft("study", "status", done).exit_code == icl_ft("study", "verify", done).exit_code == 0
+
+
+def test_other_bytes_of_the_same_size_are_seen_by_verify_and_made_again(done: Path, study_file: Path) -> None:
+    table = (done / "table.json").read_bytes()
+    cell = first(done / "cells", "[!.]*")
+    samples = first(cell, "samples_*.jsonl")
+    samples.write_bytes(samples.read_bytes().replace(b'"acc": 0.0', b'"acc": 1.0'))
+    assert icl_ft("study", "status", done).exit_code == 0  # which compares sizes
+    result = icl_ft("study", "verify", done)
+    assert result.exit_code == 2 and "holds other bytes than were written" in result.output
+    assert f"cells/{cell.name}: " in result.output and "1 damaged" in result.output
+    assert icl_ft("study", study_file, "--out", done).exit_code == 0
+    assert (done / "table.json").read_bytes() == table
+
+
+def test_a_cell_of_before_there_were_manifests_counts_while_its_ledger_can_be_read(done: Path) -> None:
+    for manifest in (done / "cells").rglob(MANIFEST):
+        manifest.unlink()
+    assert icl_ft("report", done).exit_code == icl_ft("study", "status", done).exit_code == 0
+    assert "2 of an earlier version" in icl_ft("study", "verify", done).output
+    first(done / "cells", "ledger.json").write_text("")
+    assert "ledger.json cannot be read" in icl_ft("study", "status", done).output
+
+
+def augmentation(folder: Path) -> Path:
+    make_folder(folder, lambda journal: rule_based(generate("reversal", 0, {"n_facts": 4}), "oracle"))
+    return folder
+
+
+def test_a_cut_augmentation_is_not_trained_on_and_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "out")
+    folder = augmentation(store.augmentation("a1"))
+    assert read_folder(folder).statements
+    with store.making(folder) as needed:
+        assert not needed
+    corpus = folder / "corpus.jsonl"
+    corpus.write_text("".join(line + "\n" for line in corpus.read_text().split("\n")[:2]))
+    with pytest.raises(UsageError, match=r"a1: damaged: corpus.jsonl has \d+ bytes in the place of"):
+        read_folder(folder)
+    with store.making(folder) as needed:
+        assert needed and not folder.exists()
+    assert "corpus.jsonl" in (folder.with_name(f"{DAMAGED}a1-1") / REASON).read_text()
+
+
+def test_rows_beside_a_manifest_are_compared_before_they_are_trained_on(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = icl_ft("augment", "reversal", "--set", "n_facts=4", "--strategy", "oracle", "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = read_rows(out / "train.jsonl")
+    assert len(rows) > 10 and icl_ft("study", "verify", out).exit_code == 0
+    (out / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    with pytest.raises(UsageError, match=r"train\.jsonl: damaged"):
+        read_rows(out / "train.jsonl")
+    assert icl_ft("study", "verify", out).exit_code == 2
+    (out / MANIFEST).write_text("[]")
+    with pytest.raises(UsageError, match="not a JSON object"):
+        read_rows(out / "train.jsonl")
+
+
+def test_world_folders_have_manifests(tmp_path: Path) -> None:
+    save_world(generate("reversal", 0, {"n_facts": 4}), tmp_path / "one")
+    assert (
+        icl_ft("data", "build", "reversal", "--set", "n_facts=4", "--worlds", 2, "--out", tmp_path / "two").exit_code
+        == 0
+    )
+    for folder in (tmp_path / "one", tmp_path / "two", tmp_path / "two" / "seed-1"):
+        assert icl_ft("study", "verify", folder).exit_code == 0
+        first(folder, "facts.jsonl").write_text("")
+        assert icl_ft("study", "verify", folder).exit_code == 2
+    assert icl_ft("study", "verify", tmp_path).exit_code == 2  # nothing there
