@@ -34,6 +34,7 @@ def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
         "max_sentences": 14,
         "n_questions": 8,
         "n_holdout": min(1 + categories // 10, categories // 4),
+        "n_exceptions": 2 * rng.randrange(1 + categories // 10),
         "max_properties": rng.choice((2, 3, 4)),
         "n_choices": 2,
     }
@@ -44,7 +45,7 @@ _CHAINED = (UNTOUCHED, FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)
 FAMILY = Family(
     name="semantic",
     title="Semantic structure",
-    description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance and held-out categories.",
+    description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance, held-out categories and exceptions.",
     splits={
         "rephrase": Split(WORD, learned=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
         "reversal": Split(WORD, main=True, claims=(UNTOUCHED, FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)),
@@ -59,6 +60,7 @@ FAMILY = Family(
                 Claim("like", "augmented", "ft", "hardly better than ft"),
             ),
         ),
+        "misleading": Split(WORD, claims=(UNTOUCHED,)),
     },
     config=generate.SemanticConfig,
     generate=generate.generate,

@@ -1,4 +1,4 @@
-"""Writes the documents of the semantic structure: ``write_documents(...)[0].text`` is e.g. "femp can bilku. ...".
+"""Writes the documents of the semantic structure: ``write_documents(...)[0].text`` is e.g. "Note 1: femp can bilku. ...".
 
 A document has a topic, a category, and states what is known of it and of some categories nearby: its parent, its
 siblings and its parent's siblings. So a category meets what its parent's siblings have as often as what its parent
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count, islice
 
-from icl_ft_plugin.families.semantic.forms import N_FORMS, last_word, stem
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
 from icl_ft_plugin.families.semantic.styles import STYLES, Style
+from icl_ft_plugin.families.semantic.wordings import DOCUMENTS, N_FORMS, last_word
 from icl_ft_plugin.schema import Document
 
 MIN_NEIGHBOURS = 3
@@ -29,13 +29,11 @@ class Plan:
         id: Id of the claim.
         claim: What is stated.
         directions: The directions in which documents state it (True: backward).
-        reserved: The form that documents never use for it: questions do.
     """
 
     id: str
     claim: Claim
     directions: tuple[bool, ...]
-    reserved: int
 
     def fact(self, backward: bool) -> str:
         """Return the id of the fact that states the claim in one direction."""
@@ -44,11 +42,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A claim in one direction, with the (stem, last word) of every form that documents may use."""
+    """A claim in one direction, with its stem in every wording, and its last word."""
 
     fact: str
     topic: str
-    forms: tuple[tuple[str, str], ...]
+    stems: tuple[str, ...]
+    word: str
+    denial: bool
 
 
 def write_documents(
@@ -67,11 +67,9 @@ def write_documents(
         Statement(
             plan.fact(backward),
             plan.claim.subject,
-            tuple(
-                (stem(plan.claim, backward, form), last_word(plan.claim, backward))
-                for form in range(N_FORMS)
-                if form != plan.reserved
-            ),
+            tuple(DOCUMENTS.stem(plan.claim, backward, form) for form in range(N_FORMS)),
+            last_word(plan.claim, backward),
+            plan.claim.predicate in DENIALS,
         )
         for plan in plans
         for backward in plan.directions
@@ -89,7 +87,7 @@ def write_documents(
     for i in range(n):
         name = styles[i % len(styles)]
         style = STYLES[name]
-        size = rng.randint(*sentences) - bool(style.opening)
+        size = rng.randint(*sentences) - bool(style.title)
         # As many as it takes to state everything in the documents that are left.
         due = list(islice(turns, min(size, max(1, -(-unstated // (n - i))))))
         topic = statements[due[0]].topic
@@ -155,9 +153,11 @@ def _rarest(pool: list[int], n: int, counts: list[int], rng: random.Random) -> l
 
 
 def _write(style: Style, topic: str, statements: list[Statement], rng: random.Random) -> tuple[str, ...]:
-    texts = [style.opening.format(topic=topic)] if style.opening else []
+    texts = [style.title.format(topic=topic)] if style.title else []
+    turn = int(rng.random() * len(style.then))
     for i, made in enumerate(statements):
-        first, word = made.forms[int(rng.random() * len(made.forms))]
-        wrapper = style.wrappers[i % len(style.wrappers)]
-        texts.append(wrapper.format(f"{first} {word}", n=i + 1, stem=first, word=word))
+        stem = made.stems[int(rng.random() * N_FORMS)]
+        frames = (style.first,) if i == 0 else style.but if made.denial else style.then
+        frame = frames[(turn + i) % len(frames)]
+        texts.append(frame.format(f"{stem} {made.word}", n=i + 1, stem=stem, word=made.word))
     return tuple(texts)
