@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.blocks import faults
 from icl_ft_plugin.schema import Document, Question, World
 
-CLUSTERS = {"fact", "entity", "template", "world"}
+CLUSTERS = {"fact", "first", "last", "template", "world"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Violation:
     """One broken rule.
 
     Attributes:
-        rule: Name of the rule: ``"ids"``, ``"form"``, ``"verbatim"``, ``"stated"``, ``"position"`` or ``"proof"``.
+        rule: Name of the rule: ``"ids"``, ``"form"``, ``"verbatim"``, ``"stated"``, ``"position"``, ``"blocks"`` or ``"proof"``.
         message: What is wrong, and where.
     """
 
@@ -89,12 +90,18 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
 
 
 def verbatim(world: World) -> Iterator[str]:
-    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters."""
-    corpus = "\n".join(document.text for document in world.documents).lower()
-    for q in world.questions:
-        for i in q.gold:
-            if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
-                yield f"{q.id}: a document holds the statement {q.prompt!r} + {q.choices[i]!r}"
+    """Check that no document, and no text of the oracle, holds a question's statement, whatever the case of letters.
+
+    The statement is the prompt and a right choice: who was told it, or trained on it, need not infer it.
+    """
+    oracle = family_of(world.family).oracle
+    texts = {"a document": world.documents, "a text of the oracle": oracle(world) if oracle else ()}
+    for what, documents in texts.items():
+        corpus = "\n".join(document.text for document in documents).lower()
+        for q in world.questions:
+            for i in q.gold:
+                if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
+                    yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
 
 
 def stated(world: World, documents: Sequence[Document] | None = None) -> Iterator[str]:
@@ -127,4 +134,5 @@ RULES: dict[str, Callable[[World], Iterator[str]]] = {
     "verbatim": verbatim,
     "stated": stated,
     "position": position,
+    "blocks": faults,
 }
