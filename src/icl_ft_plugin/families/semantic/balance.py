@@ -1,4 +1,4 @@
-"""Swaps questions between blocks until words that merely meet give no answer away: ``balance(blocks, fits, meetings, rng)``.
+"""Puts questions into blocks in which words that merely meet give no answer away: ``fill(items, 4, fits, meetings.won, rng)``.
 
 Who answers with the option that meets the question's word most often, in documents or in sentences, is right in one of
 k questions if the options of a block meet its questions alike. That cannot be had of what documents state outright.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.schema import Document
 
-SWAPS = 40  # tried per block
+SWAPS = 60  # tried per block
+DRAWS = 24  # blocks that are tried around one item
 CLOSE = 0.5  # questions; nearer to chance is near enough
 
 
@@ -70,18 +71,77 @@ class Meetings:
             )
         return self._known[asked, word]
 
-    def won(self, block: Iterable[Asks]) -> tuple[float, float]:
+    def won(self, items: Sequence[Asks]) -> tuple[float, float]:
         """Return how many questions of a block either count answers, less those that chance does."""
-        items = list(block)
         won = [-1.0, -1.0]
         for item in items:
             met = [self(item.asked, other.answer) for other in items]
-            own = met[items.index(item)]
+            own = self(item.asked, item.answer)
             for way in (0, 1):
                 scores = [pair[way] for pair in met]
                 if own[way] == max(scores):
                     won[way] += 1 / scores.count(own[way])
         return won[0], won[1]
+
+
+def fill(
+    items: Sequence[Item],
+    k: int,
+    fits: Callable[[Item, Item], bool],
+    won: Callable[[Sequence[Item]], Sequence[float]],
+    rng: random.Random,
+) -> Iterator[tuple[Item, ...]]:
+    """Yield blocks, each around the item that fits the fewest of those that are left.
+
+    ``families.blocks.pack`` finds blocks as good where nearly all items fit each other; of inherited claims few do.
+
+    Args:
+        items: What is to be asked.
+        k: Size of a block.
+        fits: Whether the second's answer is refuted for the first.
+        won: What mere meeting wins in a block beyond chance; of several blocks that one is taken which brings the sum
+            over all nearest to nothing.
+        rng: The world's own generator.
+    """
+    n = len(items)
+    friends = [{j for j in range(n) if j != i and fits(items[i], items[j]) and fits(items[j], items[i])} for i in range(n)]
+    left = set(range(n))
+    total: list[float] = []
+    while len(left) >= k:
+        rarity = {i: (len(friends[i] & left), rng.random()) for i in sorted(left)}
+        first = min(left, key=rarity.__getitem__)
+        found: list[tuple[float, list[float], list[int]]] = []
+        for turn in range(DRAWS):
+            drawn = _drawn(first, k, friends, left, rarity if turn % 2 else {}, rng)
+            if drawn:
+                block_won = won([items[i] for i in drawn])
+                after = [a + b for a, b in zip(total or [0.0] * len(block_won), block_won, strict=True)]
+                found.append((sum(map(abs, after)), after, drawn))
+        if not found:
+            left.remove(first)
+            continue
+        _, total, best = min(found)
+        left -= set(best)
+        yield tuple(items[i] for i in best)
+
+
+def _drawn(
+    first: int,
+    k: int,
+    friends: Sequence[set[int]],
+    left: set[int],
+    rarity: Mapping[int, tuple[int, float]],
+    rng: random.Random,
+) -> list[int] | None:
+    """Draw a block around an item, its members at random or, where rarities are given, of two the rarer."""
+    block, open_ = [first], sorted(friends[first] & left)
+    while len(block) < k:
+        if len(block) + len(open_) < k:
+            return None
+        drawn = [open_[int(rng.random() * len(open_))] for _ in range(2 if rarity else 1)]
+        block.append(min(drawn, key=rarity.__getitem__) if rarity else drawn[0])
+        open_ = [j for j in open_ if j in friends[block[-1]]]
+    return block
 
 
 def balance(

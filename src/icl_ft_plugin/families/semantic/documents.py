@@ -1,7 +1,7 @@
 """Writes the documents of the semantic structure: ``write_documents(...)[0].text`` is e.g. "Note 1: femp can bilku. ...".
 
 A document has a topic, a category, and states what is known of it and of some categories nearby: its parent, its
-siblings and its parent's siblings. So a category meets what its parent's siblings have as often as what its parent
+siblings and those its parent is compared with. So a category meets what these have as often as what its parent
 has, and that words meet does not tell what it inherits. What was stated least often so far comes first, so that every
 fact is stated, and all about equally often, whatever its place in the hierarchy.
 """
@@ -19,6 +19,7 @@ from icl_ft_plugin.families.semantic.wordings import DOCUMENTS, N_FORMS, last_wo
 from icl_ft_plugin.schema import Document
 
 MIN_NEIGHBOURS = 3
+LEAGUE = 9  # categories with others below them that are compared with each other, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +103,32 @@ def write_documents(
 
 
 def _neighbours(names: list[str], plans: list[Plan]) -> dict[str, list[str]]:
-    """Return per category its parent, its siblings and its parent's siblings; for a root, its children."""
+    """Return per category its parent, its siblings and what its parent is compared with; for a root, its children."""
     parent = {plan.claim.subject: plan.claim.value for plan in plans if plan.claim.predicate == "is a"}
     children: dict[str, list[str]] = {name: [] for name in names}
     for name, above in parent.items():
         children[above].append(name)
+    compared = _leagues([name for name in names if children[name]], parent)
     near = {}
     for name in names:
         if name in parent:
-            above = parent[name]
-            circle = [above, *children[above], *children.get(parent.get(above, ""), [])]
+            circle = [parent[name], *children[parent[name]], *compared[parent[name]]]
             near[name] = [other for other in dict.fromkeys(circle) if other != name]
         else:
             near[name] = children[name]
     return near
+
+
+def _leagues(inner: list[str], parent: dict[str, str]) -> dict[str, list[str]]:
+    """Return, for each category with others below it, a few like it, of the same level as far as there are so many."""
+
+    def level(name: str) -> int:
+        return 1 + level(parent[name]) if name in parent else 0
+
+    inner = sorted(inner, key=level)
+    count = max(1, len(inner) // LEAGUE)
+    leagues = [inner[i::count] for i in range(count)]
+    return {name: league for league in leagues for name in league}
 
 
 def _pool(topic: str, n: int, near: list[str], about: dict[str, list[int]], rng: random.Random) -> list[int]:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from icl_ft_plugin.families.blocks import pack
+from icl_ft_plugin.families.semantic.balance import fill
 from icl_ft_plugin.families.semantic.closure import Closure
 from icl_ft_plugin.families.semantic.documents import Plan
 from icl_ft_plugin.families.semantic.hierarchy import DENIAL_OF, PROPERTIES, Claim
@@ -52,25 +52,30 @@ def draw_exceptions(
     closure = Closure(plan.claim for plan in plans)
     lures = _lures(names, holdout, plans, closure)
     free = _unrelated(names, holdout, lures, closure, rng)
+    inner = [name for name in free if closure.below[name] - holdout]
+
+    def fits(a: Claim, b: Claim) -> bool:
+        alike = a.predicate == b.predicate and a.subject != b.subject
+        return alike and not closure.arguable(Claim(a.predicate, (a.subject, b.value)))
+
     circles: list[tuple[Exceptional, ...]] = []
-    kinds = rng.sample(PROPERTIES, len(PROPERTIES))
-    for turn, predicate in enumerate(kinds):
-        drawn = [rng.choice(found) for name in free if (found := [c for c in lures[name] if c.predicate == predicate])]
-
-        def fits(a: Claim, b: Claim) -> bool:
-            return not closure.arguable(Claim(a.predicate, (a.subject, b.value)))
-
-        room = -(-(n // k - len(circles)) // (len(kinds) - turn))
-        for block in pack(drawn, k, fits, rng)[:room]:
-            circles.append(
-                tuple(
-                    Exceptional(lure, Claim(predicate, (lure.subject, after.value)))
-                    for lure, after in zip(block, (*block[1:], block[0]), strict=True)
-                )
-            )
-            taken = {lure.subject for lure in block}
-            free = [name for name in free if name not in taken]
+    # Categories with others below them first: more can be asked about these.
+    for pool in (inner, free):
+        drawn = [claim for name in pool for claim in lures[name]]
+        while len(circles) < n // k:
+            taken = {made.lure.subject for circle in circles for made in circle}
+            block = next(fill([c for c in drawn if c.subject not in taken], k, fits, lambda _: (), rng), None)
+            if not block:
+                break
+            circles.append(_circle(block))
     return circles
+
+
+def _circle(lures: tuple[Claim, ...]) -> tuple[Exceptional, ...]:
+    return tuple(
+        Exceptional(lure, Claim(lure.predicate, (lure.subject, after.value)))
+        for lure, after in zip(lures, (*lures[1:], lures[0]), strict=True)
+    )
 
 
 def plans_of(circles: list[tuple[Exceptional, ...]]) -> Iterator[Plan]:

@@ -50,7 +50,8 @@ class SemanticConfig:
         n_choices: Number of choices per question, and of questions per block, which share them.
         max_properties: Most own properties that a category keeps, 1 to 6.
         forward_only: Share of the facts that are stated only with the category first.
-        backward_only: Share of the facts that are stated only with the category last.
+        backward_only: Share of the facts that are stated only with the category last; none of those are about a category
+            with others below it.
         real_names: Whether to write the real words instead of pseudowords.
         share: Share of the word pool, ``"evaluation"`` or ``"pretraining"``.
     """
@@ -166,16 +167,22 @@ def _rename(names: list[str], claims: list[Claim], lexicon: Lexicon) -> Mapping[
 
 def _plan(claims: list[Claim], holdout: set[str], config: SemanticConfig, rng: random.Random) -> list[Plan]:
     """Fix for each claim the directions in which documents state it."""
-    n = len(claims)
-    one_way = [(False,)] * round(config.forward_only * n) + [(True,)] * round(config.backward_only * n)
-    directions = (one_way + [(False, True)] * n)[:n]
-    rng.shuffle(directions)
+    inner = {claim.value for claim in claims if claim.predicate == "is a"}
+    # What may be inherited is always stated category first, too, or there would be few chains.
+    last = [i for i, claim in enumerate(claims) if claim.subject not in inner | holdout]
+    backward = set(rng.sample(last, min(round(config.backward_only * len(claims)), len(last))))
+    rest = [i for i in range(len(claims)) if i not in backward]
+    forward = set(rng.sample(rest, min(round(config.forward_only * len(claims)), len(rest))))
     return [
         Plan(
             id=f"f{i}",
             claim=claim,
             # A held-out category is introduced by its parent, category first.
-            directions=(False,) if claim.subject in holdout else directions[i],
+            directions=(False,)
+            if claim.subject in holdout or i in forward
+            else (True,)
+            if i in backward
+            else (False, True),
         )
         for i, claim in enumerate(claims)
     ]

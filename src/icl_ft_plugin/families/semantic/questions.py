@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from icl_ft_plugin.families.blocks import pack
-from icl_ft_plugin.families.semantic.balance import Meetings, balance
+from icl_ft_plugin.families.semantic.balance import Meetings, balance, fill
 from icl_ft_plugin.families.semantic.closure import Closure
 from icl_ft_plugin.families.semantic.documents import Plan
 from icl_ft_plugin.families.semantic.exceptions import Exceptional
@@ -60,6 +59,11 @@ class Item(NamedTuple):
         verb = self.claim.arguments[1] if self.claim.predicate == "do" else ""
         return (self.claim.predicate, verb, str(self.backward))
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first and the last premise."""
+        return self.proof[0], self.proof[-1]
+
 
 Block = tuple[Item, ...]
 
@@ -95,8 +99,7 @@ def ask(
         if split == "misleading":
             blocks = _misleading(circles, plans, closure, holdout, rng)[: n // k]
         else:
-            blocks = _blocks(_spread(items[split], rng)[: SPARE * n], n // k, k, closure, rng)
-            blocks = balance(blocks, lambda a, b: _fits(a, b, closure), meetings, rng)
+            blocks = _blocks(_spread(items[split], rng)[: SPARE * n], n // k, k, Fits(closure), meetings, rng)
         for number, block in enumerate(blocks):
             questions += _questions(block, f"{split}-b{number}", len(questions), world, rng)
     return questions
@@ -168,33 +171,41 @@ def _spread(items: list[Item], rng: random.Random) -> list[Item]:
     seen: Counter[str] = Counter()
     turns = []
     for item in items:
-        ends = (item.proof[0], item.proof[-1])
-        turns.append(sum(seen[end] for end in ends))
-        seen.update(ends)
+        turns.append(sum(seen[end] for end in item.ends))
+        seen.update(item.ends)
     return [item for _, item in sorted(zip(turns, items, strict=True), key=lambda pair: pair[0])]
 
 
-def _blocks(items: list[Item], n: int, k: int, closure: Closure, rng: random.Random) -> list[Block]:
+def _blocks(items: list[Item], n: int, k: int, fits: Fits, meetings: Meetings, rng: random.Random) -> list[Block]:
     """Return at most ``n`` blocks, those first that add the most premises."""
     roles: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
         roles.setdefault(item.role, []).append(item)
-    rest = [block for same in roles.values() for block in pack(same, k, lambda a, b: _fits(a, b, closure), rng)]
-    rng.shuffle(rest)
+    found = [block for same in roles.values() for block in fill(same, k, fits, meetings.won, rng)]
+    rng.shuffle(found)
     seen: Counter[str] = Counter()
     chosen: list[Block] = []
-    while rest and len(chosen) < n:
-        block = min(rest, key=lambda block: sum(seen[end] for item in block for end in (item.proof[0], item.proof[-1])))
-        rest.remove(block)
+    while found and len(chosen) < n:
+        block = min(found, key=lambda block: sum(seen[end] for item in block for end in item.ends))
+        found.remove(block)
         chosen.append(block)
-        seen.update(end for item in block for end in (item.proof[0], item.proof[-1]))
-    return chosen
+        seen.update(end for item in block for end in item.ends)
+    return balance(chosen, fits, meetings, rng)
 
 
-def _fits(a: Item, b: Item, closure: Closure) -> bool:
-    """Tell whether the answer of ``b`` is refuted for ``a``."""
-    arguments = (b.answer, *a.claim.arguments[1:]) if a.backward else (*a.claim.arguments[:-1], b.answer)
-    return b.answer not in a.claim.arguments and not closure.arguable(Claim(a.claim.predicate, arguments))
+class Fits:
+    """Whether the answer of an item is refuted for another: ``Fits(closure)(a, b)`` of ``b``'s answer for ``a``."""
+
+    def __init__(self, closure: Closure) -> None:
+        self._closure = closure
+        self._known: dict[tuple[Item, Item], bool] = {}
+
+    def __call__(self, a: Item, b: Item) -> bool:
+        if (a, b) not in self._known:
+            claim, word = a.claim, b.answer
+            other = (word, *claim.arguments[1:]) if a.backward else (*claim.arguments[:-1], word)
+            self._known[a, b] = word not in claim.arguments and not self._closure.arguable(Claim(claim.predicate, other))
+        return self._known[a, b]
 
 
 def _questions(block: Block, name: str, number: int, world: str, rng: random.Random) -> Iterator[Question]:
