@@ -52,7 +52,7 @@ def draw_exceptions(
     closure = Closure(plan.claim for plan in plans)
     lures = _lures(names, holdout, plans, closure)
     free = _unrelated(names, holdout, lures, closure, rng)
-    inner = [name for name in free if closure.below[name] - holdout]
+    below = {name: len(closure.below[name] - holdout) for name in free}
 
     def fits(a: Claim, b: Claim) -> bool:
         alike = a.predicate == b.predicate and a.subject != b.subject
@@ -60,7 +60,8 @@ def draw_exceptions(
 
     circles: list[tuple[Exceptional, ...]] = []
     # Categories with others below them first: more can be asked about these.
-    for pool in (inner, free):
+    for least in (2, 1, 0):
+        pool = [name for name in free if below[name] >= least]
         drawn = [claim for name in pool for claim in lures[name]]
         while len(circles) < n // k:
             taken = {made.lure.subject for circle in circles for made in circle}

@@ -50,8 +50,8 @@ class SemanticConfig:
         n_choices: Number of choices per question, and of questions per block, which share them.
         max_properties: Most own properties that a category keeps, 1 to 6.
         forward_only: Share of the facts that are stated only with the category first.
-        backward_only: Share of the facts that are stated only with the category last; none of those are about a category
-            with others below it.
+        backward_only: Share of the facts that are stated only with the category last; none of a kind, or about a category
+            with others below it, is.
         real_names: Whether to write the real words instead of pseudowords.
         share: Share of the word pool, ``"evaluation"`` or ``"pretraining"``.
     """
@@ -140,8 +140,7 @@ def _draw_claims(config: SemanticConfig, rng: random.Random) -> tuple[list[str],
     """Draw the part of the hierarchy, the held-out leaves and what is stated, in real words."""
     names = hierarchy.part(config.n_categories, rng)
     kept = set(names)
-    leaves = [name for name in names[1:] if not kept.intersection(hierarchy.children()[name])]
-    holdout = set(rng.sample(leaves, min(config.n_holdout, len(leaves) - 1)))
+    holdout = _hold_out(names, config.n_holdout, rng)
     claims = []
     for name in names:
         found = hierarchy.claims()[name]
@@ -153,6 +152,21 @@ def _draw_claims(config: SemanticConfig, rng: random.Random) -> tuple[list[str],
             claims += own
             claims += [c for c in found if c.predicate == "do" and c.value in kept - holdout]
     return names, holdout, claims
+
+
+def _hold_out(names: list[str], n: int, rng: random.Random) -> set[str]:
+    """Draw leaves, at first no more than half of those below one category, so that others are left to ask about."""
+    kept = set(names)
+    leaves = [name for name in names[1:] if not kept.intersection(hierarchy.children()[name])]
+    rng.shuffle(leaves)
+    parents = {name: hierarchy.claims()[name][0].value for name in leaves}
+    room = {name: sum(parent == name for parent in parents.values()) // 2 for name in parents.values()}
+    early: list[str] = []
+    late: list[str] = []
+    for name in leaves:
+        room[parents[name]] -= 1
+        (late if room[parents[name]] < 0 else early).append(name)
+    return set([*early, *late][: min(n, len(leaves) - 1)])
 
 
 def _rename(names: list[str], claims: list[Claim], lexicon: Lexicon) -> Mapping[str, str]:
@@ -168,8 +182,8 @@ def _rename(names: list[str], claims: list[Claim], lexicon: Lexicon) -> Mapping[
 def _plan(claims: list[Claim], holdout: set[str], config: SemanticConfig, rng: random.Random) -> list[Plan]:
     """Fix for each claim the directions in which documents state it."""
     inner = {claim.value for claim in claims if claim.predicate == "is a"}
-    # What may be inherited is always stated category first, too, or there would be few chains.
-    last = [i for i, claim in enumerate(claims) if claim.subject not in inner | holdout]
+    # Kinds, and what may be inherited, are stated category first, too, or there would be few chains.
+    last = [i for i, claim in enumerate(claims) if claim.subject not in inner | holdout and claim.predicate != "is a"]
     backward = set(rng.sample(last, min(round(config.backward_only * len(claims)), len(last))))
     rest = [i for i in range(len(claims)) if i not in backward]
     forward = set(rng.sample(rest, min(round(config.forward_only * len(claims)), len(rest))))
