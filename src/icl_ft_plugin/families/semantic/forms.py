@@ -16,8 +16,8 @@ from typing import NamedTuple
 from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
 from icl_ft_plugin.families.semantic.wordings import BANKS, N_FORMS
 
-# A question in a document stands between the stem and the last word: "Femp are a kind of what? Answer: glon."
-ASK = " what? answer: "
+# A question in a document stands between the stem and the last word: "Q: femp are a kind of what? A: glon."
+ASK = " what? a: "
 TOKEN = re.compile(r"[\w-]+|[^\w\s]")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BUT = ("However, {0}.", "By contrast, {0}.", "Oddly enough, {0}.", "All the same, {0}.", "And yet {0}.")
+BUT = ("But {0}.", "However, {0}.", "Still, {0}.", "All the same, {0}.", "And yet {0}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,60 +38,60 @@ def _lines(line: str, title: str = "") -> Style:
 
 STYLES = {
     "encyclopedia": Style(
-        "By common definition, {0}.",
-        ("In addition, {0}.", "Furthermore, {0}.", "Moreover, {0}.", "Likewise, {0}.", "As is well established, {0}."),
+        "By definition, {0}.",
+        ("In addition, {0}.", "As a group, {0}.", "Moreover, {0}.", "Likewise, {0}.", "As is well known, {0}."),
     ),
     "guidebook": Style(
-        "You will soon see that {0}.",
-        ("Note also that {0}.", "A second look shows that {0}.", "Here, {0}.", "Most visitors see that {0}.", "Nearby, {0}."),
-        title="A short guide to {topic}.",
+        "You will see that {0}.",
+        ("Note also that {0}.", "A second look shows that {0}.", "Here, {0}.", "Most visitors see that {0}.", "There, {0}."),
+        title="A guide to {topic}.",
     ),
     "letter": Style(
-        "I have just learned that {0}.",
-        ("I also saw that {0}.", "My hosts tell me that {0}.", "And {0}.", "I am glad to report that {0}.", "By the way, {0}."),
+        "I learned that {0}.",
+        ("I also saw that {0}.", "I am told that {0}.", "And {0}.", "By the way, {0}.", "Also, {0}."),
         title="Dear friend,",
     ),
     "story": Style(
-        "Long ago, so the story goes, {0}.",
-        ("In those days {0}.", "Now {0}.", "As every child could see, {0}.", "The old woman said that {0}.", "Then, too, {0}."),
+        "Long ago, {0}.",
+        ("In those days {0}.", "Now {0}.", "As all could see, {0}.", "The old woman said that {0}.", "And so {0}."),
     ),
     "lecture": Style(
-        "Let us begin: {0}.",
-        ("Next, {0}.", "Then again, {0}.", "We have also shown that {0}.", "Observe that {0}.", "As we said, {0}."),
-        title="Today's subject is {topic}.",
+        "First, {0}.",
+        ("Next, {0}.", "As we said, {0}.", "We have also shown that {0}.", "Note that {0}.", "Second, {0}."),
+        title="Today we look at {topic}.",
     ),
     "report": Style(
         "We found that {0}.",
-        ("We also found that {0}.", "It was noted that {0}.", "The second survey confirmed that {0}.", "In the field, {0}."),
+        ("We also found that {0}.", "It was noted that {0}.", "Again, {0}.", "The survey confirmed that {0}.", "Here {0}."),
         title="Report on {topic}.",
     ),
     "lesson": Style(
         "First of all, {0}.",
-        ("We learn that {0}.", "Keep in mind that {0}.", "Do write down that {0}.", "The teacher adds that {0}.", "Also, {0}."),
+        ("We learn that {0}.", "Also, {0}.", "Our teacher said that {0}.", "Please note that {0}.", "Then {0}."),
         title="Lesson on {topic}.",
     ),
     "talk": Style(
         "Well, {0}.",
-        ("People say that {0}.", "You see, {0}.", "And as I told you, {0}.", "The neighbors say that {0}.", "Besides, {0}."),
+        ("People say that {0}.", "You see, {0}.", "And as I told you, {0}.", "So I hear, {0}.", "My neighbor adds that {0}."),
     ),
     "newspaper": Style(
         "Readers may have heard that {0}.",
-        ("Officials confirm that {0}.", "Locals add that {0}.", "Meanwhile, {0}.", "Sources agree that {0}.", "Equally, {0}."),
+        ("Experts agree that {0}.", "Visitors report that {0}.", "Now {0}.", "Others add that {0}.", "In town, {0}."),
     ),
     "handbook": Style(
         "To start with, {0}.",
-        ("As a matter of fact, {0}.", "For the record, {0}.", "Similarly, {0}.", "What is more, {0}.", "In practice, {0}."),
+        ("As a matter of fact, {0}.", "On record, {0}.", "In most cases, {0}.", "What is more, {0}.", "In use, {0}."),
         title="An entry on {topic}.",
     ),
     "dialogue": Style(
         "Ann: Did you know that {0}?",
-        ("Ben: Yes, and {0}.", "Ann: I read that {0}.", "Ben: And {0}.", "Ann: It seems that {0}."),
+        ("Ben: Yes, and {0}.", "Ann: I hear that {0}.", "Ben: And {0}.", "Ann: Also, {0}."),
         ("Ben: But {0}.", "Ann: Still, {0}."),
         "\n",
     ),
     "field notes": _lines("Note {n}: {0}.", "Field notes on {topic}."),
     "log": _lines("Day {n}: {0}."),
     "catalogue": _lines("Item {n}: {0}.", "Facts about {topic}:"),
-    "questions": _lines("Question {n}: {stem} what? Answer: {word}."),  # read by ``forms.ASK``
+    "questions": _lines("Q: {stem} what? A: {word}."),  # read by ``forms.ASK``
     "quiz": _lines("True or false: {0}. True."),
 }

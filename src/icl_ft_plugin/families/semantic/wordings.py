@@ -68,24 +68,24 @@ def last_word(claim: Claim, backward: bool) -> str:
 DOCUMENTS = Bank(
     forward={
         "is a": (
-            "{} are a kind of", "{} are a sort of", "{} count among the", "{} are members of the",
-            "{} form one branch of the", "{} are a variety of", "{} come under the heading of", "{} fall within the group of",
+            "{} are a kind of", "{} are a sort of", "{} are a form of", "{} are among the",
+            "{} are part of the", "{} are members of the", "{} count among the", "{} fall under",
         ),
         "are": (
             "{} are", "{} are found to be", "{} turn out to be", "{} are described as",
-            "{} are noted for being", "{} are recognized as", "{} have long been", "{} prove to be",
+            "{} are noted for being", "{} are seen as", "{} have long been", "{} prove to be",
         ),
         "have": (
-            "{} have", "{} possess", "{} come with", "{} are equipped with",
-            "{} can be told by their", "{} are endowed with", "{} are seen to have", "{} feature",
+            "{} have", "{} possess", "{} come with", "{} are seen with",
+            "{} can be told by their", "{} are made with", "{} are seen to have", "{} feature",
         ),
         "can": (
-            "{} can", "{} have the ability to", "{} have the power to", "{} manage to",
-            "{} have what it takes to", "{} are equipped to", "{} are fit to", "{} can be seen to",
+            "{} can", "{} have the power to", "{} manage to", "{} have what it takes to",
+            "{} are fit to", "{} are made to", "{} are free to", "{} can be seen to",
         ),
         "do": (
             "{} {}", "{} often {}", "{} regularly {}", "{} tend to {}",
-            "{} are seen to {}", "{} have been seen to {}", "{} are apt to {}", "{} routinely {}",
+            "{} are seen to {}", "{} have been seen to {}", "{} are apt to {}", "{} still {}",
         ),
         "are not": (
             "{} are not", "{} are never", "{} are far from being", "{} are anything but",
@@ -97,12 +97,12 @@ DOCUMENTS = Bank(
         ),
         "cannot": (
             "{} cannot", "{} are unable to", "{} fail to", "{} do not",
-            "{} have no way to", "{} lack the ability to", "{} are not equipped to", "{} never",
+            "{} have no way to", "{} have no power to", "{} are not fit to", "{} never",
         ),
     },
     backward=(
-        "kinds of {} include", "among {} one finds", "the list of {} includes", "the ranks of {} include",
-        "a search for {} leads to", "a survey of {} turns up", "under the heading of {} come", "a catalogue of {} names",
+        "kinds of {} include", "among {} one finds", "the list of {} includes", "a list of {} names",
+        "the ranks of {} include", "a survey of {} turns up", "under {} come", "a look at {} shows",
     ),
     leads=(),  # those of the styles
 )  # fmt: skip
@@ -159,11 +159,11 @@ TESTS = Bank(
         ),
         "are": (
             "{} are known to be", "{} are by nature", "{} are in fact", "{} are said to be",
-            "{} are certainly", "{} are as a rule", "{} are known for being", "{} are understood to be",
+            "{} are certainly", "{} are as a rule", "{} are known for being", "{} are taken to be",
         ),
         "have": (
             "{} are known to have", "{} by nature have", "{} in fact have", "{} are said to have",
-            "{} certainly have", "{} as a rule have", "{} are known for their", "{} are understood to have",
+            "{} certainly have", "{} as a rule have", "{} are known for their", "{} are taken to have",
         ),
         "can": (
             "{} are able to", "{} by nature can", "{} in fact can", "{} are said to be able to",
@@ -171,12 +171,12 @@ TESTS = Bank(
         ),
         "do": (
             "{} are known to {}", "{} by nature {}", "{} in fact {}", "{} are said to {}",
-            "{} certainly {}", "{} as a rule {}", "{} are known for how they {}", "{} are understood to {}",
+            "{} certainly {}", "{} as a rule {}", "{} are known for how they {}", "{} are taken to {}",
         ),
     },
     backward=(
         "among {} are", "examples of {} are", "the group of {} contains", "the group of {} includes",
-        "among the known {} are", "typical {} are", "good examples of {} are", "well known {} are",
+        "among the known {} are", "typical {} are", "the best known {} are", "well known {} are",
     ),
     leads=(
         "In general, ", "Everyone knows that ", "They say that ", "Of course, ",
