@@ -36,6 +36,7 @@ class Asks(Protocol):
 
 
 Item = TypeVar("Item", bound=Asks)
+Thing = TypeVar("Thing")
 
 
 class Meetings:
@@ -85,12 +86,12 @@ class Meetings:
 
 
 def fill(
-    items: Sequence[Item],
+    items: Sequence[Thing],
     k: int,
-    fits: Callable[[Item, Item], bool],
-    won: Callable[[Sequence[Item]], Sequence[float]],
+    fits: Callable[[Thing, Thing], bool],
+    won: Callable[[Sequence[Thing]], Sequence[float]],
     rng: random.Random,
-) -> Iterator[tuple[Item, ...]]:
+) -> Iterator[tuple[Thing, ...]]:
     """Yield blocks, each around the item that fits the fewest of those that are left.
 
     ``families.blocks.pack`` finds blocks as good where nearly all items fit each other; of inherited claims few do.
@@ -104,7 +105,9 @@ def fill(
         rng: The world's own generator.
     """
     n = len(items)
-    friends = [{j for j in range(n) if j != i and fits(items[i], items[j]) and fits(items[j], items[i])} for i in range(n)]
+    friends = [
+        {j for j in range(n) if j != i and fits(items[i], items[j]) and fits(items[j], items[i])} for i in range(n)
+    ]
     left = set(range(n))
     total: list[float] = []
     while len(left) >= k:

@@ -63,12 +63,17 @@ class Closure:
             path.append(Claim("is a", (holder, ancestor)))
             for claim in self.own[ancestor]:
                 made = Claim(claim.predicate, (name, *claim.arguments[1:]))
-                if not any(Claim(claim.predicate, (step.subject, *claim.arguments[1:])) in self._denied for step in path):
+                if not any(
+                    Claim(claim.predicate, (step.subject, *claim.arguments[1:])) in self._denied for step in path
+                ):
                     yield Conclusion(made, (*path, claim))
 
     def denies(self, claim: Claim) -> bool:
         """Tell whether a claim is denied of its subject or of something above it."""
-        return any(Claim(claim.predicate, (n, claim.value)) in self._denied for n in (claim.subject, *self.above[claim.subject]))
+        return any(
+            Claim(claim.predicate, (n, claim.value)) in self._denied
+            for n in (claim.subject, *self.above[claim.subject])
+        )
 
     def exceptional(self, claim: Claim) -> bool:
         """Tell whether a stated claim is a denial, or stands in the place of what is denied.

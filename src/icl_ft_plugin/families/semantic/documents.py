@@ -19,7 +19,7 @@ from icl_ft_plugin.families.semantic.wordings import DOCUMENTS, N_FORMS, last_wo
 from icl_ft_plugin.schema import Document
 
 MIN_NEIGHBOURS = 3
-LEAGUE = 9  # categories with others below them that are compared with each other, about
+LEAGUE = 12  # categories with others below them that are compared with each other, about
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,11 @@ def generate(config: SemanticConfig, seed: int) -> World:
         family="semantic",
         config=asdict(config),
         seed=seed,
-        facts=tuple(Fact(p.fact(d), *p.claim, f"{DOCUMENTS.statement(p.claim, d, 0).capitalize()}.") for p in plans for d in p.directions),
+        facts=tuple(
+            Fact(p.fact(d), *p.claim, f"{DOCUMENTS.statement(p.claim, d, 0).capitalize()}.")
+            for p in plans
+            for d in p.directions
+        ),
         documents=tuple(documents),
         questions=tuple(
             ask(plans, holdout, circles, documents, (config.n_questions, config.n_choices), f"semantic-{seed}", rng)

@@ -123,7 +123,8 @@ def exceptional(claim: Claim, stated: Iterable[Claim]) -> bool:
     """Tell whether a claim is a denial, or about what has one and of what is denied of another."""
     denials = [other for other in stated if DENIALS.get(other.predicate) == claim.predicate]
     return claim.predicate in DENIALS or (
-        any(other.subject == claim.subject for other in denials) and any(other.value == claim.value for other in denials)
+        any(other.subject == claim.subject for other in denials)
+        and any(other.value == claim.value for other in denials)
     )
 
 
@@ -191,7 +192,9 @@ def _messages(q: Question, reader: Reader, found: Closures) -> Iterable[str]:
     lures = [claim for choice in read for claim, _ in choice if ("usual", claim) in found.holds]
     for i, [(claim, backward)] in enumerate(read):
         if i not in q.gold:
-            if claim in found.arguable and not (q.split == "misleading" and claim in lures and reader.denies(claim, found)):
+            if claim in found.arguable and not (
+                q.split == "misleading" and claim in lures and reader.denies(claim, found)
+            ):
                 yield f"the distractor {q.choices[i]!r} can be argued for"
             home = ("last", claim.value, claim.predicate) if not backward else ("first", claim.subject, "")
             if home not in reader.homes:

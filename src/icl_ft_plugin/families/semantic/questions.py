@@ -94,7 +94,7 @@ def ask(
     for item in [*_stated(plans, closure, holdout, rng), *_concluded(plans, closure, holdout)]:
         items[item.split].append(item)
     meetings = Meetings({plan.fact(d): plan.claim for plan in plans for d in plan.directions}, documents)
-    questions = []
+    questions: list[Question] = []
     for split in SPLITS:
         if split == "misleading":
             blocks = _misleading(circles, plans, closure, holdout, rng)[: n // k]
@@ -204,7 +204,9 @@ class Fits:
         if (a, b) not in self._known:
             claim, word = a.claim, b.answer
             other = (word, *claim.arguments[1:]) if a.backward else (*claim.arguments[:-1], word)
-            self._known[a, b] = word not in claim.arguments and not self._closure.arguable(Claim(claim.predicate, other))
+            self._known[a, b] = word not in claim.arguments and not self._closure.arguable(
+                Claim(claim.predicate, other)
+            )
         return self._known[a, b]
 
 

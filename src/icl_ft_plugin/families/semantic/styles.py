@@ -1,4 +1,4 @@
-"""The styles of document of the semantic structure: a guidebook writes "You will soon see that femp are a kind of glon."
+"""The styles of document of the semantic structure: a guidebook writes "You will see that femp are a kind of glon", a log "Day 3: ...".
 
 A style is a frame around the statements: a title, what each sentence begins with, and what joins the sentences, to a
 paragraph or to lines. A sentence holds one statement, so that a corpus split into sentences loses none (OURS: the study
@@ -43,7 +43,13 @@ STYLES = {
     ),
     "guidebook": Style(
         "You will see that {0}.",
-        ("Note also that {0}.", "A second look shows that {0}.", "Here, {0}.", "Most visitors see that {0}.", "There, {0}."),
+        (
+            "Note also that {0}.",
+            "A second look shows that {0}.",
+            "Here, {0}.",
+            "Most visitors see that {0}.",
+            "There, {0}.",
+        ),
         title="A guide to {topic}.",
     ),
     "letter": Style(
@@ -62,7 +68,13 @@ STYLES = {
     ),
     "report": Style(
         "We found that {0}.",
-        ("We also found that {0}.", "It was noted that {0}.", "Again, {0}.", "The survey confirmed that {0}.", "Here {0}."),
+        (
+            "We also found that {0}.",
+            "It was noted that {0}.",
+            "Again, {0}.",
+            "The survey confirmed that {0}.",
+            "Here {0}.",
+        ),
         title="Report on {topic}.",
     ),
     "lesson": Style(
@@ -72,7 +84,13 @@ STYLES = {
     ),
     "talk": Style(
         "Well, {0}.",
-        ("People say that {0}.", "You see, {0}.", "And as I told you, {0}.", "So I hear, {0}.", "My neighbor adds that {0}."),
+        (
+            "People say that {0}.",
+            "You see, {0}.",
+            "And as I told you, {0}.",
+            "So I hear, {0}.",
+            "My neighbor adds that {0}.",
+        ),
     ),
     "newspaper": Style(
         "Readers may have heard that {0}.",
