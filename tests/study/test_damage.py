@@ -193,6 +193,20 @@ def test_a_report_elsewhere_and_the_status_write_nothing_into_the_study(done: Pa
     assert (tmp_path / "elsewhere" / "table.json").read_bytes() == (done / "table.json").read_bytes()
 
 
+def test_kept_weights_that_were_cut_are_trained_again(tmp_path: Path) -> None:
+    file = save_study(tmp_path, arms=["ft"], training_seeds=[0], steps=2, keep_checkpoints=True)
+    out = tmp_path / "out"
+    assert icl_ft("study", file, "--out", out).exit_code == 0
+    table = (out / "table.json").read_bytes()
+    weights = first(out / "checkpoints", "*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert "checkpoints/" in icl_ft("study", "verify", out).output
+    shutil.rmtree(first(out / "cells", "[!.]*"))
+    result = icl_ft("study", file, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert (out / "table.json").read_bytes() == table and icl_ft("study", "verify", out).exit_code == 0
+
+
 def test_two_processes_racing_for_one_cell_make_it_once(study_file: Path, tmp_path: Path) -> None:
     program = """
 import sys
