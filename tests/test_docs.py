@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grouped import each
 from typer import BadParameter
 from typer.main import get_command
 
+from icl_ft_plugin.arms.named import known_arms
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.paths import recipes_dir, tasks_dir
-from icl_ft_plugin.study.config import known_arms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -124,7 +125,7 @@ def groups() -> list[str]:
     return [path.stem for path in files]
 
 
-@pytest.mark.parametrize("group", groups())
+@each("group", groups())
 def test_every_group_of_tasks_is_on_the_page_of_datasets(group: str) -> None:
     assert f"`{group}`" in text("datasets.md")
 
@@ -141,7 +142,7 @@ def test_the_items_of_the_page_are_those_of_the_golden_worlds(path: Path) -> Non
         assert (row[2], row[3].replace("`", "")) == (right, wrong)
 
 
-@pytest.mark.parametrize("arm", known_arms())
+@each("arm", known_arms())
 def test_every_arm_has_its_line(arm: str) -> None:
     assert text("arms.md").count(f"\n| `{arm}` |") == 1
 
@@ -185,7 +186,7 @@ def test_a_command_that_does_not_exist_is_found() -> None:
             parse(wrong)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each("page", PAGES)
 def test_every_command_of_a_page_parses(page: Path) -> None:
     for words in commands(page):
         try:

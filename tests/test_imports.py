@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from grouped import each
 
 PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # A folder, or a module that stands alone, imports only from rows above its own; those of one row know nothing of each
@@ -80,7 +81,7 @@ def test_the_walk_sees_the_package() -> None:
     assert EDGES["__init__"] == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
+@each("module", MODULES)
 def test_imports_run_one_way(module: str) -> None:
     for imported in EDGES[module]:
         if room(imported) != room(module):

@@ -169,5 +169,7 @@ def test_register_where_no_startup_file_runs(environment: Environment, wheel: Pa
     environment.pip("install", "--no-deps", "--target", tmp_path / "target", wheel)
     ours = str(tmp_path / "target")
     assert call(environment.python, "-c", TARGET, cwd=tmp_path, PYTHONPATH=ours) == "registered\n"
-    site = os.pathsep.join([ours, str(environment.site), (environment.site / "zz_shared.pth").read_text().strip()])
-    assert call(environment.python, "-S", "-c", TARGET, cwd=tmp_path, PYTHONPATH=site) == "registered\n"
+    # -S hears of no other folder, so those of lm-eval and of the shared packages are named.
+    where = "import lm_eval, pathlib, torch; print(*(pathlib.Path(m.__file__).parents[1] for m in (lm_eval, torch)))"
+    path = os.pathsep.join([ours, *call(environment.python, "-c", where, cwd=tmp_path).split(), str(environment.site)])
+    assert call(environment.python, "-S", "-c", TARGET, cwd=tmp_path, PYTHONPATH=path) == "registered\n"

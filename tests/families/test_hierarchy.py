@@ -1,7 +1,7 @@
 import random
 from collections import Counter, defaultdict
 
-import pytest
+from grouped import each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ def test_there_are_110_categories_of_animals_and_objects_under_one_root():
     assert max(len(list(above(name))) for name in PARENT) >= 5
 
 
-@pytest.mark.parametrize("name", hierarchy.claims())
+@each("name", hierarchy.claims())
 def test_a_category_has_one_to_six_properties_of_its_own_and_repeats_none_that_it_inherits(name):
     found = hierarchy.claims()[name]
     assert 1 <= sum(c.predicate in PROPERTIES for c in found) <= 6

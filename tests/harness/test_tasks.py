@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grouped import each
 from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate, generated
-from icl_ft_plugin.harness.context import context_of
+from icl_ft_plugin.harness.context import context_of, in_context_prompt
+from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.scoring import by_subset, mean_of_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
@@ -117,7 +119,7 @@ def test_every_choice_task_has_a_written_twin_without_options_and_one_with_them(
         assert all(("options" in row) == ("_gen_options_" in name) for row in rows)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_task_is_as_lm_eval_wants_it(name: str) -> None:
     rows = docs(name)
     assert len(rows) >= 10
@@ -135,7 +137,7 @@ def test_a_task_is_as_lm_eval_wants_it(name: str) -> None:
     assert {row["split"] for row in rows} == {metadata["split"]}
 
 
-@pytest.mark.parametrize("name", CLOSED)
+@each("name", CLOSED)
 def test_closed_and_in_context_differ_in_the_prompt_alone(name: str) -> None:
     twin = name.removesuffix("_closed") + "_icl"
     assert docs(name) == docs(twin)
@@ -165,7 +167,7 @@ def test_every_split_has_a_task_in_both_conditions(family: str) -> None:
         assert all(task(name).OUTPUT_TYPE == "multiple_choice" for name in found.values())
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@each("name", CHOICES)
 def test_the_oracle_scores_one_and_its_opposite_zero(name: str) -> None:
     family = task(name).config.metadata["family"]
     for row in docs(name):
@@ -180,7 +182,7 @@ def test_the_oracle_scores_one_and_its_opposite_zero(name: str) -> None:
         assert set(right) == metrics(name)
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_a_written_gold_is_right_and_every_other_choice_wrong(name: str) -> None:
     for row in docs(name):
         for i, choice in enumerate(row["choices"]):
@@ -190,7 +192,7 @@ def test_a_written_gold_is_right_and_every_other_choice_wrong(name: str) -> None
     assert set(scored) == metrics(name)
 
 
-@pytest.mark.parametrize("name", [name for name in WRITTEN if "_gen_options_" in name])
+@each("name", [name for name in WRITTEN if "_gen_options_" in name])
 def test_shown_options_give_nothing_away_by_their_place(name: str) -> None:
     places = Counter(row["options"].index(row["choices"][row["label"]].removesuffix(".")) for row in docs(name))
     assert len(places) == len(docs(name)[0]["choices"])
@@ -282,7 +284,7 @@ def test_the_readme_names_every_task_and_has_every_section(family: str) -> None:
         assert f"| {name} |" in text
 
 
-@pytest.mark.parametrize("path", sorted(tasks_dir().rglob("*.yaml")), ids=lambda path: path.stem)
+@each("path", sorted(tasks_dir().rglob("*.yaml")))
 def test_a_task_file_is_a_few_lines(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     if lines[0].startswith("include:"):
@@ -304,3 +306,18 @@ def test_the_command_line_runs_every_task(tmp_path: Path) -> None:
     assert set(NAMES) <= set(results["results"])
     for name in NAMES:
         assert results["n-samples"][name]["effective"] == len(docs(name))
+
+
+def test_another_context_seed_is_another_order_of_the_same_questions() -> None:
+    plain, other = (
+        task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **knobs)
+        for knobs in ({}, {"context_seed": 1})
+    )
+    for first, second in zip(plain, other, strict=True):
+        assert {**first, "world": ""} == {**second, "world": ""}
+    texts = [in_context_prompt(rows[0]).split("\n") for rows in (plain, other)]
+    assert texts[0] != texts[1] and len(texts[0]) == len(texts[1])
+    asked = {"context_seed": 0}
+    assert task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **asked) == plain
+    with pytest.raises(UsageError, match="context_seed=-1"):
+        task_documents("reversal", "reversal", context_seed=-1)

@@ -188,11 +188,11 @@ def test_a_thinned_grid_is_calibrated(tmp_path: Path, worlds: int, premises: str
 
 def items_of(worlds: int, effect: float) -> tuple[dict[str, list[object]], dict[str, dict[int, Grid]]]:
     """Answers of two arms that differ by ``effect`` on average, and by a little more or less from world to world."""
-    random = np.random.default_rng(11)
+    random = np.random.default_rng(1)
     columns: dict[str, list[object]] = {"correct": [], "arm": [], "world": []}
     grids: dict[str, dict[int, Grid]] = {"ft": {}, "icl": {}}
     for world in range(worlds):
-        level, apart = 0.45 + random.normal(0, 0.05), effect + random.normal(0, 0.06)
+        level, apart = 0.45 + random.normal(0, 0.05), effect + random.normal(0, 0.12)
         for arm, p in (("ft", level), ("icl", level + apart)):
             right = (random.random((60, 1)) < p).astype(float)
             grids[arm][world] = grid(right)
@@ -204,7 +204,11 @@ def items_of(worlds: int, effect: float) -> tuple[dict[str, list[object]], dict[
 
 @pytest.mark.slow
 def test_a_mixed_model_of_the_same_answers_agrees() -> None:
-    """The crossed model of items.R, fitted by statsmodels: worlds and worlds x arms random."""
+    """The crossed model of items.R, fitted by statsmodels: worlds and worlds x arms random.
+
+    In balanced designs the two standard errors are the same number, where the optimizer of statsmodels finds its optimum; on other
+    draws than this one it warns that it has not.
+    """
     pandas = pytest.importorskip("pandas")
     smf = pytest.importorskip("statsmodels.formula.api")
     columns, grids = items_of(12, 0.3)
@@ -213,4 +217,4 @@ def test_a_mixed_model_of_the_same_answers_agrees() -> None:
     ).fit()
     found = difference(grids["icl"], grids["ft"])
     assert float(found.mean) == pytest.approx(fit.params["arm[T.icl]"], abs=1e-6)
-    assert math.sqrt(float(found.moments.variance)) == pytest.approx(fit.bse["arm[T.icl]"], rel=0.1)
+    assert math.sqrt(float(found.moments.variance)) == pytest.approx(fit.bse["arm[T.icl]"], rel=0.01)

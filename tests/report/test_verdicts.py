@@ -106,11 +106,11 @@ def test_nothing_is_tested_with_fewer_than_three_worlds(worlds: int) -> None:
 def test_adding_arms_changes_no_primary_claim() -> None:
     """Once Holm's correction was over all arms: seven clusters could not give p below 0.0078, times 25 claims."""
     arms = {"ft": arm(0.5, 20), "icl": arm(0.9, 20)}
-    more = {f"ft+local {i}": arm(0.5, 20) for i in range(20)}
+    more = {f"ft+local+{i}": arm(0.5, 20) for i in range(20)}
     augmented = Claim("above", "augmented", "ft", "beats ft")
     (few,) = verdicts((BEATS,), arms)
     many = verdicts((BEATS, augmented), {**arms, **more})
-    assert many[0] == few and few.p is not None and few.p < 0.01
+    assert len(many) == 21 and many[0] == few and few.p is not None and few.p < 0.01
 
 
 def test_the_primary_claims_alone_are_corrected() -> None:

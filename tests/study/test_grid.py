@@ -20,7 +20,7 @@ from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.cost import Estimator
 from icl_ft_plugin.study.cost_table import lines, table
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.worlds.baselines import score
 
 
@@ -156,7 +156,7 @@ def done(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("done") / "out"
     arms = ["pretrained", "cooccurrence-baseline", "ft"]
     study = load(study_file, hyperparameters=HYPER, arms=arms, **{"worlds.1.arms": ["pretrained"]})
-    run(study, folder, lambda text, done, total: None)
+    run_study(study, folder, lambda text, done, total: None)
     return folder
 
 
@@ -166,17 +166,19 @@ def test_two_learning_rates_are_never_pooled(done: Path) -> None:
     assert [block.worlds for block in blocks] == ["reversal, cold", "reversal, hot", "five"]
     for block in blocks[:2]:
         assert block.arms == ["pretrained", "cooccurrence-baseline", "ft"]
-        assert block.accuracy["ft", "reversal"]["n"] == 4  # one run of four questions, not two
+        assert block.accuracy["ft", "reversal"].n == 4  # one run of four questions, not two
     cells = together(study)
     first, second = (cells["tiny", block.worlds][-1] for block in blocks[:2])
-    assert first.folder != second.folder and [c.ledger["training"]["steps"] for c in (first, second)] == [3, 5]
+    assert first.folder != second.folder and [
+        c.ledger.training and c.ledger.training.steps for c in (first, second)
+    ] == [3, 5]
     assert cells["tiny", "reversal, cold"][0] is cells["tiny", "reversal, hot"][0]
     assert "reversal, hot" in render(study, blocks)
 
 
 def test_a_baseline_answers_as_it_does_by_itself(done: Path) -> None:
     study = read_study(done)
-    (cell,) = (cell for cell in study.cells if cell.labels["arm"] == "cooccurrence-baseline")
+    (cell,) = (cell for cell in study.cells if cell.labels.arm == "cooccurrence-baseline")
     config = json.loads((cell.folder / "config.json").read_text())
     world = plan_of(config)[0].world.make()
     for split, expected in score(world, "cooccurrence").items():
@@ -185,7 +187,7 @@ def test_a_baseline_answers_as_it_does_by_itself(done: Path) -> None:
         # The baseline's accuracy is expected over its guesses; here it guesses once.
         tied = [item for item in cell.items if item.split == split and len({round(s, 6) for s in item.scores}) == 1]
         assert abs(sum(found) / 4 - expected) <= len(tied) / 4
-    assert cell.ledger["evaluation"]["prompt_tokens"] == 0
+    assert cell.ledger.evaluation.prompt_tokens == 0
 
 
 def test_estimates_are_what_the_ledgers_say(study_file: Path, done: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from tiny import RECIPE, ROWS, save_tiny
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
 from icl_ft_plugin.training.curve import Curve, Watch
@@ -122,7 +121,8 @@ def test_a_study_writes_curves_and_no_other_cells(model: Path, tmp_path: Path) -
     plain = load_study(tmp_path / "study.yaml")
     watched = load_study(tmp_path / "study.yaml", ["curve_every=2", "curve_questions=3"])
     assert [cell.key for cell in plan(plain)] == [cell.key for cell in plan(watched)]
-    assert asdict(plan(plain)[1])["steps"] == 5
+    trained = plan(plain)[1].training
+    assert trained is not None and trained.steps == 5
     out = tmp_path / "out"
     run_quietly(watched, out)
     pretrained, ft = plan(watched)
@@ -139,4 +139,4 @@ def test_a_study_writes_curves_and_no_other_cells(model: Path, tmp_path: Path) -
 
 
 def run_quietly(study: StudyConfig, folder: Path) -> None:
-    run(study, folder, lambda text, done, total: None)
+    run_study(study, folder, lambda text, done, total: None)

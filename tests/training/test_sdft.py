@@ -66,7 +66,7 @@ def test_a_cell_trains_without_the_documents_in_the_students_prompt(study_file: 
     training = json.loads((store.cell(cell) / "ledger.json").read_text())["training"]
     tokenizer = AutoTokenizer.from_pretrained(find_model("nano"))
     # Eight names in three steps of four: the first eight prompts are each name once.
-    documents = len(tokenizer(f"{context_text(cell.world)}\n\n")["input_ids"])
+    documents = len(tokenizer(f"{context_text(cell.world.make())}\n\n")["input_ids"])
     parts = training["sdft"]["tokens"]
     assert (training["steps"], training["rows"], training["batch_size"], training["epochs"]) == (3, 8, 4, 1.5)
     assert 12 <= training["target_tokens"] == parts["generated"] <= 12 * training["sdft"]["completion_tokens"]
@@ -75,7 +75,7 @@ def test_a_cell_trains_without_the_documents_in_the_students_prompt(study_file: 
     assert parts["student"] < 12 * documents
     assert training["tokens"] == sum(parts.values())
     assert [step for step, _ in training["losses"]] == [1, 2, 3] and all(loss > 0 for _, loss in training["losses"])
-    checkpoint = store.checkpoint(cell)
+    checkpoint = store.checkpoint(cell.training_key)
     assert {"config.json", "model.safetensors", "tokenizer.json", "ledger.json", "sdft.json"} <= {
         path.name for path in checkpoint.iterdir()
     }
@@ -87,8 +87,9 @@ def test_a_cell_trains_without_the_documents_in_the_students_prompt(study_file: 
 
 def test_other_arms_keep_their_keys(study_file: Path) -> None:
     pretrained, ft, sdft = plan(load(study_file))
-    assert not {"method", "teacher_copies"} & {*pretrained.training, *ft.training}
-    assert sdft.training == {**ft.training, "method": "sdft", "teacher_copies": 1}
+    assert pretrained.training is None
+    asked = {"method": "sdft", "teacher_copies": 1}
+    assert sdft.identity["training"] == {**ft.identity["training"], **asked}
     arms = ["ft", {"name": "a", "corpus": ["documents"], "method": "sdft", "context_copies": 2}]
     other = plan(load(study_file, arms=arms))
     assert other[0].key == ft.key and other[1].key != sdft.key

@@ -21,8 +21,8 @@ from icl_ft_plugin.errors import UsageError, printable, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
-    from icl_ft_plugin.study.config import StudyConfig
     from icl_ft_plugin.study.executors.local import Executor
+    from icl_ft_plugin.study.schema import StudyConfig
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 
@@ -104,12 +104,12 @@ def run(
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")
     if out is None:
         raise UsageError("--out is missing: name the study's folder")
-    from icl_ft_plugin.study.run import Incomplete, run
+    from icl_ft_plugin.study.run import Incomplete, run_study
 
     chosen = _executor(executor, workers, cpus, gpus)
     try:
         with _progress() as announce:
-            run(config, out, announce, chosen)
+            run_study(config, out, announce, chosen)
     except Incomplete:
         if any((out / "cells").glob("[!.]*")):
             report([out])

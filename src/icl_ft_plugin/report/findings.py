@@ -208,11 +208,11 @@ def _claims(block: Block) -> list[str]:
             f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."
         ]
     said = []
-    for primary, name in ((True, "primary claims"), (False, "further claims")):
+    for primary, name in ((True, "primary claim"), (False, "further claim")):
         counts = Counter(verdict.verdict for verdict in run if verdict.primary == primary)
         if counts:
             parts = [f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda entry: -entry[1])]
-            said.append(f"Of {counts.total()} {name}: {', '.join(parts)}")
+            said.append(f"Of {counts.total()} {name}{'' if counts.total() == 1 else 's'}: {', '.join(parts)}")
     return [f"{'; '.join(said)}."]
 
 

@@ -4,8 +4,8 @@ A line of ``icl-ft study demo --dry-run``, for example::
 
     nano, reversal, reversal: icl beats ft   3 worlds x 1 runs x 20 facts   28%   86%   100%   38 points
 
-How much accuracies vary is measured: ``spreads.yaml`` says on what, and a study's own folder (``--rates``) goes before it. An entry is
-looked for by family, split and arm, then by arm in the other families, then by whether the arm is trained. Per arm, what moves both
+How much accuracies vary is measured: ``spreads.yaml`` says on what, and a study's own folder (``--rates``) goes before it. An arm that was
+not measured in a family counts as the worst that was, trained or not, answering half its questions. Per arm, what moves both
 arms of a world alike is counted for each of them, so that power is rather a little higher than said.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from math import sqrt
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -31,6 +32,7 @@ from icl_ft_plugin.report.verdicts import EQUALITIES, MARGIN
 
 EFFECTS = (0.1, 0.2, 0.4)
 UNTRAINED = ("pretrained", "icl")
+COIN = 0.5  # standard deviation of an answer that is right every other time: none is larger
 HEADER = ["primary claim", "size", *(f"power at {100 * effect:.0f} points" for effect in EFFECTS), "detectable"]
 
 
@@ -77,12 +79,19 @@ class Spreads:
         return cls(found)
 
     def find(self, family: str, split: str, arm: str) -> Spread:
-        """Return the nearest measurement."""
-        if exact := self.measured.get((family, split, arm)):
-            return exact
-        alike = [spread for (_, _, of), spread in self.measured.items() if of == arm]
+        """Return what is known of an arm: of all splits together, for few worlds tell little of one; else the worst of its kind."""
+        own = {
+            of: spread for (name, of, named_arm), spread in self.measured.items() if (name, named_arm) == (family, arm)
+        }
+        if own:
+            world, run = (
+                sqrt(fmean(sd**2 for sd in sds)) for sds in zip(*((s.world, s.run) for s in own.values()), strict=True)
+            )
+            nearest = own.get(split) or max(own.values(), key=lambda spread: spread.item)
+            return Spread(world, run, nearest.item, nearest.source)
         kind = [spread for (_, _, of), spread in self.measured.items() if (of in UNTRAINED) == (arm in UNTRAINED)]
-        return max(alike or kind, key=lambda spread: spread.world**2 + spread.run**2)
+        worst = max(kind, key=lambda spread: spread.world**2 + spread.run**2)
+        return Spread(max(s.world for s in kind), max(s.run for s in kind), COIN, worst.source)
 
 
 def spread_of(variance: Components, source: str) -> Spread | None:

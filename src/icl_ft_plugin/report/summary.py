@@ -152,7 +152,7 @@ def _joint(cells: Sequence[ScoredCell], main: str | None, learned: str | None) -
         return []
     both, given = (joint_grids(cells, main, learned, given=known) for known in (False, True))
     found = []
-    for arm, grids in both.items():
+    for arm, grids in ((arm, grids) for arm, grids in both.items() if not is_baseline(arm)):
         known = given.get(arm, {})
         right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
         found.append(

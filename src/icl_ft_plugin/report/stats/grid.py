@@ -6,8 +6,8 @@ Two questions about one fact, two about another, three training runs::
 
 A way is one partition of the questions: by first premise, by last premise, by block, by set of rules. Where there are
 several, the variance is that of Cameron, Gelbach and Miller (Journal of Business & Economic Statistics 29, 2011): the sum
-over all sets of ways of the variance clustered by their intersection, with alternating signs; it is never taken to be less than that
-of a single way. All arrays may have leading axes, so that a thousand simulated studies go through at once.
+over all sets of ways of the variance clustered by their intersection, with alternating signs; where that is not above 0, the largest of
+the single ways. All arrays may have leading axes, so that a thousand simulated studies go through at once.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def variance_of_mean(values: Floats, ways: Codes) -> Floats:
         for several in combinations(ways, size):
             shared = np.unique(np.array(several), axis=1, return_inverse=True)[1].ravel()
             total = total + (-1) ** (size + 1) * _clustered(deviations, shared)
-    largest: Floats = np.maximum(total, np.max(single, axis=0))
-    return largest
+    variance: Floats = np.where(total > 0, total, np.max(single, axis=0))
+    return variance
 
 
 def _clustered(deviations: Floats, codes: Codes) -> Floats:

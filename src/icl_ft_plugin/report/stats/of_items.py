@@ -72,17 +72,16 @@ def joint_grids(cells: Sequence[ScoredCell], split: str, learned: str, *, given:
     """
     asked, told = runs_of(cells, split), runs_of(cells, learned)
     found: Arms = {}
-    for world in asked.keys() & told.keys():
-        for arm in asked[world].keys() & told[world].keys():
-            pairs = list(zip(map(_by_fact, asked[world][arm]), map(_by_fact, told[world][arm]), strict=False))
-            facts = sorted(set.intersection(*(a.keys() & b.keys() for a, b in pairs)))
-            right = _all_right if given else _both_right
-            if given:
-                facts = [fact for fact in facts if all(_all_right(pair, fact, 1) for pair in pairs)]
-            if facts:
-                values = np.array([[float(right(pair, fact)) for pair in pairs] for fact in facts])
-                ways = zip(*(pairs[0][0][fact][0].ways for fact in facts), strict=True)
-                found.setdefault(arm, {})[world] = Grid(values, partitions([list(keys) for keys in ways]))
+    for world, arm in ((w, a) for w in asked for a in asked[w] if a in told.get(w, {})):
+        pairs = list(zip(map(_by_fact, asked[world][arm]), map(_by_fact, told[world][arm]), strict=True))
+        facts = sorted(set.intersection(*(a.keys() & b.keys() for a, b in pairs)))
+        right = _all_right if given else _both_right
+        if given:
+            facts = [fact for fact in facts if all(_all_right(pair, fact, 1) for pair in pairs)]
+        if facts:
+            values = np.array([[float(right(pair, fact)) for pair in pairs] for fact in facts])
+            ways = zip(*(pairs[0][0][fact][0].ways for fact in facts), strict=True)
+            found.setdefault(arm, {})[world] = Grid(values, partitions([list(keys) for keys in ways]))
     return found
 
 
