@@ -201,7 +201,7 @@ def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) 
 
 
 @lru_cache(maxsize=64)
-def _adapter(schema: type) -> Any:
+def _adapter(schema: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(schema)

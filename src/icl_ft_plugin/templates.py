@@ -20,19 +20,8 @@ from icl_ft_plugin.errors import UsageError, cut, shown
 MOST_CHARACTERS = 10_000_000  # of a text, also of one in between
 MOST_SECONDS = 2.0
 _MOST_BITS = 4096  # of a number
-_NO_FILTERS = (
-    "format",
-    "center",
-    "map",
-    "select",
-    "reject",
-    "selectattr",
-    "rejectattr",
-    "groupby",
-    "xmlattr",
-    "urlize",
-)
-_NO_FILTERS += ("pprint", "tojson", "wordwrap", "batch", "slice", "filesizeformat", "sum", "random", "truncate", "attr")
+_NO_FILTERS = """attr batch center filesizeformat format groupby map pprint random reject rejectattr select selectattr slice sum tojson
+truncate urlize wordwrap xmlattr""".split()
 _CALLS = {"strip", "lstrip", "rstrip", "upper", "lower", "title", "capitalize", "split", "splitlines", "startswith"}
 _CALLS |= {"endswith", "removeprefix", "removesuffix", "items", "keys", "values", "get", "count", "find", "index"}
 _NO_NODES = (
@@ -58,8 +47,8 @@ def _join(value: Iterable[Any], d: str = "", attribute: Any = None) -> str:
     return str(d).join(texts)
 
 
-def _replace(text: Any, old: str, new: str) -> str:
-    text = str(text)
+def _replace(value: Any, old: str, new: str) -> str:
+    text = str(value)
     if len(text) + text.count(old) * len(new) > MOST_CHARACTERS:
         raise _Refused(f"more than {MOST_CHARACTERS} characters")
     return text.replace(old, new)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +22,10 @@ from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
-from icl_ft_plugin.files import MANIFEST
+from icl_ft_plugin.files import MANIFEST, damage
+from icl_ft_plugin.locks import Timeout, locked
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.store import DAMAGED, REASON, Store
 from icl_ft_plugin.training.rows import read_rows
 from icl_ft_plugin.worlds.folder import save_world
@@ -167,3 +175,83 @@ def test_world_folders_have_manifests(tmp_path: Path) -> None:
         first(folder, "facts.jsonl").write_text("")
         assert icl_ft("study", "verify", folder).exit_code == 2
     assert icl_ft("study", "verify", tmp_path).exit_code == 2  # nothing there
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.lstat().st_size, p.lstat().st_mtime_ns) for p in sorted(folder.rglob("*"))}
+
+
+def test_a_report_elsewhere_and_the_status_write_nothing_into_the_study(done: Path, tmp_path: Path) -> None:
+    before = contents(done)
+    (tmp_path / "elsewhere").mkdir()
+    result = icl_ft("report", done, "--out", tmp_path / "elsewhere" / "page.html")
+    assert result.exit_code == 0, result.output
+    assert icl_ft("study", "status", done).exit_code == icl_ft("study", "verify", done).exit_code == 0
+    assert contents(done) == before
+    written = {path.name for path in (tmp_path / "elsewhere").iterdir()}
+    assert {"page.html", "figures", "table.json", "table.md", "table.csv", "table.parquet", "items.parquet"} <= written
+    assert (tmp_path / "elsewhere" / "table.json").read_bytes() == (done / "table.json").read_bytes()
+
+
+def test_kept_weights_that_were_cut_are_trained_again(tmp_path: Path) -> None:
+    file = save_study(tmp_path, arms=["ft"], training_seeds=[0], steps=2, keep_checkpoints=True)
+    out = tmp_path / "out"
+    assert icl_ft("study", file, "--out", out).exit_code == 0
+    table = (out / "table.json").read_bytes()
+    weights = first(out / "checkpoints", "*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert "checkpoints/" in icl_ft("study", "verify", out).output
+    shutil.rmtree(first(out / "cells", "[!.]*"))
+    result = icl_ft("study", file, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert (out / "table.json").read_bytes() == table and icl_ft("study", "verify", out).exit_code == 0
+
+
+def test_two_processes_racing_for_one_cell_make_it_once(study_file: Path, tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.executors.local import attempt
+from icl_ft_plugin.study.plan import plan
+study = load_study(Path(sys.argv[1]))
+cell = plan(study)[0]
+print("ready", flush=True)
+sys.stdin.readline()
+print(attempt(cell, study, Path(sys.argv[2])))
+"""
+    Store(tmp_path / "out").write_plan("t", plan(load_study(study_file)))
+    command = [sys.executable, "-c", program, str(study_file), str(tmp_path / "out")]
+    pipe = subprocess.PIPE
+    racing = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    assert [process.stdout.readline() for process in racing] == ["ready\n"] * 2
+    said = []
+    for process in racing:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in racing:
+        said.append(process.communicate(timeout=300)[0].strip().split("\n")[-1])
+    assert said == ["None", "None"]  # neither failed
+    (cell,) = (tmp_path / "out" / "cells").glob("[!.]*")
+    assert len(list(cell.rglob("results_*.json"))) == 1 and damage(cell, hashes=True) is None
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_where_the_disk_has_no_locks_a_file_stands_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def without(*_: Any) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr("fcntl.flock", without)
+    lock = tmp_path / "lock"
+    with locked(lock), pytest.raises(Timeout), locked(lock, wait=False):
+        pass
+    with locked(lock, wait=False):
+        pass
+    child = subprocess.Popen(["true"])
+    child.wait()
+    lock.with_name("lock.soft").write_text(f"{child.pid}\n{socket.gethostname()}\n")  # as a process that died leaves it
+    os.utime(lock.with_name("lock.soft"), (1, 1))
+    with locked(lock):
+        pass

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.config import parsed
-from icl_ft_plugin.files import atomic_folder, read_json, write_json
+from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
@@ -102,6 +102,7 @@ def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> P
     with store.making(checkpoint) as needed:
         if needed:
             train_cell(cell, world, cell.training, study, store, checkpoint)
+            write_manifest(checkpoint)  # by which a later cell, or run, tells that it is whole
     return checkpoint
 
 

@@ -162,7 +162,9 @@ def _locked(folder: Path) -> bool:
             return False
     except Timeout:
         return True
-    except PermissionError:  # somebody else's study; its run removes the folder of what is at work when it ends
+    except (
+        OSError
+    ):  # somebody else's study, or a read-only disk; its run removes the folder of what is at work when it ends
         return (folder / "running").is_dir()
 
 
