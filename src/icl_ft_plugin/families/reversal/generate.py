@@ -164,7 +164,8 @@ def _draw_facts(
         # The dimension moves on every second fact, so that each dimension has both words as far as counts allow.
         dimension = dimensions[(i // 2) % len(dimensions)]
         word = ("more", "less")[(i + offset) % 2]
-        facts.append(_Comparison(f"f{i}", *lexicon.words(2), word, dimension, config.documents_per_fact))
+        first, second = lexicon.words(2)
+        facts.append(_Comparison(f"f{i}", first, second, word, dimension, config.documents_per_fact))
     return facts
 
 

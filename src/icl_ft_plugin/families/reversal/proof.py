@@ -115,7 +115,7 @@ def _check_misleading(world: World, stated: dict[str, list[Comparison]]) -> Iter
     for q in world.questions:
         if q.split == MISLEADING:
             about = subject(q.prompt)
-            met = {choice: meetings[frozenset((about, choice))] for choice in q.choices}
+            met = {choice: meetings[frozenset((str(about), choice))] for choice in q.choices}
             most, second, *_ = sorted(q.choices, key=lambda choice: -met[choice])
             wrong = read(f"{q.prompt} {most}")
             if wrong is None or (wrong[0], OPPOSITE[wrong[1]], *wrong[2:]) not in known:
