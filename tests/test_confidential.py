@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from icl_ft_plugin.confidential import concealing, is_secret, public
 from icl_ft_plugin.config import overrides_from, parsed, set_key
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import make_config
+from icl_ft_plugin.guard.confidential import concealing, is_secret, public
 from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.study.schema import StudyConfig
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from icl_ft_plugin import templates
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.guard import templates
 
 ENDLESS = [
     "{{ 'a' * 10**9 }}",

@@ -23,7 +23,7 @@ from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.files import MANIFEST, damage
-from icl_ft_plugin.locks import Timeout, locked
+from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.store import DAMAGED, REASON, Store

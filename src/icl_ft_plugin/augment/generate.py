@@ -16,8 +16,8 @@ from icl_ft_plugin.augment.asking import Request, Turns, Window
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.confidential import concealing, public
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
+from icl_ft_plugin.guard.confidential import concealing, public
 from icl_ft_plugin.harness.tokens import tokens_read
 from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash

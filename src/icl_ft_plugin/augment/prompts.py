@@ -29,9 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, shown
+from icl_ft_plugin.guard.templates import compiled, render
 from icl_ft_plugin.paths import models_dir, prompt_file
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.templates import compiled, render
 
 _OPTIONS = {"keep_trailing_newline": True}
 _SECONDS = 1  # that the marker of a line may be looked for

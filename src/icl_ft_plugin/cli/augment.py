@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icl_ft_plugin.confidential import concealing, public, shown_pair
 from icl_ft_plugin.errors import UsageError, cut, printable, suggest
+from icl_ft_plugin.guard.confidential import concealing, public, shown_pair
 
 if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.confidential import shown_as
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
 from icl_ft_plugin.families.codebook import FAMILY as CODEBOOK
@@ -22,6 +21,7 @@ from icl_ft_plugin.families.process import FAMILY as PROCESS
 from icl_ft_plugin.families.reversal import FAMILY as REVERSAL
 from icl_ft_plugin.families.semantic import FAMILY as SEMANTIC
 from icl_ft_plugin.families.syllogism import FAMILY as SYLLOGISM
+from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from icl_ft_plugin.confidential import shown_as
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import Family, family_of, make_config
+from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import World, canonical_json

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin._register import our_tasks
-from icl_ft_plugin.confidential import concealing, public
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.guard.confidential import concealing, public
 from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 

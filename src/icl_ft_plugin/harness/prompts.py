@@ -34,9 +34,9 @@ from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.family import PHRASE
+from icl_ft_plugin.guard.templates import render
 from icl_ft_plugin.paths import PLAIN, prompt_file
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.templates import render
 
 
 def closed_prompt(doc: Mapping[str, Any]) -> str:

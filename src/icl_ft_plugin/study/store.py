@@ -18,7 +18,7 @@ from pathlib import Path
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import damage, write_json, write_text
-from icl_ft_plugin.locks import Timeout, locked
+from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.records import LEDGER, CellLedger, read
 
