@@ -20,8 +20,28 @@ from icl_ft_plugin.errors import UsageError, cut, shown
 MOST_CHARACTERS = 10_000_000  # of a text, also of one in between
 MOST_SECONDS = 2.0
 _MOST_BITS = 4096  # of a number
-_NO_FILTERS = """attr batch center filesizeformat format groupby map pprint random reject rejectattr select selectattr slice sum tojson
-truncate urlize wordwrap xmlattr""".split()
+_NO_FILTERS = [
+    "attr",
+    "batch",
+    "center",
+    "filesizeformat",
+    "format",
+    "groupby",
+    "map",
+    "pprint",
+    "random",
+    "reject",
+    "rejectattr",
+    "select",
+    "selectattr",
+    "slice",
+    "sum",
+    "tojson",
+    "truncate",
+    "urlize",
+    "wordwrap",
+    "xmlattr",
+]
 _CALLS = {"strip", "lstrip", "rstrip", "upper", "lower", "title", "capitalize", "split", "splitlines", "startswith"}
 _CALLS |= {"endswith", "removeprefix", "removesuffix", "items", "keys", "values", "get", "count", "find", "index"}
 _NO_NODES = (
