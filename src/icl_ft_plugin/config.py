@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
+from icl_ft_plugin.confidential import shown_as, shown_pair
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.files import read_text
-from icl_ft_plugin.guard.confidential import shown_as, shown_pair
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
@@ -190,7 +190,7 @@ def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) 
     from pydantic import ValidationError
 
     try:
-        return typing.cast(Schema, _adapter(typing.cast(Any, schema)).validate_python(data, strict=strict))
+        return typing.cast(Schema, _adapter(typing.cast(Hashable, schema)).validate_python(data, strict=strict))
     except ValidationError as failure:
         lines = [f"{place}: {_explain(schema, error)}" for error in failure.errors()]
         told = max(1, next((n for n in range(len(lines)) if sum(map(len, lines[: n + 1])) > MOST_TOLD), len(lines)))
