@@ -1,8 +1,6 @@
 """How much faster does ``icl_ft_hf`` score than lm-eval's ``hf``, and how close is it to what is needed at the least?
 
     python benchmarks/prefix.py --model path/to/SmolLM2-135M --random 256x6x2048x4096 --json prefix.json
-    python benchmarks/prefix.py --random 2048x16x32000x32768 --device cuda --dtype bfloat16 \
-        --context 1500 8000 30000 --stock-requests 8 --rounds 3 --json prefix-gpu.json
 
 For each model and context length it makes one set of requests (questions x choices behind one context of invented
 sentences) and scores it with both, on the same weights in one process, alternating, ``--rounds`` times. Stock's
@@ -11,7 +9,12 @@ cost is linear in its requests, so ``--stock-requests N`` measures N of them and
 Columns: wall and CPU time ratios stock / ours (each its best round; stock at batch 1, and the best of the sizes
 tried); the ratio of tokens, reached at equal speed per token; the share of ours that is needed at the least (the
 tree's tokens / computed); CPU time (wall time on a GPU) over a bare forward pass over as many tokens (without the
-tokenizer's time); peak memory beside the weights.
+tokenizer's time); peak memory beside the weights. Ours runs at its default batch size of 1, which leaves the passes to it.
+
+On a GPU the closed book and two contexts are asked for by
+
+    python benchmarks/prefix.py --random 2048x16x32000x32768 --device cuda --dtype bfloat16 --context 8000 30000 \
+        --stock-requests 4 --rounds 3 --json prefix-gpu.json
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ import torch
 import transformers
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from prefix_cases import random_llama, requests_for, task_requests
+from prefix_cases import random_llama, requests_for, statement_requests, task_requests
 
 from icl_ft_plugin.prefix.limits import free_bytes
 from icl_ft_plugin.prefix.lm import PrefixLM
@@ -137,6 +140,9 @@ def measure(
 
 def row(label: str, result: dict[str, Any], device: str) -> list[str]:
     """Make one line of the table; beside a GPU the CPU does little, so the bare pass is compared by wall time there."""
+    stock_cpu = min(
+        (value["cpu_s"] for name, value in result["measures"].items() if name.startswith("stock")), default=0
+    )
     clock = "wall_s" if device.startswith("cuda") else "cpu_s"
     found = result["measures"]
     ours = found["ours"]
@@ -152,9 +158,10 @@ def row(label: str, result: dict[str, Any], device: str) -> list[str]:
             f"{one['wall_s'] / ours['wall_s']:.1f}",
             f"{stock[fastest]['wall_s'] / ours['wall_s']:.1f}",
             f"{one['cpu_s'] / ours['cpu_s']:.1f}",
+            f"{stock_cpu / ours['cpu_s']:.1f}",
         ]
     else:
-        cells += ["", "", f"{ours['wall_s']:.2f}", "", "", ""]
+        cells += ["", "", f"{ours['wall_s']:.2f}", "", "", "", ""]
     computed = result["computed_tokens"] or result["stock_tokens"]
     cells += [
         f"{result['stock_tokens'] / result['tree_tokens']:.1f}",
@@ -168,7 +175,7 @@ def row(label: str, result: dict[str, Any], device: str) -> list[str]:
 
 HEAD = [
     "case", "requests", "stock b1 s", "best stock s (batch)", "ours s", "wall ratio b1", "wall ratio best",
-    "CPU ratio b1", "token ratio", "needed / computed", "over bare pass", "ours peak MB", "stock peak MB",
+    "CPU ratio b1", "CPU ratio best", "token ratio", "needed / computed", "over bare pass", "ours peak MB", "stock peak MB",
 ]  # fmt: skip
 
 
@@ -182,6 +189,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=20)
     parser.add_argument("--choices", type=int, default=2)
     parser.add_argument("--closed", type=int, default=40, help="closed-book questions (4 choices each); 0 for none")
+    parser.add_argument("--unshared", type=int, default=160, help="statements that share nothing; 0 for none")
     parser.add_argument("--stock-batch", type=int, nargs="*", default=[8], help="stock sizes beside 1, with contexts")
     parser.add_argument("--stock-requests", type=int, default=None, help="measure so many of stock's, and scale")
     parser.add_argument("--task", action="append", default=[], help="also the requests of an lm-eval task; repeatable")
@@ -209,30 +217,33 @@ def main() -> None:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name)
             with torch.no_grad():  # reads the mapped weights, which the first measure would otherwise be charged for
                 model(torch.ones(1, 64, dtype=torch.long, device=args.device))
-            cases: list[int | str] = [*([0] if args.closed else []), *args.context, *args.ours_only]
-            for context in [*cases, *(["tasks"] if args.task else [])]:
+            cases: list[int | str] = [*([0] if args.closed else []), *(["unshared"] if args.unshared else [])]
+            for context in [*cases, *args.context, *args.ours_only, *(["tasks"] if args.task else [])]:
+                short = context in (0, "unshared")
                 if context == "tasks":
                     requests = task_requests(args.task, args.metadata, name)
                     window = model.config.max_position_embeddings
+                elif context == "unshared":
+                    requests, window = statement_requests(args.unshared, seed=1), 2048
                 else:
                     size = args.closed if context == 0 else args.questions
                     choices = 4 if context == 0 else args.choices
                     requests = requests_for(tokenizer, context, size, choices, seed=context)
                     window = max(context + 200, 2048)
-                batches = [4, 8, 16, 32] if context == 0 else fitting(args.stock_batch, window, model, args.device)
+                batches = [4, 8, 16, 32, 64] if short else fitting(args.stock_batch, window, model, args.device)
                 lms = {"ours": PrefixLM(pretrained=model, tokenizer=tokenizer, max_length=window)}
                 if context not in args.ours_only:
                     for batch in [1, *batches]:  # sizes that do not fit into memory are left out
                         lms[f"stock b{batch}"] = HFLM(
                             pretrained=model, tokenizer=tokenizer, batch_size=batch, max_length=window
                         )
-                named = {0: "closed book", "tasks": ", ".join(args.task)}
+                named = {0: "closed book", "unshared": "nothing shared", "tasks": ", ".join(args.task)}
                 label = f"{Path(name).name}, {named.get(context, f'{context} tokens')}"
                 result = measure(
                     lms,
                     requests,
-                    None if context == 0 else args.stock_requests,
-                    args.closed_rounds if context == 0 else args.rounds,
+                    None if short else args.stock_requests,
+                    args.closed_rounds if short else args.rounds,
                     meter,
                 )
                 report.append({"model": Path(name).name, "context": context, **result})

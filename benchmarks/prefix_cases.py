@@ -47,6 +47,16 @@ def requests_for(tokenizer: Any, context_tokens: int, questions: int, choices: i
     return [Instance("loglikelihood", {}, pair, index) for index, pair in enumerate(made)]
 
 
+def statement_requests(count: int, seed: int) -> list[Instance]:
+    """Make log-likelihood requests without a common beginning: ``Kelobas is``, `` the nuravin of Tosidel``."""
+    facts = sentences(random.Random(seed))
+    made = [next(facts).partition(" is ") for _ in range(count)]
+    return [
+        Instance("loglikelihood", {}, (f"{subject} is", f" {rest[:-1]}"), index)
+        for index, (subject, _, rest) in enumerate(made)
+    ]
+
+
 def task_requests(tasks: list[str], metadata: dict[str, Any], name: str) -> list[Instance]:
     """Return the likelihood requests of lm-eval tasks, such as those of a study's in-context arm."""
     from lm_eval.tasks import TaskManager

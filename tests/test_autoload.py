@@ -295,6 +295,7 @@ def test_the_real_lm_eval_takes_our_model_beside_its_own() -> None:
 
 def test_a_misspelt_task_is_told_its_nearest_names(caplog: pytest.LogCaptureFixture) -> None:
     register()
+    register()  # and yet it is said once
     manager = TaskManager(include_defaults=False)
     for ask in (manager.match_tasks, manager.load):
         caplog.clear()
@@ -312,11 +313,16 @@ def test_a_misspelt_task_is_told_its_nearest_names(caplog: pytest.LogCaptureFixt
         ("arc_eazy", None),  # lm-eval's own
         ("icl-ft-reversal", "icl-ft-reversal: no such task; did you mean icl_ft_reversal?"),
         ("icl_ft_gsm8k", "icl_ft_gsm8k: no such task; icl-ft tasks lists all of ours"),
-        (str(ROOT), None),  # a folder of YAMLs may be asked for
     ],
 )
 def test_hints(name: str, said: str | None) -> None:
     assert _messages.hint(name, ["icl_ft_reversal", "icl_ft_process", "arc_easy"]) == said
+
+
+def test_a_folder_of_yamls_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "icl_ft_mine").mkdir()
+    assert _messages.hint("icl_ft_mine", ["icl_ft_reversal"]) is None
 
 
 def test_lm_eval_advises_on_metadata_once_a_run(caplog: pytest.LogCaptureFixture) -> None:

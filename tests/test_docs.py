@@ -202,3 +202,16 @@ def test_every_command_of_a_page_parses(page: Path) -> None:
 
 def test_commands_were_found() -> None:
     assert sum(len(list(commands(page))) for page in PAGES) > 25
+
+
+def test_the_family_of_the_page_is_the_one_that_is_tested() -> None:
+    sources = [
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "tests" / "compass").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]
+    blocks = re.findall(r"^```(?:python|toml|yaml)\n(.*?)^```", text("add-a-family.md"), re.MULTILINE | re.DOTALL)
+    shown = [block for block in blocks if "BASELINES" not in block and not block.startswith("name: places")]
+    assert len(shown) == 8
+    for block in shown:
+        assert any(block.strip("\n") in source for source in sources), block

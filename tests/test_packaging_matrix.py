@@ -20,7 +20,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
 ROOT = Path(__file__).parents[1]
-RELEASES = ["0.4.11", "0.4.12", "0.4.13"]
+RELEASES = ["0.4.12", "0.4.13"]
 CHECKOUT = "checkout"
 TASKS = {"icl_ft_reversal", "icl_ft_reversal_closed", "icl_ft_reversal_icl"}
 NOT_SHARED = ("lm_eval", "__editable__", "icl_ft_plugin", "_icl_ft_plugin")
@@ -106,11 +106,25 @@ def environment(request: pytest.FixtureRequest, shared: Path, tmp_path: Path) ->
     return made
 
 
+NAMED_TOO = """
+from lm_eval.tasks import TaskManager
+from icl_ft_plugin.paths import tasks_dir
+assert "icl_ft_reversal" in TaskManager(include_path=tasks_dir(), include_defaults=False).all_tasks
+print("indexed")
+"""
+TARGET = """
+import icl_ft_plugin, lm_eval.tasks, lm_eval.models
+from lm_eval.api.registry import get_model
+icl_ft_plugin.register()
+assert "icl_ft_reversal" in lm_eval.tasks.TaskManager().all_tasks
+assert get_model("icl_ft_hf").__name__ == "PrefixLM"
+print("registered")
+"""
 IN_PROCESS = """
 import lm_eval
 from lm_eval.tasks import TaskManager
 manager = TaskManager(include_defaults=False)
-assert not manager.all_tasks, manager.all_tasks
+assert manager.all_tasks and all(name.startswith("icl_ft") for name in manager.all_tasks), manager.all_tasks
 results = lm_eval.simple_evaluate(
     model="icl_ft_hf", model_args="pretrained={checkpoint}", tasks=["icl_ft_reversal"], limit=2, device="cpu"
 )
@@ -139,9 +153,21 @@ def test_lm_eval_finds_the_tasks(
     table = call(lm_eval, *command, cwd=elsewhere)
     assert "icl_ft_reversal_icl" in table
 
+    named = call(environment.python, "-c", NAMED_TOO, cwd=elsewhere)
+    assert named == "indexed\n"  # lm-eval warns of a task that it finds a second time
+
     results = call(environment.python, "-c", IN_PROCESS.format(checkpoint=checkpoint), cwd=elsewhere)
     assert set(results.splitlines()[-1].split()) >= TASKS
 
     environment.pip("uninstall", "--yes", "icl-ft-plugin")
     assert environment.files() - before == set()
     assert call(environment.python, "-c", "import lm_eval.tasks, lm_eval.models", cwd=elsewhere) == ""
+
+
+def test_register_where_no_startup_file_runs(environment: Environment, wheel: Path, tmp_path: Path) -> None:
+    """A folder of ``pip install --target`` gets there by PYTHONPATH, of which ``site`` runs no ``.pth``."""
+    environment.pip("install", "--no-deps", "--target", tmp_path / "target", wheel)
+    ours = str(tmp_path / "target")
+    assert call(environment.python, "-c", TARGET, cwd=tmp_path, PYTHONPATH=ours) == "registered\n"
+    site = os.pathsep.join([ours, str(environment.site), (environment.site / "zz_shared.pth").read_text().strip()])
+    assert call(environment.python, "-S", "-c", TARGET, cwd=tmp_path, PYTHONPATH=site) == "registered\n"

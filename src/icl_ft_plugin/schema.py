@@ -107,7 +107,7 @@ class World:
     """A whole world.
 
     Attributes:
-        family: Name of the generator, a key of ``generators.FAMILIES``.
+        family: Name of the generator, a key of ``families.FAMILIES``.
         config: The generator's knobs as plain JSON values.
         seed: The world seed.
         facts: All atomic statements.

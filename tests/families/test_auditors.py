@@ -20,8 +20,8 @@ from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import FUNCTIONS, apply, show
 from icl_ft_plugin.families.reversal.generate import DIMENSIONS, FRAMES, PREAMBLES
 from icl_ft_plugin.families.semantic.closure import Closure
-from icl_ft_plugin.families.semantic.forms import N_FORMS, statement
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
+from icl_ft_plugin.families.semantic.wordings import BANKS, DOCUMENTS, N_FORMS
 from icl_ft_plugin.families.syllogism.generate import REPHRASED, STATED
 from icl_ft_plugin.families.syllogism.generate import statement as sentence
 from icl_ft_plugin.worlds.audit import audit, summarize

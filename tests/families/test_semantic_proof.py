@@ -8,6 +8,7 @@ from icl_ft_plugin.families.semantic.closure import Closure
 from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
 from icl_ft_plugin.families.semantic.proof import check, closures
 from icl_ft_plugin.families.semantic.questions import SPLITS
+from icl_ft_plugin.families.semantic.wordings import DOCUMENTS
 from icl_ft_plugin.schema import Document
 
 DENIED = re.compile(r"\b(?:not|never|no|cannot|unable|fail|far from being|anything but|lack|without|short of)\b")
@@ -110,11 +111,19 @@ def test_a_true_distractor_is_found(world):
 
 def test_an_arguable_distractor_is_found(world):
     """What holds of a category below might be granted of the one asked about."""
-    q = next(q for q in world.questions if q.labels == {"kind": "is-a", "asked": "forward", "premises": "1"})
-    subject = subject_of(world, q)
-    below = next(f.arguments[0] for f in world.facts if f.predicate == "is a" and f.arguments[0] != subject)
-    told = replace(world, documents=(*world.documents, Document("more", (f"{below} are a kind of {subject}.",), ())))
-    assert any("can be argued for" in message for message in check(with_distractor(told, q, below)))
+    child = {f.arguments[1]: f.arguments[0] for f in world.facts if f.predicate == "is a"}
+    facts = {fact.id: fact for fact in world.facts}
+    q, fact = next(
+        (q, fact)
+        for q in world.questions
+        if (q.split, q.labels["kind"], q.labels["asked"]) == ("rephrase", "property", "forward")
+        and (fact := facts[q.proof[0]]).arguments[0] in child
+    )
+    word = q.choices[(q.gold[0] + 1) % 4].rstrip(".")
+    claim = Claim(fact.predicate, (child[fact.arguments[0]], word))
+    more = Document("more", (DOCUMENTS.statement(claim, False, 0) + ".",), ())
+    found = check(replace(world, documents=(*world.documents, more)))
+    assert any(message.startswith(f"{q.id}: ") and "can be argued for" in message for message in found)
 
 
 def test_without_its_denial_a_misleading_question_has_two_answers(world):

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.models.huggingface import HFLM
-from prefix_models import CONFIGS, WAY, instances, text, tiny_model, tiny_tokenizer, token_requests
+from prefix_models import CONFIGS, WAY, WORDS, instances, text, tiny_model, tiny_tokenizer, token_requests
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.prefix.device import refuse_missing_device
@@ -88,14 +88,80 @@ def test_a_prompt_is_encoded_once_for_all_its_choices(monkeypatch):
     assert [score for score, _ in found] == pytest.approx([score for score, _ in wanted], abs=1e-4)
 
 
-def test_requests_that_share_nothing_take_the_plain_path():
-    plain, ours = pair("llama")
-    requests = [(("a", "b"), [first, *range(20)], [3, 4]) for first in range(50, 60)]
+def closed_book(count, seed=0):
+    """Short requests of many lengths that share nothing."""
+    rng = random.Random(seed)
+    made = []
+    for first in rng.sample(range(WORDS), count):
+        ids = [first, *(rng.randrange(WORDS) for _ in range(rng.randrange(2, 25)))]
+        cut = rng.randrange(max(1, len(ids) - 4), len(ids))
+        made.append(((f"question {first}", "answer"), ids[:cut], ids[cut:]))
+    return made
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 3, "auto"]), limit=st.sampled_from([16, 100, None]))
+def test_requests_that_share_nothing_are_batched(name, seed, batch, limit):
+    plain, ours = pair(name, batch_size=batch, max_batch_size=4, max_length=128, pass_tokens=limit)
+    requests = closed_book(30, seed)
     assert_same(plain, ours, requests)
-    assert ours.prefix_stats == {}
-    assert_same(plain, ours, [*requests, *token_requests(random.Random(0), [50], 4)])
-    assert ours.prefix_stats["requests"] < len(requests)
+    if WAY[name] == "stock":
+        assert ours.prefix_stats == {}
+    elif limit is None:
+        assert ours.prefix_stats["passes"] <= (10 if batch == 3 else 2)
+        if WAY[name] == "packed":  # short ones share a row, so that little is padded
+            assert ours.prefix_stats["computed_tokens"] < 1.3 * ours.prefix_stats["tree_tokens"]
+
+
+def test_the_default_batch_is_bounded_by_tokens_and_a_given_one_by_rows_too():
+    widths = []
+    for batch in (1, 4):
+        _, ours = pair("llama", batch_size=batch, pass_tokens=128)
+        ours._way([1, 2, 3])
+        seen = []
+        handle = ours.model.model.register_forward_pre_hook(
+            lambda module, args, kwargs, seen=seen: seen.append(kwargs["input_ids"].shape), with_kwargs=True
+        )
+        ours._loglikelihood_tokens(closed_book(60), disable_tqdm=True)
+        handle.remove()
+        assert all(rows * tokens <= 128 for rows, tokens in seen)
+        widths.append(max(rows for rows, _ in seen))
+    assert widths[0] > 8 and widths[1] == 4
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral"])
+def test_one_token_answers_keep_their_questions_in_any_mixture(name):
+    # One question with several answers of one token, the same tokens cut elsewhere, an input that is another's
+    # beginning, and a request asked twice. Stock's reuse of logits scores one token in the first place of a longer
+    # continuation of the same tokens, so it is compared without.
+    plain, ours = pair(name, stock={"logits_cache": False})
+    made = [(("one", str(n)), [5, 6, 7], [n]) for n in (9, 3, 9, 40)]
+    made += [(("long", str(n)), [5, 6], [7, n]) for n in (9, 3)]
+    made += [(("deeper", "8"), [5, 6, 7, 9], [8]), *closed_book(12)]
+    random.Random(1).shuffle(made)
+    assert_same(plain, ours, made)
+
+
+def test_answers_of_unshared_requests_reach_the_response_cache():
+    _, ours = pair("llama")
+    requests = closed_book(20)
+    kept = {}
+
+    class Hook:
+        def add_partial(self, kind, key, answer):
+            kept[kind, key] = answer
+
+    ours.set_cache_hook(Hook())
+    answers = ours._loglikelihood_tokens(requests, disable_tqdm=True)
+    assert kept == {("loglikelihood", key): answer for (key, _, _), answer in zip(requests, answers, strict=True)}
+
+
+def test_no_request_and_one_request_run_as_stock():
+    plain, ours = pair("llama")
     assert ours._loglikelihood_tokens([]) == []
+    assert_same(plain, ours, closed_book(1))
+    assert (ours.sharing, ours.prefix_stats) == (None, {})
 
 
 def test_truncation_as_stock_and_overflow_as_an_error():
@@ -112,6 +178,10 @@ def test_truncation_as_stock_and_overflow_as_an_error():
     assert strict._loglikelihood_tokens(exact)
     with pytest.raises(UsageError, match="needs 61"):
         strict._loglikelihood_tokens([(("a", "b"), [1] * 60, [2, 3])])
+    with pytest.raises(UsageError, match="request 1: the 61 tokens of the continuation"):
+        ours._loglikelihood_tokens([*exact, (("a", "b"), [1], [2] * 61)])
+    with pytest.raises(UsageError, match="a context of one token"):
+        ours._loglikelihood_tokens([(("a", "b"), [], [2])])
     with pytest.raises(UsageError, match="on_overflow='eror'"):
         pair("llama", on_overflow="eror")
 
@@ -186,6 +256,25 @@ def test_a_pass_that_does_not_fit_is_halved(monkeypatch, caplog):
     found = ours._loglikelihood_tokens(requests, disable_tqdm=True)
     assert [a for a, _ in found] == pytest.approx([a for a, _ in wanted], abs=1e-4)
     assert "64 tokens a pack" in caplog.text
+
+
+def test_a_batch_that_does_not_fit_is_halved(monkeypatch, caplog):
+    plain, ours = pair("llama")
+    requests = closed_book(60)
+    ours._way(requests[0][1])
+    forward = ours.model.forward
+
+    def small(input_ids, **kwargs):
+        if input_ids.numel() > 130:
+            raise torch.OutOfMemoryError("too large")
+        return forward(input_ids=input_ids, **kwargs)
+
+    wanted = plain._loglikelihood_tokens(requests, disable_tqdm=True)
+    small.__signature__ = __import__("inspect").signature(forward)
+    monkeypatch.setattr(ours.model, "forward", small)
+    found = ours._loglikelihood_tokens(requests, disable_tqdm=True)
+    assert [a for a, _ in found] == pytest.approx([a for a, _ in wanted], abs=1e-4)
+    assert "128 tokens a pack" in caplog.text
 
 
 def test_from_a_checkpoint_through_the_evaluator(tmp_path):

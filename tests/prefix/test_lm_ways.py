@@ -94,6 +94,7 @@ def test_generation_computes_the_document_once():
     rng = random.Random(0)
     document = text(rng, 100)
     made = instances("generate_until", [(f"{document} {text(rng, 3)}", dict(GREEDY)) for _ in range(8)])
+    ours._way(list(range(24)))  # the comparison with stock is not part of it
     computed = []
     handle = ours.model.model.register_forward_pre_hook(
         lambda module, args, kwargs: computed.append(kwargs["input_ids"].numel()), with_kwargs=True

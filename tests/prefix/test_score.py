@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prefix_models import WAY, WORDS, tiny_model
 
+from icl_ft_plugin.prefix.pack import additive_mask, pack_mask
 from icl_ft_plugin.prefix.positions import positions_of
-from icl_ft_plugin.prefix.score import TreeScorer, additive_mask, pack_mask, rows_within
+from icl_ft_plugin.prefix.score import TreeScorer, rows_within
 from icl_ft_plugin.prefix.tree import build_tree, walk
 
 SHARING = [name for name, way in WAY.items() if way != "stock"]
@@ -18,8 +19,8 @@ SHARING = [name for name, way in WAY.items() if way != "stock"]
 def test_mask_shows_the_cached_prefix_the_ancestors_and_the_own_past():
     # 0 1 -> (2 -> 4), (3); behind two cached tokens
     root = build_tree([([0, 1, 2, 4], [9]), ([0, 1, 3], [9])])
-    mask = pack_mask(list(walk(list(root.children.values()))), cached=2)
-    assert mask.int().tolist() == [
+    mask = pack_mask([list(walk(list(root.children.values())))], cached=2)
+    assert mask[0].int().tolist() == [
         [1, 1, 1, 0, 0, 0, 0],  # 0
         [1, 1, 1, 1, 0, 0, 0],  # 1
         [1, 1, 1, 1, 1, 0, 0],  # 2 after 0 1
@@ -28,14 +29,14 @@ def test_mask_shows_the_cached_prefix_the_ancestors_and_the_own_past():
     ]
     added = additive_mask(mask, torch.float32)
     assert added.shape == (1, 1, 5, 7)
-    assert torch.equal(added[0, 0] == 0, mask)
+    assert torch.equal(added[:, 0] == 0, mask)
 
 
 def test_mask_of_two_subtrees_side_by_side():
     # 5 -> (0 -> 1, 2), (3): the cached 5 is seen by all, the subtrees do not see each other
     root = build_tree([([5, 0, 1], [9]), ([5, 0, 2], [9]), ([5, 3], [9])])
     (trunk,) = root.children.values()
-    assert pack_mask(list(walk(list(trunk.children.values()))), cached=1).int().tolist() == [
+    assert pack_mask([list(walk(list(trunk.children.values())))], cached=1)[0].int().tolist() == [
         [1, 1, 0, 0, 0],  # 0
         [1, 1, 1, 0, 0],  # 1 after 0
         [1, 1, 0, 1, 0],  # 2 after 0, not after 1
@@ -66,7 +67,7 @@ MODELS = {}
 
 @pytest.mark.parametrize("name", SHARING)
 @settings(max_examples=12, deadline=None)
-@given(made=trees(), limit=st.integers(1, 60), min_shared=st.integers(1, 40))
+@given(made=trees(), limit=st.integers(1, 60), min_shared=st.integers(0, 40))
 def test_every_target_scores_as_in_a_plain_pass(name, made, limit, min_shared):
     model = MODELS.setdefault(name, tiny_model(name))
     scorer = TreeScorer(model, packed=WAY[name] == "packed")
@@ -92,7 +93,7 @@ def test_every_target_scores_as_in_a_plain_pass(name, made, limit, min_shared):
         for position, (token, (value, hit)) in enumerate(zip(continuation, scores, strict=True)):
             assert value == pytest.approx(plain[position, token].item(), abs=1e-4)
             assert hit == (plain[position].argmax().item() == token)
-    if scorer.packed:
+    if scorer.packed and min_shared == 0:  # else rows are padded
         assert scorer.tokens_computed == size
 
 

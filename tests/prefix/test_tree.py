@@ -5,22 +5,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icl_ft_plugin.prefix.tree import (
-    MOST_NESTED,
-    Extend,
-    Pack,
-    Retreat,
-    Rows,
-    build_tree,
-    common_length,
-    cut_groups,
-    path_length,
-    path_nodes,
-    plan_packs,
-    plan_rows,
-    shared_length,
-    walk,
-)
+from icl_ft_plugin.prefix.plan import MOST_NESTED, Extend, Pack, Retreat, Rows, plan_packs, plan_rows
+from icl_ft_plugin.prefix.tree import build_tree, cut_groups, path_length, path_nodes, walk
 
 # Two symbols and nested lengths make many shared prefixes, splits, duplicates, and inputs that end inside others.
 sequences = st.lists(st.integers(0, 1), min_size=1, max_size=12)
@@ -68,14 +54,6 @@ def test_tree_holds_each_prefix_once_and_each_target_at_its_position(made):
     assert sorted(found) == sorted(wanted)
 
 
-@given(requests)
-def test_shared_length_is_the_longest_prefix_in_common_with_another(made):
-    root = build_tree(made)
-    for i, (ids, _) in enumerate(made):
-        others = [common_length(ids, other) for j, (other, _) in enumerate(made) if j != i]
-        assert shared_length(root, ids) == max(others, default=0)
-
-
 def run(root, steps):
     """Follow the steps as a cache would; return how often each node was computed and the longest cached path."""
     cached, computed, longest = [], {}, 0
@@ -90,12 +68,13 @@ def run(root, steps):
                 assert cached[-len(nodes) :] == nodes
                 del cached[-len(nodes) :]
                 passed = []
-            case Pack(nodes):
-                seen = set()
-                for node in nodes:
-                    assert id(node.parent) in seen or node.parent is (cached[-1] if cached else root)
-                    seen.add(id(node))
-                passed = nodes
+            case Pack(rows):
+                for row in rows:
+                    seen = set()
+                    for node in row:
+                        assert id(node.parent) in seen or node.parent is (cached[-1] if cached else root)
+                        seen.add(id(node))
+                passed = [node for row in rows for node in row]
             case Rows(rows):
                 for row in rows:
                     assert row[0].parent is (cached[-1] if cached else root)
@@ -107,17 +86,22 @@ def run(root, steps):
     return computed
 
 
-@given(requests, st.integers(1, 40))
-def test_packs_compute_each_token_once_within_the_limit(made, limit):
+@given(requests, st.integers(1, 40), st.integers(1, 5), st.integers(0, 6))
+def test_packs_compute_each_token_once_within_the_limits(made, limit, max_rows, min_shared):
     root = build_tree(made)
-    steps = list(plan_packs(root, limit))
+    steps = list(plan_packs(root, limit, max_rows, min_shared))
     computed = run(root, steps)
     assert computed == {id(node): 1 for node in walk(list(root.children.values()))}
+    depth = 0
     for step in steps:
         if isinstance(step, Pack):
-            assert sum(len(node.tokens) for node in step.nodes) <= limit
+            assert len(step.rows) * max(sum(len(node.tokens) for node in row) for row in step.rows) <= limit
+            assert len(step.rows) <= (max_rows if depth < min_shared else 1)
         if isinstance(step, Extend):
             assert step.nodes[0].size > limit  # what fits is never computed alone
+            depth = step.nodes[-1].end
+        if isinstance(step, Retreat):
+            depth = step.nodes[0].start
 
 
 @given(requests, st.integers(1, 40), st.integers(1, 5), st.integers(1, 6))

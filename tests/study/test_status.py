@@ -155,10 +155,10 @@ def test_a_real_study_while_it_runs_and_after_a_kill(tmp_path: Path) -> None:
             time.sleep(0.02)
         (running,) = (cell.running for cell in read_status(tmp_path / "out").cells if cell.running)
         process.kill()
-    assert running["pid"] == process.pid
+    assert running.pid == process.pid
     killed = read_status(tmp_path / "out")
     assert not killed.at_work and killed.count("running") == 0 and killed.count("done") < 2
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
     done = read_status(tmp_path / "out")
     assert done.count("done") == 2 and all(cell.seconds for cell in done.cells)
-    assert not list((tmp_path / "out" / "running").iterdir())
+    assert not (tmp_path / "out" / "running").exists()

@@ -31,6 +31,15 @@ SMALL = {
         "n_choices": (2, 5),
         "max_properties": (1, 6),
     },
+    "codebook": {
+        "n_groups": (1, 3),
+        "n_sets": (1, 4),
+        "copies": (1, 3),
+        "n_messages": (0, 12),
+        "n_questions": (1, 6),
+        "n_choices": (2, 5),
+        "n_holdout": (0, 1),
+    },
     "process": {"n_documents": (10, 80), "n_questions": (2, 12), "levels": (2, 3), "steps": (0, 1)},
 }
 SWITCHES = ("existential_import", "steps")

@@ -21,7 +21,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training row
 
 @data_app.command("build")
 def data_build(
-    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.", autocompletion=families)],
+    family: Annotated[str, typer.Argument(help="Dataset family; `icl-ft tasks` lists all.", autocompletion=families)],
     out: Out,
     seed: WorldSeed = 0,
     settings: Settings = None,

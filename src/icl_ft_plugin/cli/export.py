@@ -14,7 +14,7 @@ export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alo
 
 @export_app.command("upstream")
 def upstream(
-    family: Annotated[str, typer.Argument(help="Dataset family, e.g. reversal.", autocompletion=families)],
+    family: Annotated[str, typer.Argument(help="Dataset family; `icl-ft tasks` lists all.", autocompletion=families)],
     out: Annotated[
         Path, typer.Option("--out", help="Folder to write: lm_eval/tasks/NAME of a checkout; it must not exist.")
     ],

@@ -14,6 +14,7 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
+from icl_ft_plugin.families.codebook import FAMILY as CODEBOOK
 from icl_ft_plugin.families.family import Family
 from icl_ft_plugin.families.own import FAMILY as OWN
 from icl_ft_plugin.families.process import FAMILY as PROCESS
@@ -28,7 +29,7 @@ __all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", 
 GROUP = "icl_ft_plugin.families"
 FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first asked for
 
-_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, OWN)}
+_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, CODEBOOK, OWN)}
 
 
 def __getattr__(name: str) -> Any:

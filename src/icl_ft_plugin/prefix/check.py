@@ -85,13 +85,14 @@ def disagreement(
         pairs.append((sequence, [*sequence[half:], sequence[0]]))
     found: list[list[float]] = [[] for _ in pairs]
     try:
-        # Positions ascend within a request, so appending keeps their order.
-        scorer.run(
-            build_tree(pairs),
-            limit=half // 2 * 3,
-            min_shared=half // 2,
-            on_score=lambda who, value, _: found[who].append(value),
-        )
+        # Positions ascend within a request, so appending keeps their order. First the shared half is long, then short.
+        for limit, min_shared in ((half // 2 * 3, half // 2), (2 * half, length)):
+            scorer.run(
+                build_tree(pairs),
+                limit=limit,
+                min_shared=min_shared,
+                on_score=lambda who, value, _: found[who].append(value),
+            )
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError, NotImplementedError) as error:
         return f"{type(error).__name__}: {error}"
     with torch.no_grad():
@@ -101,7 +102,7 @@ def disagreement(
     for row, (_, targets) in enumerate(pairs):
         wanted = torch.tensor(targets, device=scores.device)[:, None]
         plain = scores[row, -len(targets) :].gather(1, wanted)[:, 0].tolist()
-        worst = max(abs(a - b) for a, b in zip(plain, found[row], strict=True))
+        worst = max(abs(a - b) for a, b in zip(plain * 2, found[row], strict=True))
         if not worst <= allowed:
             return f"log-probabilities differ by {worst:.2g}, allowed {allowed:.2g}"
     return None

@@ -2,7 +2,8 @@
 
     lm_eval --model icl_ft_hf --model_args pretrained=HuggingFaceTB/SmolLM2-135M --tasks icl_ft_reversal_icl
 
-It takes all of ``hf``'s arguments and gives the same scores. Three arguments are its own:
+Requests that share nothing are batched by length, also at the default batch size of 1. It takes all of ``hf``'s
+arguments and gives the same scores. Three arguments are its own:
 
     on_overflow=error      a prompt that is longer than the model's window is an error (default: truncate, as hf)
     pass_tokens=512        most tokens of one forward pass (default: packs of 512 on a CPU and 4096 on an accelerator,
@@ -32,7 +33,7 @@ from icl_ft_plugin.prefix.generate import StemGeneration
 from icl_ft_plugin.prefix.limits import LEAST, chunk_tokens, free_bytes, pack_tokens
 from icl_ft_plugin.prefix.positions import Part
 from icl_ft_plugin.prefix.score import TreeScorer
-from icl_ft_plugin.prefix.tree import Node, build_tree, shared_length
+from icl_ft_plugin.prefix.tree import Node, build_tree
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +50,11 @@ class PrefixLM(StemGeneration):
         pass_tokens: Most tokens of one forward pass; None: packs by device, prefixes in pieces as large as fit.
         pass_bytes: Most bytes of one pass beside the weights and the cached prefix; None takes a quarter of what is
             free when scoring starts.
-        min_shared: Requests that share fewer leading tokens take the plain path.
         **kwargs: As HFLM.
 
     Attributes:
         sharing: ``packed``, ``rows`` or ``stock``: the way in use; None before the first request.
-        prefix_stats: Counts of the last call's shared requests: requests, stock_tokens (what hf would compute one by
+        prefix_stats: Counts of the last call, empty where hf's own path ran: requests, stock_tokens (what hf would compute one by
             one), tree_tokens (the least), computed_tokens (padding included), passes, peak_cache_bytes.
 
     Raises:
@@ -68,7 +68,6 @@ class PrefixLM(StemGeneration):
         on_overflow: str = "truncate",
         pass_tokens: int | None = None,
         pass_bytes: int | None = None,
-        min_shared: int = 8,
         **kwargs: Any,
     ) -> None:
         if on_overflow not in ("truncate", "error"):
@@ -83,7 +82,6 @@ class PrefixLM(StemGeneration):
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
         self.pass_bytes = None if pass_bytes is None else int(pass_bytes)
-        self.min_shared = int(min_shared)
         self.sharing: str | None = None
         self.prefix_stats: dict[str, int] = {}
         self._stem = None
@@ -111,13 +109,19 @@ class PrefixLM(StemGeneration):
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Answer]:
         """Score the requests; the order is kept. Rolling windows (``override_bs``) share nothing and run as stock."""
-        if self.on_overflow == "error":
-            for index, (key, context, continuation) in enumerate(requests):
+        inputs = [self._inputs(request) for request in requests]
+        for index, (key, context, continuation) in enumerate(requests):
+            if self.on_overflow == "error":
                 self._refuse_overflow(len(context) + len(continuation) - 1, self.max_length, index, key and key[0])
+            if len(inputs[index]) < len(continuation):
+                raise UsageError(
+                    f"request {index}: the {len(continuation)} tokens of the continuation need a context of one token "
+                    f"and a window of {len(continuation)}; they have {len(context)} and {self.max_length}"
+                )
         self.prefix_stats = {}
         answers: dict[int, Answer] = {}
-        for members, floor in [] if override_bs else self._split(requests):
-            found = self._score_shared([requests[i] for i in members], floor, disable_tqdm)
+        for members, floor in [] if override_bs else self._together(inputs):
+            found = self._score_tree([requests[i] for i in members], [inputs[i] for i in members], floor, disable_tqdm)
             answers.update(zip(members, found, strict=True))
         if plain := [i for i in range(len(requests)) if i not in answers]:
             found = super()._loglikelihood_tokens(
@@ -135,26 +139,21 @@ class PrefixLM(StemGeneration):
         _, context, continuation = request
         return (context + continuation)[-(self.max_length + 1) :][:-1]
 
-    def _split(self, requests: list[Request]) -> list[Part]:
-        """Return the requests that share enough to profit, those together that may share with each other."""
-        if len(requests) < 2 or self._way(self._inputs(requests[0])) == "stock":
+    def _together(self, inputs: list[list[int]]) -> list[Part]:
+        """Return the requests that may be computed together; hf's own path takes those that are in none."""
+        if len(inputs) < 2 or self._way(inputs[0]) == "stock":
             return []
-        inputs = [self._inputs(request) for request in requests]
-        least = self.min_shared if self.sharing == "packed" else max(self.min_shared, 32)
-        parts = []
-        for members, floor in self._parts(inputs):
-            root = build_tree([(inputs[i], []) for i in members])
-            if shared := [i for i in members if shared_length(root, inputs[i]) >= least]:
-                parts.append(Part(shared, floor))
-        return parts
+        return [part for part in self._parts(inputs) if len(part.members) > 1]
 
-    def _score_shared(self, requests: list[Request], floor: int, disable_tqdm: bool) -> list[Answer]:
-        pairs = [(self._inputs(request), request[2]) for request in requests]
-        root = build_tree(pairs)
-        limit, chunk = self._limits(max(len(ids) for ids, _ in pairs))
+    def _score_tree(
+        self, requests: list[Request], inputs: list[list[int]], floor: int, disable_tqdm: bool
+    ) -> list[Answer]:
+        root = build_tree([(ids, request[2]) for ids, request in zip(inputs, requests, strict=True)])
+        limit, chunk = self._limits(max(len(ids) for ids in inputs))
         while True:
             try:
-                return self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
+                found = self._run_tree(requests, root, (limit, chunk, floor), disable_tqdm)
+                break
             except torch.OutOfMemoryError:
                 if max(limit, chunk) <= LEAST:
                     raise
@@ -162,6 +161,8 @@ class PrefixLM(StemGeneration):
                 chunk = min(max(LEAST, chunk // 2), 4 * limit)
                 logger.warning("out of memory: scoring again, %d tokens a pack, %d a piece of prefix", limit, chunk)
                 torch.cuda.empty_cache()
+        self.prefix_stats["stock_tokens"] = self.prefix_stats.get("stock_tokens", 0) + sum(map(len, inputs))
+        return found
 
     def _run_tree(
         self, requests: list[Request], root: Node, limits: tuple[int, int, int], disable_tqdm: bool
@@ -186,13 +187,12 @@ class PrefixLM(StemGeneration):
                     self.cache_hook.add_partial("loglikelihood", requests[who][0], (sums[who], greedy[who]))
 
         scorer = self._scorer()
-        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else 64
-        most = {"max_rows": max_rows, "max_bytes": self._bytes_per_pass()}
-        scorer.run(root, limit=limit, chunk=chunk, floor=floor, on_score=on_score, **most)
+        max_rows = self.batch_size if isinstance(self.batch_size, int) and self.batch_size > 1 else None
+        most = self._bytes_per_pass()
+        scorer.run(root, limit=limit, chunk=chunk, floor=floor, on_score=on_score, max_rows=max_rows, max_bytes=most)
         bar.close()
         counts = {
             "requests": len(requests),
-            "stock_tokens": sum(len(self._inputs(request)) for request in requests),
             "tree_tokens": root.size,
             "computed_tokens": scorer.tokens_computed,
             "passes": scorer.passes,

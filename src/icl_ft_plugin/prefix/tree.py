@@ -1,4 +1,4 @@
-"""A radix tree over the token ids of all requests of a call, and the order in which to compute it.
+"""A radix tree over the token ids of all requests of a call.
 
 Two choices after one question after one shared context, as (input, continuation) token ids:
 
@@ -124,133 +124,9 @@ def walk(nodes: Sequence[Node]) -> Iterator[Node]:
         stack.extend(reversed(node.children.values()))
 
 
-def shared_length(root: Node, tokens: Sequence[int]) -> int:
-    """Return how many leading tokens of an inserted input at least one other request shares."""
-    return max((node.end for node in path_nodes(root, tokens) if node.count > 1), default=0)
-
-
-@dataclass(frozen=True)
-class Extend:
-    """Append these stretches (a path) to the cached prefix."""
-
-    nodes: list[Node]
-
-
-@dataclass(frozen=True)
-class Retreat:
-    """Drop these stretches, the last that were appended, from the cached prefix."""
-
-    nodes: list[Node]
-
-
-@dataclass(frozen=True)
-class Pack:
-    """Compute whole subtrees in one pass, each token seeing its own path only; nodes come before their children."""
-
-    nodes: list[Node]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Compute paths that all follow the cached prefix as the rows of a batch."""
-
-    rows: list[list[Node]]
-
-
-Step = Extend | Retreat | Pack | Rows
-
-
-def plan_packs(root: Node, limit: int) -> Iterator[Step]:
-    """Order the tree so that every token is computed exactly once, in packs of at most ``limit`` tokens.
-
-    A subtree that fits shares a pack with its siblings; one that does not becomes part of the cached prefix while
-    its children are computed, so only one path is ever cached.
-    """
-    todo: list[tuple[Node, bool]] = [(root, True)]
-    while todo:
-        node, entering = todo.pop()
-        if not entering:
-            yield Retreat([node])
-            continue
-        if node is not root:
-            yield Extend([node])
-            todo.append((node, False))
-        pack: list[Node] = []
-        used = 0
-        for child in node.children.values():
-            if child.size > limit:
-                continue
-            if used + child.size > limit:
-                yield Pack(list(walk(pack)))
-                pack, used = [], 0
-            pack.append(child)
-            used += child.size
-        if pack:
-            yield Pack(list(walk(pack)))
-        todo.extend((child, True) for child in reversed(node.children.values()) if child.size > limit)
-
-
-MOST_NESTED = 4
-"""Prefixes of prefixes that may be cached at once by copies; deeper stretches are computed once per row."""
-
-
-def plan_rows(root: Node, limit: int, max_rows: int, min_shared: int) -> Iterator[Step]:
-    """Order the tree for caches that cannot hold a tree: shared stretches once, the rest as rows.
-
-    Args:
-        root: The tree.
-        limit: Most tokens (rows times the longest) of a batch; one row may be longer.
-        max_rows: Most rows of a batch.
-        min_shared: Shorter shared stretches are computed once per row: copying a cache costs more.
-    """
-    todo: list[tuple[list[Node], bool]] = [([], True)]
-    nested = -1
-    while todo:
-        trunk, entering = todo.pop()
-        if not entering:
-            yield Retreat(trunk)
-            nested -= 1
-            continue
-        nested += 1
-        if trunk:
-            yield Extend(trunk)
-            todo.append((trunk, False))
-        cached = trunk[-1] if trunk else root
-        rows, trunks = _branches(cached, min_shared if nested < MOST_NESTED else root.size + 1)
-        yield from _batches(rows, limit, max_rows)
-        todo.extend((path, True) for path in reversed(trunks))
-
-
-def _branches(cached: Node, min_shared: int) -> tuple[list[list[Node]], list[list[Node]]]:
-    rows: list[list[Node]] = []
-    trunks: list[list[Node]] = []
-    stack = [[child] for child in reversed(cached.children.values())]
-    while stack:
-        path = stack.pop()
-        last = path[-1]
-        if not last.children:
-            rows.append(path)
-        elif last.end - cached.end >= min_shared:
-            trunks.append(path)
-        else:
-            stack.extend([*path, child] for child in reversed(last.children.values()))
-    return rows, trunks
-
-
 def path_length(path: Sequence[Node]) -> int:
     """Return the number of tokens of consecutive stretches."""
     return path[-1].end - path[0].start
-
-
-def _batches(rows: list[list[Node]], limit: int, max_rows: int) -> Iterator[Rows]:
-    batch: list[list[Node]] = []
-    for row in sorted(rows, key=path_length):
-        if batch and (len(batch) == max_rows or (len(batch) + 1) * path_length(row) > limit):
-            yield Rows(batch)
-            batch = []
-        batch.append(row)
-    if batch:
-        yield Rows(batch)
 
 
 def cut_groups(root: Node, min_shared: int) -> list[Node]:

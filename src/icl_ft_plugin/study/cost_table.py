@@ -52,10 +52,6 @@ def lines(costs: Sequence[Cost], rates: Used) -> list[str]:
     if any(cost.trained is None for cost in costs if not cost.done):
         note += " ?: sdft is not estimated."
     unshared = {cost.cell.model.name: cost.unshared for cost in costs if cost.unshared and not cost.done}
-    return [
-        *aligned(table(costs)),
-        "",
-        note,
-        *(f"{name}: prefixes are not shared: {reason}" for name, reason in unshared.items()),
-        *(["Tokens a second, and where the rate is from:", *sources] if sources else []),
-    ]
+    warned = [f"{name}: prefixes are not shared: {reason}" for name, reason in unshared.items()]
+    found = ["Tokens a second, and where the rate is from:", *sources] if sources else []
+    return [*aligned(table(costs)), "", note, *warned, *found]

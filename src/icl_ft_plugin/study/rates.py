@@ -125,11 +125,15 @@ class _Config(Record):
     model: Path
 
 
+class _Scoring(Record):
+    prefix_sharing: str | None = None
+
+
 class _Results(Record):
     """What the rates need of lm-eval's ``results_*.json``; it writes the time as text."""
 
     total_evaluation_time_seconds: float = 0.0
-    config: Mapping[str, object] = {}
+    config: _Scoring = _Scoring()
 
 
 class _WritingIdentity(Record):
@@ -163,9 +167,9 @@ def _cells(folder: Path) -> Iterator[Measured]:
             yield Measured("train", *who, training.tokens, training.seconds)
         file = next(path.rglob("results_*.json"), None)
         results = read(file, _Results) if file else None
-        if results and results.total_evaluation_time_seconds:
-            kind = scoring(config.arm.condition, shared=results.config.get("prefix_sharing") != "stock")
-            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, results.total_evaluation_time_seconds)
+        if results and (seconds := results.total_evaluation_time_seconds):
+            kind = scoring(config.arm.condition, shared=results.config.prefix_sharing != "stock")
+            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, seconds)
 
 
 def scoring_seconds(results: Path) -> float:

@@ -54,7 +54,11 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
         found += [Violation("stated", f"context {i}: {message}") for message in stated(world, context)]
     if any(violation.rule in ("ids", "form") for violation in found):
         return found  # a proof reads what these rules grant
-    return found + [Violation("proof", message) for message in family.proof.check(world)]
+    found += [Violation("proof", message) for message in family.proof.check(world)]
+    if not found and family.oracle:  # which reads a world that is as it should be
+        told = verbatim(world, family.oracle(world), "a text of the oracle")
+        found += [Violation("verbatim", message) for message in told]
+    return found
 
 
 def unique_ids(world: World) -> Iterator[str]:
@@ -89,19 +93,21 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
         yield f"the proof {q.proof} is empty or names an unknown fact"
 
 
-def verbatim(world: World) -> Iterator[str]:
-    """Check that no document, and no text of the oracle, holds a question's statement, whatever the case of letters.
+def verbatim(world: World, documents: Sequence[Document] | None = None, what: str = "a document") -> Iterator[str]:
+    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters.
 
-    The statement is the prompt and a right choice: who was told it, or trained on it, need not infer it.
+    Who was told it, or trained on it, need not infer it.
+
+    Args:
+        world: The world.
+        documents: Texts to look into; the world's documents by default.
+        what: What to call such a text.
     """
-    oracle = family_of(world.family).oracle
-    texts = {"a document": world.documents, "a text of the oracle": oracle(world) if oracle else ()}
-    for what, documents in texts.items():
-        corpus = "\n".join(document.text for document in documents).lower()
-        for q in world.questions:
-            for i in q.gold:
-                if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
-                    yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
+    corpus = "\n".join(d.text for d in (world.documents if documents is None else documents)).lower()
+    for q in world.questions:
+        for i in q.gold:
+            if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
+                yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
 
 
 def stated(world: World, documents: Sequence[Document] | None = None) -> Iterator[str]:
