@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import yaml
 
-from icl_ft_plugin.confidential import shown_as, shown_pair
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.files import read_text
+from icl_ft_plugin.guard.confidential import shown_as, shown_pair
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
