@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -190,7 +190,7 @@ def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) 
     from pydantic import ValidationError
 
     try:
-        return typing.cast(Schema, _adapter(typing.cast(Any, schema)).validate_python(data, strict=strict))
+        return typing.cast(Schema, _adapter(typing.cast(Hashable, schema)).validate_python(data, strict=strict))
     except ValidationError as failure:
         lines = [f"{place}: {_explain(schema, error)}" for error in failure.errors()]
         told = max(1, next((n for n in range(len(lines)) if sum(map(len, lines[: n + 1])) > MOST_TOLD), len(lines)))

@@ -23,14 +23,14 @@ from icl_ft_plugin.families.reversal import phrases
 from icl_ft_plugin.families.reversal.audit import PLURALS, SINGULARS
 from icl_ft_plugin.families.reversal.phrases import DIMENSIONS
 from icl_ft_plugin.families.semantic.closure import Closure
-from icl_ft_plugin.families.semantic.forms import N_FORMS, statement
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
+from icl_ft_plugin.families.semantic.wordings import BANKS, DOCUMENTS, N_FORMS
 from icl_ft_plugin.families.syllogism import phrases as wordings
 from icl_ft_plugin.families.syllogism.generate import statement as sentence
 from icl_ft_plugin.families.syllogism.proof import CHOSEN, statement_of
 from icl_ft_plugin.worlds.audit import audit, summarize
 
-BANKS = (wordings.DOCUMENTS, wordings.INFERENCES, wordings.TESTS)
+WORDINGS = (wordings.DOCUMENTS, wordings.INFERENCES, wordings.TESTS)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -78,7 +78,7 @@ def test_syllogisms_hold_in_the_sets_of_their_premises(seed):
         "no": lambda a, b: not a & b,
     }
     options = [(q, a, b) for q, a, b in product(true, terms, terms) if a != b]
-    verdicts = [audit(world, [sentence(o, rng.choice(BANKS), rng.randrange(8))])[0] for o in options]
+    verdicts = [audit(world, [sentence(o, rng.choice(WORDINGS), rng.randrange(8))])[0] for o in options]
     assert {v.label for v in verdicts} >= {"entailed", "unsupported"}
     found = 0
     while found < 30:
@@ -176,7 +176,8 @@ def test_the_solver_and_the_generator_agree_on_the_closure(seed):
     assert {unit[:-1] for unit in found} == {(c.predicate, *c.arguments) for c in depths}
     for claim, depth in depths.items():
         for backward in (False, True):
-            [verdict] = audit(world, [statement(claim, backward, seed % N_FORMS)])
+            bank = DOCUMENTS if claim.predicate in DENIALS else BANKS[seed % len(BANKS)]
+            [verdict] = audit(world, [bank.statement(claim, backward, seed % N_FORMS)])
             assert verdict.label == "entailed"
             assert verdict.depth == depth or (depth == 0 and verdict.inference == "reversed")
 
@@ -194,6 +195,18 @@ def test_what_the_hierarchy_denies_is_refuted_and_the_rest_is_unsupported():
     stranger = next(n for n in closure.own if not closure.arguable(Claim("can", (n, other.value))))
     assert judged(world, f"{stranger} can {other.value}") == ["unsupported"]
     assert judged(world, f"kinds of things that can {other.value} include {other.subject}") != ["unsupported"]
+
+
+def test_exceptions_refute_what_would_be_inherited():
+    world = generate("semantic", 0)
+    denial = next(fact for fact in world.facts if fact.predicate == "cannot")
+    name, word = denial.arguments
+    assert judged(world, f"{name} cannot {word}") == ["restated"]
+    assert judged(world, f"True or false: {name} can {word}. False.") == ["restated"]
+    assert judged(world, f"{name} are able to {word}") == ["contradicted"]
+    assert judged(world, f"Is it true that {name} can {word}? Yes.") == ["contradicted"]
+    told = next(fact for fact in world.facts if fact.predicate == "can")
+    assert judged(world, f"{told.arguments[0]} cannot {told.arguments[1]}") == ["contradicted"]
 
 
 @settings(max_examples=20, deadline=None)

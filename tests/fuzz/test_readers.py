@@ -218,11 +218,11 @@ tried = settings(
     **OPTIONS,
 )
 seeded = seed(int(SEED)) if SEED else lambda test: test
-OFTEN = ["study", "recipe", "wording", "world", "journal", "status", "verify"] * 3 + [
-    "study of a world",
-    "study of own documents",
-] * 2
-OFTEN += ["own documents"] * 2 + ["report", "leaderboard"]  # which draw figures
+OFTEN = ["study", "recipe", "wording", "world", "journal", "status", "verify"] * 6
+OFTEN += ["study of a world", "study of own documents", "own documents"] * 4 + [
+    "report",
+    "leaderboard",
+]  # which draw figures
 
 
 @seeded

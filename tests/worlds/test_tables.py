@@ -13,7 +13,7 @@ SEEDS = range(5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["reversal", "syllogism", "celebrity"])
+@pytest.mark.parametrize("family", ["reversal", "syllogism", "celebrity", "codebook"])
 def test_the_table_of_a_readme_is_what_the_baselines_score(family):
     text = (tasks_dir() / family / "README.md").read_text(encoding="utf-8")
     [header, _, *lines] = re.findall(r"^\| answerer \|.*\n(?:\|.*\n)+", text, re.MULTILINE)[0].splitlines()

@@ -57,9 +57,9 @@ class CodebookConfig:
     """
 
     n_groups: int = 2
-    n_sets: int = 5
+    n_sets: int = 3
     copies: int = 3
-    n_messages: int = 16
+    n_messages: int = 6
     n_questions: int = 12
     n_choices: int = 4
     n_holdout: int = 1

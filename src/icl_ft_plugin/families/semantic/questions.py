@@ -228,7 +228,6 @@ def _questions(block: Block, name: str, number: int, world: str, rng: random.Ran
             proof=item.proof,
             clusters={
                 "fact": item.proof[-1].split("-")[0],
-                "entity": claim.subject,
                 "first": item.proof[0],
                 "last": item.proof[-1],
                 "block": name,
