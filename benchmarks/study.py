@@ -29,7 +29,7 @@ from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import Ended
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
 
@@ -49,13 +49,13 @@ from pathlib import Path
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import InProcess
 from icl_ft_plugin.study.executors.workers import Workers
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.study.schema import StudyConfig
 
 if __name__ == "__main__":
     file, folder, workers = sys.argv[1:]
     executor = partial(Workers, count=int(workers)) if int(workers) else InProcess
-    run(load_study(Path(file)), Path(folder), lambda text, done, total: None, executor)
+    run_study(load_study(Path(file)), Path(folder), lambda text, done, total: None, executor)
     print(json.dumps(time.perf_counter() - begun))
 """
 
@@ -136,7 +136,7 @@ def coordinate(folder: Path, cells: int) -> dict[str, Any]:
     planned = plan(load_study(file))
     seconds, after = time.perf_counter() - begun, psutil.Process().memory_info().rss
     begun = time.perf_counter()
-    run(load_study(file), folder / "out", lambda text, done, total: None, Instant)
+    run_study(load_study(file), folder / "out", lambda text, done, total: None, Instant)
     spent = time.perf_counter() - begun - seconds  # it plans again
     return {
         "cells": len(planned),

@@ -19,9 +19,9 @@ from grouped import each
 from typer import BadParameter
 from typer.main import get_command
 
+from icl_ft_plugin.arms.named import known_arms
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.paths import recipes_dir, tasks_dir
-from icl_ft_plugin.study.config import known_arms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -35,6 +35,13 @@ def register() -> None:
     Raises:
         ImportError: lm-eval is not installed.
         UsageError: This lm-eval's ``TaskManager`` cannot be told of a folder.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> icl_ft.register()
+        >>> from lm_eval.tasks import TaskManager
+        >>> "icl_ft_reversal" in TaskManager(include_defaults=False).all_tasks
+        True
     """
     import lm_eval.models
     import lm_eval.tasks

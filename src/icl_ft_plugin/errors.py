@@ -11,7 +11,16 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 110
 
 
 class UsageError(ValueError):
-    """An error of use: the message names the offending key, its value, its place and the fix."""
+    """An error of use: the message names the offending key, its value, its place and the fix.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> try:
+        ...     icl_ft.generate("reversl")
+        ... except icl_ft.UsageError as error:
+        ...     print(str(error).endswith("(did you mean 'reversal'?)"))
+        True
+    """
 
 
 def cut(text: str, most: int = 120) -> str:

@@ -29,6 +29,11 @@ class Fact:
         predicate: The relation, e.g. ``"more dangerous"``, ``"all"``, ``"is a"``.
         arguments: The terms related, in order.
         text: The canonical sentence that states it.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> icl_ft.Fact("f0", "more dangerous", ("femp", "glon"), "femp are more dangerous than glon.").arguments
+        ('femp', 'glon')
     """
 
     id: str
@@ -48,6 +53,12 @@ class Document:
         completion_start: Character offset in ``text`` from which a completion-only loss is taken; 0 means all.
         style: Name of the form of text, e.g. ``"statement"``, ``"dialogue"``.
         separator: What joins the sentences.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> document = icl_ft.Document("d0", ("All femp are glon.", "All glon are zost."), facts=("f0", "f1"))
+        >>> document.text
+        'All femp are glon. All glon are zost.'
     """
 
     id: str
@@ -82,6 +93,16 @@ class Question:
         labels: Free breakdown labels, e.g. ``{"gold_word": "less"}``; reported as ``acc_<key>_<value>``.
         block: The questions of a block share their options, and each option is the answer of one of them (``blocks``).
             Empty where options are no names that could be preferred.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", n_facts=3)
+        >>> question = world.questions[0]
+        >>> isinstance(question, icl_ft.Question), question.split, question.chance
+        (True, 'reversal', 0.5)
+        >>> answer = question.choices[question.gold[0]]
+        >>> f"{question.prompt} {answer}" in [document.text for document in world.documents]
+        False
     """
 
     id: str
@@ -113,6 +134,14 @@ class World:
         facts: All atomic statements.
         documents: The training corpus, in generation order.
         questions: All splits, in generation order.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", seed=3, n_facts=5)
+        >>> isinstance(world, icl_ft.World), world.family, world.seed, len(world.documents)
+        (True, 'reversal', 3, 50)
+        >>> len(world.hash)
+        64
     """
 
     family: str

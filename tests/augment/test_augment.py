@@ -12,7 +12,7 @@ from icl_ft_plugin.augment.asking import Window, context_of, requests_of, texts_
 from icl_ft_plugin.augment.generate import ask, load_lm
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt, load_prompt
-from icl_ft_plugin.augment.run import Augmentation, Context, Requests, Statements, Tokens, augment, rule_based
+from icl_ft_plugin.augment.run import Augmentation, Context, Requests, Statements, Tokens, infer, rule_based
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import Statement, chosen
 from icl_ft_plugin.errors import UsageError
@@ -36,7 +36,7 @@ def nano() -> Any:
 
 
 def with_nano(nano: Any, folder: Path, prompt: Prompt, world: Any = WORLD, **knobs: Any) -> Augmentation:
-    return augment(world, prompt, Settings(**knobs), nano, "nano", Journal(folder / "journal.jsonl"))
+    return infer(world, prompt, Settings(**knobs), nano, "nano", Journal(folder / "journal.jsonl"))
 
 
 def test_local_asks_about_sentences_and_global_about_documents() -> None:
@@ -86,7 +86,7 @@ def test_no_chunk_holds_two_samples_of_a_text() -> None:
 
 
 def test_statements_come_with_their_provenance_and_nothing_comes_twice(tmp_path: Path) -> None:
-    augmentation = augment(WORLD, LOCAL, Settings(), RuleLM(), "rule", Journal(tmp_path / "j"))
+    augmentation = infer(WORLD, LOCAL, Settings(), RuleLM(), "rule", Journal(tmp_path / "j"))
     assert len(augmentation.statements) == 24
     document = WORLD.documents[0]
     assert asdict(augmentation.statements[0]) == {
@@ -101,9 +101,9 @@ def test_statements_come_with_their_provenance_and_nothing_comes_twice(tmp_path:
     }
     assert augmentation.record.tokens == Tokens(None, None)  # this model has no tokenizer
     twice = Settings(temperature=1.0, n_samples=2)
-    again = augment(WORLD, LOCAL, twice, RuleLM(), "rule", Journal(tmp_path / "j2"))
+    again = infer(WORLD, LOCAL, twice, RuleLM(), "rule", Journal(tmp_path / "j2"))
     assert len(again.statements) == 24 and again.record.statements == Statements(24, 24)
-    every = augment(
+    every = infer(
         WORLD, LOCAL, twice.model_copy(update={"deduplicate": False}), RuleLM(), "rule", Journal(tmp_path / "j2")
     )
     assert len(every.statements) == 48
@@ -196,7 +196,7 @@ def test_the_token_budget_stops_after_the_chunk_that_spends_it(nano: Any, tmp_pa
     augmentation = with_nano(nano, tmp_path, LOCAL, token_budget=20, chunk=2)
     assert augmentation.record.requests == Requests(2, 10)
     with pytest.raises(UsageError, match="token_budget: this model has no tokenizer"):
-        augment(WORLD, LOCAL, Settings(token_budget=9), RuleLM(), "rule", Journal(tmp_path / "j2"))
+        infer(WORLD, LOCAL, Settings(token_budget=9), RuleLM(), "rule", Journal(tmp_path / "j2"))
 
 
 def test_unknown_models_and_arguments_are_refused() -> None:

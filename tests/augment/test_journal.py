@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import load_prompt
-from icl_ft_plugin.augment.run import Augmentation, augment
+from icl_ft_plugin.augment.run import Augmentation, infer
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
@@ -23,7 +23,7 @@ KNOBS = Settings(chunk=3, n_samples=2, temperature=1.0)
 
 def run(path: Path) -> tuple[Augmentation, RuleLM]:
     lm = RuleLM()
-    return augment(WORLD, load_prompt("nano-local", "local"), KNOBS, lm, "rule", Journal(path)), lm
+    return infer(WORLD, load_prompt("nano-local", "local"), KNOBS, lm, "rule", Journal(path)), lm
 
 
 @lru_cache(maxsize=1)

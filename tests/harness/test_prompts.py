@@ -22,7 +22,7 @@ from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import models_dir, recipes_dir, tasks_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 
 NAMES = sorted(file.stem for file in (recipes_dir() / "prompts" / "questions").glob("*.yaml"))
 KNOBS = {"n_facts": 6}
@@ -166,7 +166,7 @@ def test_a_study_asks_through_the_chat_template_and_counts_its_tokens(tmp_path: 
         encoding="utf-8",
     )
     study = load_study(file)
-    run(study, tmp_path / "out", lambda *_: None)
+    run_study(study, tmp_path / "out", lambda *_: None)
     plain, chat = plan(study)
     assert len({plain.key, chat.key}) == 2
     [samples] = (tmp_path / "out" / "cells" / chat.key).rglob("samples_*.jsonl")

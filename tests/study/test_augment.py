@@ -9,9 +9,10 @@ import pytest
 import yaml
 from tiny import RECIPE
 
+from icl_ft_plugin.arms.named import known_arms
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.augment import arm_rows, writing_costs
-from icl_ft_plugin.study.config import StudyConfig, known_arms, load_study
+from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import Cell, plan
 from icl_ft_plugin.study.store import Store
 from icl_ft_plugin.study.train_cell import steps_of

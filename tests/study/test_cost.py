@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from icl_ft_plugin.arms.named import arm
 from icl_ft_plugin.augment.folder import make_folder
 from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import Statement
-from icl_ft_plugin.study.config import StudyConfig, named_arm
+from icl_ft_plugin.study.config import StudyConfig
 from icl_ft_plugin.study.cost import SAMPLE, Estimator
 from icl_ft_plugin.study.cost_table import lines
 from icl_ft_plugin.study.plan import Cell, plan
@@ -22,7 +23,7 @@ from icl_ft_plugin.study.rates import DEFAULT, PARAMETERS, Measured, Rates, para
 
 def cells_of(arms: list[str], n_facts: int = 4, **study: object) -> list[Cell]:
     world = {"family": "reversal", "config": {"n_facts": n_facts, "documents_per_fact": 2}}
-    config = {"name": "t", "models": ["nano"], "worlds": [world], "arms": [named_arm(arm).model_dump() for arm in arms]}
+    config = {"name": "t", "models": ["nano"], "worlds": [world], "arms": [arm(name).model_dump() for name in arms]}
     return plan(StudyConfig.model_validate({**config, "recipe": "reversal/nano.yaml", "steps": 10, **study}))
 
 

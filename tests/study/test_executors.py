@@ -26,14 +26,14 @@ from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import Ended
 from icl_ft_plugin.study.executors.workers import Workers, share
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import ATTEMPTS, Incomplete, run
+from icl_ft_plugin.study.run import ATTEMPTS, Incomplete, run_study
 from icl_ft_plugin.study.store import Store
 
 
 def announced(study: Any, folder: Path, executor: Any) -> list[str]:
     """Run a study; return what it announced."""
     lines: list[str] = []
-    run(study, folder, lambda text, done, total: lines.append(text), executor)
+    run_study(study, folder, lambda text, done, total: lines.append(text), executor)
     return lines
 
 
@@ -127,7 +127,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     study = load_study(file)
     lines: list[str] = []
     with pytest.raises(Incomplete, match=r"1 of 3 cells are missing.*\n  tiny, reversal seed 0, icl: .*window"):
-        run(study, tmp_path / "out", lambda text, done, total: lines.append(f"{text} {done}/{total}"))
+        run_study(study, tmp_path / "out", lambda text, done, total: lines.append(f"{text} {done}/{total}"))
     assert lines[0].startswith("tiny, reversal seed 0, icl 0/3") and lines[1].startswith("1 failed; ")
     assert lines[-1] == "1 failed 2/3"
     icl, *others = plan(study)
@@ -215,7 +215,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A study file, and the folder of that study run in one process."""
     folder = tmp_path_factory.mktemp("done")
     file = save_study(folder)
-    run(load_study(file), folder / "out", lambda text, done, total: None)
+    run_study(load_study(file), folder / "out", lambda text, done, total: None)
     write_table(folder / "out")
     return file, folder / "out"
 

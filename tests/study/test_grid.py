@@ -20,7 +20,7 @@ from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.cost import Estimator
 from icl_ft_plugin.study.cost_table import lines, table
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.worlds.baselines import score
 
 
@@ -156,7 +156,7 @@ def done(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("done") / "out"
     arms = ["pretrained", "cooccurrence-baseline", "ft"]
     study = load(study_file, hyperparameters=HYPER, arms=arms, **{"worlds.1.arms": ["pretrained"]})
-    run(study, folder, lambda text, done, total: None)
+    run_study(study, folder, lambda text, done, total: None)
     return folder
 
 

@@ -22,7 +22,7 @@ from icl_ft_plugin.report.table import write_table
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.ray import Ray
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray", reason="pip install 'icl-ft-plugin[ray]'")
@@ -83,14 +83,14 @@ def test_a_node_killed_in_the_middle_costs_nothing(cluster: Any, tmp_path: Path)
     thread = threading.Thread(target=assassin, daemon=True)
     thread.start()
     lines: Counter[str] = Counter()
-    run(study, tmp_path / "out", lambda text, done, total: lines.update([text]), Ray)
+    run_study(study, tmp_path / "out", lambda text, done, total: lines.update([text]), Ray)
     thread.join(timeout=1)
     assert killed == [1], "the study was over before the node was killed, or the cell was"
     cells = plan(study)
     assert sorted(lines.values()) == [1, 1, 1, 1, 1, 1, 2]  # the cell that was lost, and "complete"
     assert {path.name for path in (tmp_path / "out" / "cells").iterdir()} == {cell.key for cell in cells}
     assert not (tmp_path / "out" / "failures").exists() and not list((tmp_path / "out" / "checkpoints").glob("[!.]*"))
-    run(study, tmp_path / "alone", lambda text, done, total: None)
+    run_study(study, tmp_path / "alone", lambda text, done, total: None)
     for folder in ("out", "alone"):
         write_table(tmp_path / folder)
     for name in ("table.json", "table.csv", "table.md"):
@@ -103,7 +103,7 @@ def test_what_no_node_has_is_said_and_not_waited_for(
     monkeypatch.setattr("icl_ft_plugin.study.executors.ray._JOINING", 0)
     study = load_study(save_study(tmp_path))
     with pytest.raises(UsageError, match=r"no node has 1 CPUs and 1 GPUs .*the nodes have: 1 CPUs, 0 GPUs; 1 CPUs"):
-        run(study, tmp_path / "out", lambda text, done, total: None, partial(Ray, gpus=1))
+        run_study(study, tmp_path / "out", lambda text, done, total: None, partial(Ray, gpus=1))
     assert not ray.is_initialized()
 
 
@@ -111,7 +111,7 @@ def test_a_cell_that_fails_is_not_tried_again(cluster: Any, tmp_path: Path) -> N
     study = load_study(save_study(tmp_path, window=64, arms=["icl", "pretrained"]))
     lines: list[str] = []
     with pytest.raises(UsageError, match=r"1 of 2 cells are missing.*\n.*icl: .*window"):
-        run(study, tmp_path / "out", lambda text, done, total: lines.append(text), Ray)
+        run_study(study, tmp_path / "out", lambda text, done, total: lines.append(text), Ray)
     assert len(lines) == 3
 
 
@@ -135,5 +135,5 @@ def test_a_cluster_that_cannot_be_reached_is_an_error_of_use(tmp_path: Path, mon
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     study = load_study(save_study(tmp_path))
     with pytest.raises(UsageError, match="the cluster cannot be reached"):
-        run(study, tmp_path / "out", lambda text, done, total: None, Ray)
+        run_study(study, tmp_path / "out", lambda text, done, total: None, Ray)
     assert not ray.is_initialized()

@@ -16,12 +16,13 @@ import pytest
 from filelock import FileLock
 from tiny_study import save_study
 
+from icl_ft_plugin.arms.named import arm, known_arms
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import examples_dir, recipes_dir
 from icl_ft_plugin.report.table import write_table
-from icl_ft_plugin.study.config import StudyConfig, known_arms, load_study, named_arm
+from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.run import Store, run
+from icl_ft_plugin.study.run import Store, run_study
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def load(file: Path, **changes: Any) -> StudyConfig:
 def run_quietly(study: StudyConfig, folder: Path) -> list[str]:
     """Run a study and return the cells that were run."""
     announced: list[str] = []
-    run(study, folder, lambda text, done, total: announced.append(text))
+    run_study(study, folder, lambda text, done, total: announced.append(text))
     assert announced.pop() == "complete"
     return announced
 
@@ -64,7 +65,7 @@ def test_every_arm_that_ships_is_valid_and_every_study_parses(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     assert len(known_arms()) >= 5
     for name in known_arms():
-        assert named_arm(name).name == name
+        assert arm(name).name == name
     studies = sorted((recipes_dir() / "studies").glob("*.yaml"))
     assert len(studies) >= 2
     for file in studies:

@@ -12,7 +12,7 @@ from tiny import RECIPE, ROWS, save_tiny
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
 from icl_ft_plugin.training.curve import Curve, Watch
@@ -139,4 +139,4 @@ def test_a_study_writes_curves_and_no_other_cells(model: Path, tmp_path: Path) -
 
 
 def run_quietly(study: StudyConfig, folder: Path) -> None:
-    run(study, folder, lambda text, done, total: None)
+    run_study(study, folder, lambda text, done, total: None)

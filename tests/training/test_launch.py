@@ -18,7 +18,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run import run
+from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config, train
 
@@ -115,7 +115,7 @@ def test_two_processes_train_what_one_does(model: str, given: recipe.Recipe, tmp
 @pytest.mark.slow
 def test_a_study_trains_its_cells_by_launch(tmp_path: Path) -> None:
     study = load_study(save_study(tmp_path, arms=["ft"], training_seeds=[0]), ["launch=ddp-cpu", "steps=3"])
-    run(study, tmp_path / "out", lambda text, done, total: None)
+    run_study(study, tmp_path / "out", lambda text, done, total: None)
     ledger = json.loads((tmp_path / "out" / "cells" / plan(study)[0].key / "ledger.json").read_text())
     assert (ledger["training"]["steps"], ledger["training"]["batch_size"]) == (3, 4)
     assert ledger["training"]["overrides"]["per_device_train_batch_size"] == 2

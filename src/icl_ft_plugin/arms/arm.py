@@ -40,6 +40,11 @@ class Arm(BaseModel):
         chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
         baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
             sentences, answers (see ``baselines``).
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> icl_ft.Arm(name="sentences", corpus=["documents"], rows="sentences").method
+        'finetune'
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

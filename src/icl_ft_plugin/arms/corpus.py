@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from icl_ft_plugin.arms.arm import GENERATED
+from icl_ft_plugin.arms.arm import GENERATED, Arm
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.errors import UsageError
@@ -17,6 +17,7 @@ from icl_ft_plugin.families import Family, family_of
 from icl_ft_plugin.schema import Document, World
 
 DOCUMENTS = "documents"
+ORACLE = "oracle"
 
 
 def check_parts(family: Family, parts: Sequence[str]) -> None:
@@ -31,6 +32,31 @@ def check_parts(family: Family, parts: Sequence[str]) -> None:
             what = f"corpus part {part!r}"
             there = f"{what} does not exist in {family.name}; it has {', '.join(sorted(known))}"
             raise UsageError(there if family.oracle else family.no_rules(what))
+
+
+def corpus_parts(world: World, arm: Arm) -> list[str]:
+    """Return the parts an arm trains on, with ``"oracle"`` spelt out in the styles that the family's oracle has.
+
+    Raises:
+        UsageError: The family has no such part.
+    """
+    if not arm.corpus:
+        return []
+    family, place = family_of(world.family), f"arm {arm.name!r}"
+    if family.oracle is None and ORACLE in arm.corpus:
+        raise UsageError(f"{place}: {family.no_rules(f'corpus part {ORACLE!r}')}")
+    if family.auditor is None and arm.keep == "entailed":
+        raise UsageError(f"{place}: {family.no_rules('keep: entailed')}")
+    if arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
+        raise UsageError(
+            f"{place}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
+        )
+    parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
+    try:
+        check_parts(family, [part for part in parts if part not in GENERATED])
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
+    return list(dict.fromkeys(parts))
 
 
 def training_documents(world: World, parts: Sequence[str] = (DOCUMENTS,)) -> list[Document]:

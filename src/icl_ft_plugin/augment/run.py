@@ -1,4 +1,4 @@
-"""An augmentation: ``augment(world, prompt, settings, lm, ...)`` asks one model in one way about one world.
+"""An augmentation: ``infer(world, prompt, settings, lm, ...)`` asks one model in one way about one world.
 
 What it has cost and what it depends on stands beside its statements, as ``augmentation.json``::
 
@@ -130,7 +130,7 @@ def identity_of(world_hash: str, prompt: Prompt, settings: Settings, model: str)
     }
 
 
-def augment(
+def infer(
     world: World,
     prompt: Prompt,
     settings: Settings,

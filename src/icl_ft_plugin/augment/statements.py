@@ -9,15 +9,20 @@ A statement of the corpus of a world of reversals, as a line of ``corpus.jsonl``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
+from icl_ft_plugin.arms.corpus import corpus_parts, training_rows
+from icl_ft_plugin.arms.named import arm as named_arm
+from icl_ft_plugin.arms.rows import Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.augment.asking import Request, sampling_of
 from icl_ft_plugin.augment.journal import Answer
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.audit import audit, keep
 
@@ -94,3 +99,68 @@ def chosen(world: World, statements: Sequence[Statement], *, deduplicate: bool, 
     texts = [statement.text for statement in found if statement.strategy != NONE]
     true = set(keep(texts, audit(world, texts)))
     return [statement for statement in found if statement.strategy == NONE or statement.text in true]
+
+
+def rows(arm: str | Arm, world: World, statements: Sequence[Statement] = ()) -> list[Row]:
+    """Return the rows that an arm trains on in a world.
+
+    Args:
+        arm: The name of one of ``recipes/arms.yaml``, or an arm.
+        world: The world.
+        statements: What a model wrote about the world (``augment``), for the parts ``"local"`` and ``"global"``.
+
+    Returns:
+        Rows as TRL takes them, all ``{"text": ...}`` (loss on all tokens) or all ``{"prompt": ..., "completion": ...}``
+        (loss on the completion).
+
+    Raises:
+        UsageError: There is no such arm, it has no rows, or one of its parts does not exist or was not written.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", n_facts=3)
+        >>> rows = icl_ft.rows("ft", world)
+        >>> len(rows) == len(world.documents)
+        True
+        >>> rows[0] == {"text": world.documents[0].text}
+        True
+        >>> sentences = icl_ft.Arm(name="sentences", corpus=["documents", "oracle"], rows="sentences")
+        >>> len(icl_ft.rows(sentences, world)) > len(rows)
+        True
+    """
+    found = named_arm(arm) if isinstance(arm, str) else arm
+    if not found.corpus:
+        raise UsageError(f"arm {found.name!r} is not trained, so it has no rows")
+    if found.method != "finetune":
+        raise UsageError(f"arm {found.name!r} learns from a teacher in a study, not from rows")
+    written = {
+        strategy: those
+        for strategy in GENERATED
+        if (those := [statement for statement in statements if statement.strategy == strategy])
+    }
+    return rows_of(found, world, corpus_parts(world, found), written)
+
+
+def rows_of(
+    arm: Arm,
+    world: World,
+    parts: Sequence[str],
+    written: Mapping[Strategy, Sequence[Statement]],
+    *,
+    deduplicate: bool = True,
+) -> list[Row]:
+    """Return the rows of some parts of an arm's corpus.
+
+    Args:
+        arm: The arm.
+        world: The world.
+        parts: Of the arm's corpus.
+        written: All statements of each part that a model has written.
+        deduplicate: As in ``chosen``.
+    """
+    every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
+    kept = chosen(world, every, deduplicate=deduplicate, only_entailed=arm.keep == "entailed")
+    generated: dict[str, list[str]] = {
+        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
+    }
+    return training_rows(world, parts, generated, arm.rows)

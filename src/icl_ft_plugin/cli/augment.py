@@ -153,12 +153,12 @@ def _settings(**knobs: Any) -> Settings:
 def _world(name: str, seed: int, settings: list[str] | None) -> World:
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.families import generate
-    from icl_ft_plugin.worlds.folder import read_world
+    from icl_ft_plugin.worlds.folder import load_world
 
     if Path(name).is_dir():
         if settings or seed:
             raise UsageError(f"--seed and --set say how to generate a family; {name} is generated already")
-        return read_world(Path(name))
+        return load_world(Path(name))
     return generate(name, seed, overrides_from(settings or []))
 
 
@@ -180,7 +180,7 @@ def _corpus(
     from icl_ft_plugin.arms.arm import GENERATED
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
-    from icl_ft_plugin.augment.run import augment, rule_based
+    from icl_ft_plugin.augment.run import infer, rule_based
     from icl_ft_plugin.augment.statements import chosen
 
     arguments = simple_parse_args_string(model_args)
@@ -194,7 +194,7 @@ def _corpus(
         # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
         lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
     parts = {
-        strategy: augment(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
+        strategy: infer(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
         if strategy in prompts
         else rule_based(world, strategy)
         for strategy in dict.fromkeys(strategies)

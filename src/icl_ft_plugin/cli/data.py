@@ -65,11 +65,9 @@ def data_build(
 
 def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> tuple[str, Summary]:
     """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
-    from icl_ft_plugin.arms.corpus import training_rows
+    from icl_ft_plugin.augment.statements import rows
     from icl_ft_plugin.families import generate
     from icl_ft_plugin.files import write_jsonl
-    from icl_ft_plugin.study.config import named_arm
-    from icl_ft_plugin.study.plan import corpus_parts
     from icl_ft_plugin.worlds.card import summarize, write_dataset_card
     from icl_ft_plugin.worlds.folder import write_world
 
@@ -77,14 +75,9 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
     write_world(world, folder)
     counts = f"{len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions"
     for name in arms:
-        arm = named_arm(name)
-        if not arm.corpus:
-            raise UsageError(f"--arm {name!r}: this arm is not trained, so it has no rows")
-        if arm.method != "finetune":
-            raise UsageError(f"--arm {name!r}: this arm learns from a teacher in a study, not from rows")
-        rows = training_rows(world, corpus_parts(world, arm), rows=arm.rows)
-        write_jsonl(folder / f"train-{name}.jsonl", rows)
-        counts += f", {len(rows)} rows of {name}"
+        found = rows(name, world)
+        write_jsonl(folder / f"train-{name}.jsonl", found)
+        counts += f", {len(found)} rows of {name}"
     summary = summarize(world)
     write_dataset_card(folder, [summary], arms)
     return counts, summary
@@ -100,13 +93,13 @@ def data_verify(
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.families import generate
     from icl_ft_plugin.worlds.context import context_documents
-    from icl_ft_plugin.worlds.folder import read_world
+    from icl_ft_plugin.worlds.folder import load_world
     from icl_ft_plugin.worlds.verify import verify
 
     if Path(world).is_dir():
         if settings or seed:
             raise UsageError(f"--seed and --set say how to generate a family; {world} is generated already")
-        loaded = read_world(Path(world))
+        loaded = load_world(Path(world))
     else:
         loaded = generate(world, seed, overrides_from(settings or []))
     violations = verify(loaded, [context_documents(loaded)])

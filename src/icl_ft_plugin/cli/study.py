@@ -104,12 +104,12 @@ def run(
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")
     if out is None:
         raise UsageError("--out is missing: name the study's folder")
-    from icl_ft_plugin.study.run import Incomplete, run
+    from icl_ft_plugin.study.run import Incomplete, run_study
 
     chosen = _executor(executor, workers, cpus, gpus)
     try:
         with _progress() as announce:
-            run(config, out, announce, chosen)
+            run_study(config, out, announce, chosen)
     except Incomplete:
         if any((out / "cells").glob("[!.]*")):
             report([out])

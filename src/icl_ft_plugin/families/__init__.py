@@ -106,20 +106,29 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     return found.config(**knobs)
 
 
-def generate(family: str, seed: int, knobs: Mapping[str, Any] | None = None) -> World:
-    """Generate one world.
+def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None, **named: Any) -> World:
+    """Generate one world: the same family, seed and knobs give the same bytes on every platform.
 
     Args:
-        family: A key of ``FAMILIES``.
+        family: Its family, e.g. ``"reversal"``; ``icl-ft tasks`` lists all.
         seed: The world seed, 0 <= seed < 2**32.
-        knobs: Config fields that differ from the defaults.
+        knobs: What differs from the family's defaults, as a file or a command line gives it.
+        **named: The same by name; a name wins.
 
     Raises:
         UsageError: Unknown family or knob, wrong type, or a value out of range.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", seed=0, n_facts=20)
+        >>> len(world.facts), world.splits
+        (20, ('reversal', 'reversal_entity', 'rephrase', 'rephrase_entity'))
+        >>> world == icl_ft.generate("reversal", seed=0, n_facts=20)
+        True
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise UsageError(f"{family}: seed={seed!r} must be a whole number from 0 to 2**32 - 1")
-    config = make_config(family, knobs or {})
+    config = make_config(family, {**(knobs or {}), **named})
     make = family_of(family).generate
     assert make is not None  # a family that has a config generates
     return make(config, seed)

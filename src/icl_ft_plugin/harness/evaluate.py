@@ -1,4 +1,4 @@
-"""Scores a model: ``evaluate(["icl_ft_reversal_closed"], model_args={"pretrained": "runs/ft"}, output=Path("runs/scores"))``.
+"""Scores a model: ``evaluate(["icl_ft_reversal_closed"], model="runs/ft", output="runs/scores")``.
 
 Files and results are lm-eval's own.
 """
@@ -12,16 +12,18 @@ from typing import Any
 
 from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 
 
 def evaluate(
-    tasks: Sequence[str],
+    tasks: str | Sequence[str],
     *,
     model: Any = "icl_ft_hf",
     model_args: Mapping[str, Any] | None = None,
+    tokenizer: Any = None,
     metadata: Mapping[str, Any] | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
     batch_size: int | str = 1,
     limit: int | None = None,
     apply_chat_template: bool = False,
@@ -30,9 +32,11 @@ def evaluate(
 
     Args:
         tasks: Task or group names.
-        model: Name of an lm-eval model, or a loaded ``LM``.
-        model_args: Arguments of the model by name; ignored where ``model`` is loaded.
-        metadata: World seed and generator knobs.
+        model: The folder of a checkpoint or of an adapter, or an embedded model's name; a model of transformers that is in
+            memory; a loaded ``LM`` of lm-eval; or, with ``model_args``, the name of an lm-eval model.
+        model_args: Arguments of an lm-eval model by name; ignored where ``model`` is loaded.
+        tokenizer: Of a model of transformers that is in memory.
+        metadata: World seed and generator knobs; or ``{"path": ...}``, the folder of a world.
         output: Folder for lm-eval's ``results_*.json`` and ``samples_*.jsonl``; None writes nothing.
         batch_size: As in lm-eval.
         limit: Only the first questions of each task.
@@ -42,12 +46,24 @@ def evaluate(
         What ``simple_evaluate`` returns, with ``samples``.
 
     Raises:
-        UsageError: Unknown task, bad knob, a context that does not fit the model's window, or a full disk.
+        UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, or a full disk.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> tasks = ["icl_ft_reversal_closed", "icl_ft_reversal_icl"]
+        >>> results = icl_ft.evaluate(tasks, model="nano", metadata={"seed": 0, "n_facts": 5})
+        >>> results["results"]["icl_ft_reversal_icl"]["acc,none"]
+        1.0
     """
     import lm_eval
     import torch
     from lm_eval.loggers import EvaluationTracker
 
+    if isinstance(model, str | Path) and model_args is None:
+        model, model_args = "icl_ft_hf", arguments_of(model)
+    elif not isinstance(model, str):
+        model = loaded(model, tokenizer, batch_size)
+    tasks = [tasks] if isinstance(tasks, str) else list(tasks)
     window = {} if isinstance(model, str) else _window_of_loaded(model)
     task_metadata = {**(model_args or {}), **window, **(metadata or {})}
     manager = our_tasks(task_metadata)
@@ -58,7 +74,7 @@ def evaluate(
     results: dict[str, Any] = lm_eval.simple_evaluate(
         model=model,
         model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
-        tasks=list(tasks),
+        tasks=tasks,
         task_manager=manager,
         batch_size=batch_size,
         # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.files import read_json, sha256
@@ -45,3 +48,14 @@ def folder_hash(path: Path) -> str:
     # A trained checkpoint's ledger holds times; it is no part of the model.
     files = [file for file in path.iterdir() if file.suffix in _HASHED and file.name != "ledger.json"]
     return content_hash({file.name: sha256(file) for file in files})
+
+
+def weights_hash(parameters: Iterable[Any]) -> str:
+    """Return the SHA-256 of weights in memory, independent of their names and order."""
+    import torch
+
+    digests = sorted(
+        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
+        for parameter in parameters
+    )
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -6,10 +6,15 @@ which the report's intervals are the balanced case: arms fixed; worlds, premises
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from icl_ft_plugin.report.read import ScoredCell, Study
+from icl_ft_plugin.report.items import Item, item_of
+from icl_ft_plugin.report.read import ScoredCell, Study, read_study
+
+if TYPE_CHECKING:
+    import pandas
 
 RANDOM = "(1 | world) + (1 | world:first) + (1 | world:last) + (1 | world:run) + (1 | world:arm)"
 SCRIPT = f"""# The crossed mixed model of items.parquet, of one model, entry of worlds and split at a time.
@@ -27,7 +32,43 @@ for (part in split(items, list(items$model, items$entry, items$split), drop = TR
 """
 
 
-def item_rows(cells: tuple[ScoredCell, ...]) -> list[dict[str, Any]]:
+def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
+    """Return every scored question of a study, or of an evaluation, as a table: one row per question and run.
+
+    Args:
+        source: The study's folder; or what ``evaluate`` returned.
+
+    Returns:
+        A ``pandas.DataFrame``; of a study with the columns ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
+        ``arm``, ``run`` and ``training_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
+        ``fact``, ``first``, ``last``, ``block``, ``rules``, ``question``, ``choices``, ``gold``, ``scores`` (log-likelihoods
+        in nats), ``correct``, ``correct_norm`` and ``chance``. ``datasets.Dataset.from_pandas`` takes it.
+
+    Raises:
+        UsageError: The folder holds no study, or no complete cell yet; or a task is none of ours.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> results = icl_ft.evaluate("icl_ft_reversal_icl", model="nano", metadata={"n_facts": 5})
+        >>> table = icl_ft.items(results)
+        >>> len(table), table["correct"].mean().item()
+        (5, 1.0)
+        >>> table["split"].unique().tolist()
+        ['reversal']
+    """
+    import pandas
+
+    if not isinstance(source, Mapping):
+        return pandas.DataFrame(item_rows(read_study(Path(source)).cells))
+    rows = [
+        {"task": task, **_row(item_of(sample, task))}
+        for task, samples in source["samples"].items()
+        for sample in samples
+    ]
+    return pandas.DataFrame(rows)
+
+
+def item_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
     """Return one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
     return [
         {
@@ -39,20 +80,26 @@ def item_rows(cells: tuple[ScoredCell, ...]) -> list[dict[str, Any]]:
             "arm": cell.labels.arm,
             "run": f"{cell.labels.arm} {cell.labels.training_seed}",  # seed 0 of one arm is no run of another
             "training_seed": cell.labels.training_seed,
-            "id": item.id,
-            "split": item.split,
-            **dict(zip(("fact", "first", "last", "block", "rules"), item.ways, strict=True)),
-            "question": item.question,
-            "choices": list(item.choices),
-            "gold": list(item.gold),
-            "scores": list(item.scores),
-            "correct": item.correct,
-            "correct_norm": item.correct_norm,
-            "chance": item.chance,
+            **_row(item),
         }
         for cell in cells
         for item in cell.items
     ]
+
+
+def _row(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "split": item.split,
+        **dict(zip(("fact", "first", "last", "block", "rules"), item.ways, strict=True)),
+        "question": item.question,
+        "choices": list(item.choices),
+        "gold": list(item.gold),
+        "scores": list(item.scores),
+        "correct": item.correct,
+        "correct_norm": item.correct_norm,
+        "chance": item.chance,
+    }
 
 
 def write_items(study: Study, folder: Path) -> list[Path]:

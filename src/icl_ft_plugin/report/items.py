@@ -61,7 +61,7 @@ def read_samples(folder: Path) -> list[Item]:
     return [item_of(sample, file) for file in files for sample in read_jsonl(file)]
 
 
-def item_of(sample: Mapping[str, Any], file: Path) -> Item:
+def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
     """Return the item of one line of a sample file.
 
     Names that tables show are fit for a terminal: what cannot be printed is escaped.
@@ -89,7 +89,7 @@ def item_of(sample: Mapping[str, Any], file: Path) -> Item:
             scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: not a sample of an icl_ft task: {shown(error)}") from error
+        raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error
 
 
 def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:

@@ -8,14 +8,72 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.table import csv_records, to_markdown, write_table
+from icl_ft_plugin.report.words import title
 
 NEEDED = ("altair", "vl_convert", "jinja2", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a study found; ``print`` shows its tables, and a notebook renders them.
+
+    Attributes:
+        study: What was scored.
+        blocks: Its numbers, of each model on each entry of worlds.
+        files: What was written.
+    """
+
+    study: Study
+    blocks: tuple[Block, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def findings(self) -> dict[str, list[str]]:
+        """What was found, in sentences, by the title of a block; the most important first."""
+        return {title(block): findings(block) for block in self.blocks}
+
+    def __str__(self) -> str:
+        """The tables, as Markdown."""
+        return to_markdown(self.study, list(self.blocks))
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def report(folder: str | Path, output: str | Path | None = None) -> Report:
+    """Write the comparison table of a study and its page, as ``icl-ft report`` does.
+
+    Args:
+        folder: The study's folder.
+        output: The page; ``report.html`` in the folder by default, where the packages of ``icl-ft-plugin[report]`` are there.
+
+    Raises:
+        UsageError: The folder holds no study, or no complete cell yet; or a file cannot be written.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> small = ["arms=[pretrained, icl]", "worlds.0.config.n_facts=5"]
+        >>> icl_ft.run_study("demo", "runs/demo", overrides=small)
+        >>> made = icl_ft.report("runs/demo")
+        >>> made.files[0].name
+        'table.md'
+        >>> print(made)  # doctest: +ELLIPSIS
+        # demo
+        ...
+    """
+    study, blocks, files = write_table(Path(folder))
+    if output is not None or not missing_packages():
+        files += write_report(study, blocks, Path(output or Path(folder) / "report.html"))
+    return Report(study, tuple(blocks), tuple(files))
 
 
 def missing_packages() -> list[str]:
@@ -66,7 +124,5 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
 def _write_table(blocks: Sequence[Block], file: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from icl_ft_plugin.report.table import csv_records
 
     pq.write_table(pa.Table.from_pylist(csv_records(blocks)), file)

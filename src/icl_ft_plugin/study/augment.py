@@ -7,18 +7,15 @@ For example the arms ``ft+local`` and ``ft+local+global`` under three training s
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.arms.arm import GENERATED, Strategy
-from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.run import Augmentation, augment
-from icl_ft_plugin.augment.statements import Statement, chosen
+from icl_ft_plugin.augment.run import Augmentation, infer
+from icl_ft_plugin.augment.statements import Statement, rows_of
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell, Writing
 from icl_ft_plugin.study.records import WritingCost
@@ -32,27 +29,7 @@ def arm_rows(cell: Cell, world: World, store: Store) -> list[dict[str, str]]:
         UsageError: The model cannot be asked, or a setting of the arm does not fit its world.
     """
     written = {strategy: _statements(cell, world, writing, store) for strategy, writing in cell.writings.items()}
-    return rows_of(cell, world, cell.arm.corpus, written)
-
-
-def rows_of(
-    cell: Cell, world: World, parts: Sequence[str], written: Mapping[Strategy, Sequence[Statement]]
-) -> list[dict[str, str]]:
-    """Return the rows of some parts of the cell's corpus.
-
-    Args:
-        cell: The cell.
-        world: Its world.
-        parts: Of its corpus.
-        written: All statements of each part that its model has written.
-    """
-    every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
-    only_entailed = cell.arm.keep == "entailed"
-    kept = chosen(world, every, deduplicate=cell.settings.deduplicate, only_entailed=only_entailed)
-    generated: dict[str, list[str]] = {
-        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
-    }
-    return training_rows(world, parts, generated, cell.arm.rows)
+    return rows_of(cell.arm, world, cell.arm.corpus, written, deduplicate=cell.settings.deduplicate)
 
 
 def _statements(cell: Cell, world: World, writing: Writing, store: Store) -> list[Statement]:
@@ -70,7 +47,7 @@ def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
     def make(journal: Journal) -> Augmentation:
         begun, known = time.perf_counter(), set(journal.answers)
         lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
-        made = augment(world, writing.prompt, cell.settings, lm, cell.model.hash, journal)
+        made = infer(world, writing.prompt, cell.settings, lm, cell.model.hash, journal)
         # Of this process alone: a run that was killed goes on with what its journal holds.
         written = (answer.generated_tokens or 0 for key, answer in journal.answers.items() if key not in known)
         timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))

@@ -18,10 +18,12 @@ the file is found here, before anything runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.named import resolved
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.config import parsed, read_yaml, set_key
 from icl_ft_plugin.errors import UsageError, suggest
@@ -34,7 +36,7 @@ from icl_ft_plugin.worlds.folder import world_of
 _SDFT_ARM = {"corpus": ["documents"], "rows": "documents", "keep": "all"}
 
 
-def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
+def load_study(file: str | Path, overrides: Sequence[str] | None = None) -> StudyConfig:
     """Read and check a study file.
 
     Args:
@@ -48,44 +50,20 @@ def load_study(file: Path, overrides: list[str] | None = None) -> StudyConfig:
         UsageError: The file is missing or anything in it is wrong; the message names key, value and file.
     """
     shipped = recipes_dir() / "studies" / f"{str(file).removesuffix('.yaml')}.yaml"
-    file = shipped if not file.exists() and shipped.is_file() else file
+    file = shipped if not Path(file).exists() and shipped.is_file() else Path(file)
     if not file.exists() and (hint := suggest(str(file), study_names())):
         raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
     data = read_yaml(file)
-    for override in overrides or []:
+    for override in overrides or ():
         set_key(data, override, "the study file")
     place = f"{file}{' with --set' if overrides else ''}"
     entries = data.get("worlds")
     for holder in (data, *(entries if isinstance(entries, list) else ())):
         if isinstance(holder, dict) and isinstance(holder.get("arms"), list):
-            holder["arms"] = [_resolve_arm(arm, place) for arm in holder["arms"]]
+            holder["arms"] = [resolved(arm, place) for arm in holder["arms"]]
     study = parsed(StudyConfig, data, place)
     _check(study, place)
     return study
-
-
-def known_arms() -> dict[str, Any]:
-    """Return the arms of ``recipes/arms.yaml`` by name, unparsed."""
-    return read_yaml(recipes_dir() / "arms.yaml")
-
-
-def named_arm(name: str) -> Arm:
-    """Return an arm of ``recipes/arms.yaml``.
-
-    Raises:
-        UsageError: There is none of that name.
-    """
-    place = str(recipes_dir() / "arms.yaml")
-    return parsed(Arm, _resolve_arm(name, place), place)
-
-
-def _resolve_arm(arm: Any, place: str) -> Any:
-    if not isinstance(arm, str):
-        return arm
-    arms = known_arms()
-    if arm not in arms:
-        raise UsageError(f"{place}: arms: no arm {arm!r}{suggest(arm, arms)}; arms.yaml has {', '.join(arms)}")
-    return {"name": arm, **arms[arm]}
 
 
 def _check(study: StudyConfig, place: str) -> None:

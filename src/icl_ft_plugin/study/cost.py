@@ -18,9 +18,8 @@ from pathlib import Path
 from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
-from icl_ft_plugin.augment.statements import Statement
+from icl_ft_plugin.augment.statements import Statement, rows_of
 from icl_ft_plugin.schema import canonical_json
-from icl_ft_plugin.study.augment import rows_of
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.identity import LEARNED
@@ -182,7 +181,8 @@ class Estimator:
         key = canonical_json([*what, [writing.key for writing in cell.writings.values()]])
         if key not in self._totals:
             parts = [part for part in cell.arm.corpus if part not in asked]
-            known = rows_of(cell, cell.world.make(), parts, there)
+            world, deduplicate = cell.world.make(), cell.settings.deduplicate
+            known = rows_of(cell.arm, world, parts, there, deduplicate=deduplicate)
             rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
             exact = rows <= SAMPLE
             for texts in asked.values():

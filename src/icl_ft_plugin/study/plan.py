@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
-from icl_ft_plugin.arms.corpus import check_parts
+from icl_ft_plugin.arms.corpus import corpus_parts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.run import identity_of as identity_of_writing
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
-from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.worlds.folder import world_of
-
-ORACLE = "oracle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,28 +167,3 @@ class _Writer:
             self._prompts[strategy, name] = load_prompt(name, strategy)
         prompt = self._prompts[strategy, name]
         return Writing(key_of(identity_of_writing(world.hash, prompt, settings, self.model.hash)), prompt)
-
-
-def corpus_parts(world: World, arm: Arm) -> list[str]:
-    """Return the parts an arm trains on, with ``"oracle"`` spelt out in the styles that the family's oracle has.
-
-    Raises:
-        UsageError: The family has no such part.
-    """
-    if not arm.corpus:
-        return []
-    family, place = family_of(world.family), f"arm {arm.name!r}"
-    if family.oracle is None and "oracle" in arm.corpus:
-        raise UsageError(f"{place}: {family.no_rules(f'corpus part {ORACLE!r}')}")
-    if family.auditor is None and arm.keep == "entailed":
-        raise UsageError(f"{place}: {family.no_rules('keep: entailed')}")
-    if arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
-        raise UsageError(
-            f"{place}: method: sdft continues names, and the documents have none (no runs of capitalized words)"
-        )
-    parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
-    try:
-        check_parts(family, [part for part in parts if part not in GENERATED])
-    except UsageError as error:
-        raise UsageError(f"{place}: {error}") from error
-    return list(dict.fromkeys(parts))

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import Executor, InProcess
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.schema import StudyConfig
@@ -37,11 +38,13 @@ class Incomplete(UsageError):
     """Cells have failed; all others are complete, and the table can be made of them."""
 
 
-def run(
-    study: StudyConfig,
-    folder: Path,
-    announce: Announce,
+def run_study(
+    study: str | Path | StudyConfig,
+    output: str | Path,
+    announce: Announce = lambda text, done, total: None,
     executor: Callable[[StudyConfig, Path], Executor] = InProcess,
+    *,
+    overrides: Sequence[str] | None = None,
 ) -> None:
     """Run the missing cells of a study; what the libraries print goes to ``log.txt``.
 
@@ -49,16 +52,29 @@ def run(
     again, three times in all.
 
     Args:
-        study: What ``load_study`` returned.
-        folder: The study's folder.
+        study: A study file or the name of one that ships; or what ``load_study`` returned.
+        output: The study's folder; made, or gone on with.
         announce: Called before each cell and at the end with a line on what comes now, the number of complete cells
             and the number of all.
         executor: Where the cells are run.
+        overrides: Of a study file's keys, as ``--set`` of the command: ``"steps=20"``, ``"worlds.0.config.n_facts=5"``.
 
     Raises:
         Incomplete: Cells have failed; the message names each and why.
         UsageError: The study asks for what does not exist, or the folder cannot be used. Complete cells stay.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> small = ["arms=[pretrained, icl]", "worlds.0.config.n_facts=5"]
+        >>> icl_ft.run_study("demo", "runs/demo", overrides=small)
+        >>> icl_ft.items("runs/demo").groupby("arm")["correct"].mean()["icl"].item()
+        1.0
     """
+    if not isinstance(study, StudyConfig):
+        study = load_study(study, overrides)
+    elif overrides:
+        raise UsageError("overrides: the study is loaded; give them to load_study")
+    folder = Path(output)
     cells = plan(study)
     store = Store(folder)
     with store.lock(), store.log():

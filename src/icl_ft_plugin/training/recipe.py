@@ -90,7 +90,7 @@ def find_recipe(name: str | Path) -> Path:
     raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}{hint}")
 
 
-def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read and validate a recipe.
 
     Args:

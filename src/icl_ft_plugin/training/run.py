@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.models.find import weights_hash
 from icl_ft_plugin.training import checkpoints
 from icl_ft_plugin.training.checks import check_finite
 from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
@@ -84,7 +84,7 @@ class Run:
         base = [parameter for name, parameter in trainer.model.named_parameters() if "lora_" not in name]
         self.identity: dict[str, Any] = {
             "model": origin.model,
-            "model_sha256": _digest(base),
+            "model_sha256": weights_hash(base),
             "corpus_sha256": origin.corpus_sha256,
             "recipe": origin.recipe.path.name,
             "recipe_sha256": origin.recipe.sha256,
@@ -193,12 +193,3 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
         if shown[1]:
             datasets.enable_progress_bars()
-
-
-def _digest(parameters: Iterable[Any]) -> str:
-    """Return the SHA-256 of weights, independent of their names and order."""
-    digests = sorted(
-        hashlib.sha256(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()
-        for parameter in parameters
-    )
-    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -2,8 +2,8 @@
 
 For example::
 
-    train(model="smollm2-135m", rows=[{"text": "Did you know that femp are more dangerous than glon?"}, ...],
-          recipe=recipe.load(Path("recipes/reversal/full.yaml")), output=Path("runs/ft"), seed=0)
+    train("smollm2-135m", [{"text": "Did you know that femp are more dangerous than glon?"}, ...],
+          recipe="reversal/full", output="runs/ft", seed=0)
 
 writes ``runs/ft/{config.json, model.safetensors, tokenizer.json, ledger.json, ...}``, which ``lm_eval --model hf`` loads
 (arXiv 2505.00661, finetuning conditions). The weights are those of ``trl sft --config`` on the same rows.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 # TRL reports each trainer that is made unless this is set before huggingface_hub is first imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -22,24 +23,28 @@ import datasets
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTTrainer
 
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder
+from icl_ft_plugin.models.find import find_model
+from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.training.arguments import sft_arguments
 from icl_ft_plugin.training.checks import check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.training.curve import Curve
 from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
 from icl_ft_plugin.training.ledger import Ledger
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training.recipe import Recipe, find_recipe, load
 from icl_ft_plugin.training.rows import check_rows
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 
 
 def train(
-    *,
     model: str | PreTrainedModel,
     rows: Sequence[Mapping[str, str]],
-    recipe: Recipe,
-    output: Path,
+    *,
+    recipe: Recipe | str | Path,
+    output: str | Path,
+    overrides: Mapping[str, Any] | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     seed: int | None = None,
     max_steps: int | None = None,
@@ -51,10 +56,14 @@ def train(
     newest complete one when it is called again with the same arguments, to bitwise the same weights.
 
     Args:
-        model: A checkpoint folder or hub name; or a model, which is trained in place.
+        model: A checkpoint folder, an embedded model's name or a hub name; or a model of transformers in memory, which is
+            trained in place.
         rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion).
-        recipe: What ``recipe.load`` returned.
-        output: Folder to make; the parent folders are made too.
+        recipe: A YAML file in TRL's keys, or its place under ``recipes/`` (``"reversal/nano"``); or what ``recipe.load``
+            returned.
+        output: Folder to make; the parent folders are made too. With an adapter's recipe it holds the adapter.
+        overrides: Keys of the recipe to replace, e.g. ``{"learning_rate": 1e-3}``; of one that is loaded, ``recipe.load``
+            has replaced them.
         tokenizer: The tokenizer; None loads that of ``model``.
         seed: Replaces the recipe's ``seed`` (initialization of adapters, dropout, order of rows).
         max_steps: Replaces the recipe's ``max_steps``, so that arms are matched in gradient steps.
@@ -65,8 +74,22 @@ def train(
 
     Raises:
         UsageError: The rows, the recipe, the model or the output cannot be used; nothing is left at ``output``.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", n_facts=3)
+        >>> few = {"max_steps": 2, "disable_tqdm": True}
+        >>> ledger = icl_ft.train("nano", icl_ft.rows("ft", world), recipe="reversal/nano", output="runs/ft", overrides=few)
+        >>> ledger.steps, ledger.rows == len(world.documents)
+        (2, True)
     """
     output = Path(output)
+    if isinstance(recipe, Recipe):
+        if overrides:
+            raise UsageError("overrides: the recipe is loaded; give them to recipe.load")
+    else:
+        recipe = load(find_recipe(recipe), overrides)
+    model = str(find_model(model)) if model in model_names() else model
     with quiet(), writing(output) as work:
         run = prepare(
             model=model,

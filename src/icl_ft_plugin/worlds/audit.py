@@ -36,6 +36,14 @@ def audit(world: World, texts: Iterable[str]) -> list[Verdict]:
 
     Raises:
         UsageError: The family has no audit.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", n_facts=3)
+        >>> first, second = world.facts[0].arguments
+        >>> texts = [world.facts[0].text, f"{first} are known for {second}."]
+        >>> [verdict.label for verdict in icl_ft.audit(world, texts)]
+        ['entailed', 'unparsed']
     """
     return list(_auditor(world).audit(texts))
 

@@ -18,13 +18,24 @@ from icl_ft_plugin.worlds.card import summarize, write_dataset_card
 TABLES = ("questions", "documents", "facts")
 
 
-def save_world(world: World, folder: Path) -> None:
+def save_world(world: World, folder: str | Path) -> None:
     """Write a world as JSON lines plus ``world.json``; the folder appears complete or not at all.
+
+    Args:
+        world: The world.
+        folder: The folder to make; a task takes it as ``metadata={"path": folder}``.
 
     Raises:
         UsageError: The folder exists or cannot be written.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("syllogism", seed=1)
+        >>> icl_ft.save_world(world, "runs/syllogism")
+        >>> icl_ft.load_world("runs/syllogism") == world
+        True
     """
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(Path(folder)) as temporary:
         write_world(world, temporary)
 
 
@@ -43,12 +54,8 @@ def write_world(world: World, folder: Path) -> None:
     write_dataset_card(folder, [summarize(world)])
 
 
-def load_world(folder: Path) -> World:
-    """Read what ``save_world`` wrote and check its hash.
-
-    Raises:
-        UsageError: A file is missing or damaged, or the content does not match the hash.
-    """
+def _load_saved(folder: Path) -> World:
+    """Read what ``save_world`` wrote and check its hash."""
     try:
         header = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
@@ -66,14 +73,24 @@ def load_world(folder: Path) -> World:
     return world
 
 
-def read_world(folder: Path) -> World:
-    """Return the world of a folder: one that ``save_world`` wrote, or own documents.
+def load_world(folder: str | Path) -> World:
+    """Return the world of a folder: one that ``save_world`` wrote, or documents of your own.
+
+    Args:
+        folder: With ``world.json``; or with ``documents.jsonl`` and ``questions.jsonl``, in the form of docs/own-documents.md.
 
     Raises:
-        UsageError: Something in it cannot be used.
+        UsageError: It is neither, or a file is damaged; or the content does not match its hash.
+
+    Example:
+        >>> import icl_ft_plugin as icl_ft
+        >>> icl_ft.save_world(icl_ft.generate("reversal", n_facts=3), "runs/reversal")
+        >>> icl_ft.load_world("runs/reversal").family
+        'reversal'
     """
+    folder = Path(folder)
     if (folder / "world.json").exists():
-        return load_world(folder)
+        return _load_saved(folder)
     readable = [family for family in FAMILIES.values() if family.load]
     for family in readable:
         if family.load and any((folder / name).exists() for name in family.files):
@@ -91,7 +108,7 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
         knobs: Config fields that differ from the defaults, or ``{"path": "DIR"}``.
 
     Raises:
-        UsageError: What ``generate`` or ``read_world`` refuses, further knobs beside ``path``, or another family there.
+        UsageError: What ``generate`` or ``load_world`` refuses, further knobs beside ``path``, or another family there.
     """
     if "path" not in knobs:
         return generate(family, seed, knobs)
@@ -100,7 +117,7 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
         raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
     load = family_of(family).load
     # What is not there, or is not what it is named, the family's own reader explains best.
-    world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else read_world(Path(path))
+    world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else load_world(path)
     if world.family != family:
         raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
     return world

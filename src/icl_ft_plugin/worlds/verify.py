@@ -43,6 +43,16 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
 
     Raises:
         UsageError: The family has no proof.
+
+    Example:
+        >>> import dataclasses
+        >>> import icl_ft_plugin as icl_ft
+        >>> world = icl_ft.generate("reversal", n_facts=3)
+        >>> icl_ft.verify(world)
+        []
+        >>> blank = dataclasses.replace(world, documents=())
+        >>> {violation.rule for violation in icl_ft.verify(blank)} >= {"stated"}
+        True
     """
     family = family_of(world.family)
     if family.proof is None:
