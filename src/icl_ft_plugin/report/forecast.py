@@ -2,7 +2,7 @@
 
 A line of ``icl-ft study demo --dry-run``, for example::
 
-    nano, reversal, reversal: icl beats ft   3 worlds x 1 runs x 20 facts   28%   86%   100%   38 points
+    nano, reversal, reversal: icl beats ft   3 worlds x 1 runs x 20 facts   26%   60%   96%   27 points
 
 How much accuracies vary is measured: ``spreads.yaml`` says on what, and a study's own folder (``--rates``) goes before it. An arm that was
 not measured in a family counts as the worst that was, trained or not, answering half its questions. Per arm, what moves both

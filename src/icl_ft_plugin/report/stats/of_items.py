@@ -72,7 +72,8 @@ def joint_grids(cells: Sequence[ScoredCell], split: str, learned: str, *, given:
     """
     asked, told = runs_of(cells, split), runs_of(cells, learned)
     found: Arms = {}
-    for world, arm in ((world, arm) for world in asked for arm in asked[world] if arm in told.get(world, {})):
+    both = [(world, arm) for world, arms in asked.items() for arm in arms if arm in told.get(world, {})]
+    for world, arm in both:
         pairs = list(zip(map(_by_fact, asked[world][arm]), map(_by_fact, told[world][arm]), strict=True))
         facts = sorted(set.intersection(*(a.keys() & b.keys() for a, b in pairs)))
         right = _all_right if given else _both_right
