@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.families.reversal.generate import ReversalConfig, generate
 from icl_ft_plugin.paths import recipes_dir
-from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.training.train import train
 
 BATCH = 16

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import altair as alt
 
-from icl_ft_plugin.report import figures
 from icl_ft_plugin.report.findings import findings
+from icl_ft_plugin.report.html import figures
 from icl_ft_plugin.report.table import to_markdown, write_table
 from icl_ft_plugin.report.words import about, main_split, spaced, title
 

@@ -81,7 +81,15 @@ icl_ft.generat("reversal")
 def test_a_user_of_mypy_sees_types(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "notebook.py").write_text(USER, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file",
+        str(ROOT / "pyproject.toml"),
+        "--cache-dir",
+        str(tmp_path),
+    ]
     environment = {**os.environ, "MYPYPATH": str(ROOT / "src")}
     done = subprocess.run([*command, "notebook.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("notebook.py")]

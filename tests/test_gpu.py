@@ -23,8 +23,8 @@ from icl_ft_plugin.prefix.lm import PrefixLM
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.training import launch as finetune_launch
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
+from icl_ft_plugin.training.recipes import recipe
 
 pytestmark = [
     pytest.mark.gpu,

@@ -17,7 +17,7 @@ from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness.context import in_context_prompt
 from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.paths import models_dir, recipe_names, study_names, tasks_dir
-from icl_ft_plugin.training.recipe import find_recipe
+from icl_ft_plugin.training.recipes.recipe import find_recipe
 
 
 def icl_ft(*arguments: Any) -> Any:

@@ -16,8 +16,9 @@ from icl_ft_plugin.export import hub
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.files import write_jsonl
 from icl_ft_plugin.training import card as cards_model
-from icl_ft_plugin.training import ledger, recipe
+from icl_ft_plugin.training import ledger
 from icl_ft_plugin.training import train as finetune
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.worlds.folder import load_world, save_world
 
 

@@ -95,7 +95,7 @@ def test_a_plain_checkpoint_with_the_weights_of_the_gguf_file(gguf_file: Path, t
 def test_what_was_fetched_can_be_finetuned(gguf_file: Path, tmp_path: Path) -> None:
     from tiny import RECIPE
 
-    from icl_ft_plugin.training import recipe
+    from icl_ft_plugin.training.recipes import recipe
     from icl_ft_plugin.training.train import train
 
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")

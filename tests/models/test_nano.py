@@ -8,8 +8,8 @@ from icl_ft_plugin.arms.corpus import training_rows
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.harness.evaluate import evaluate
 from icl_ft_plugin.paths import models_dir, recipes_dir
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
+from icl_ft_plugin.training.recipes import recipe
 
 NANO = models_dir() / "nano"
 KNOBS = {"n_facts": 16, "documents_per_fact": 6}

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.leaderboard import Rank, Ranking, rank
-from icl_ft_plugin.report.leaderboard_page import sentences
-from icl_ft_plugin.report.leaderboard_read import read_results
+from icl_ft_plugin.report.leaderboard.page import sentences
+from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
+from icl_ft_plugin.report.leaderboard.read import read_results
 
 
 @pytest.fixture

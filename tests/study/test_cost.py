@@ -15,10 +15,10 @@ from icl_ft_plugin.augment.run import rule_based
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.augment.statements import Statement
 from icl_ft_plugin.study.config import StudyConfig
-from icl_ft_plugin.study.cost import SAMPLE, Estimator
-from icl_ft_plugin.study.cost_table import lines
+from icl_ft_plugin.study.estimate.cost import SAMPLE, Estimator
+from icl_ft_plugin.study.estimate.rates import DEFAULT, PARAMETERS, Measured, Rates, parameters_of
+from icl_ft_plugin.study.estimate.table import lines
 from icl_ft_plugin.study.plan import Cell, plan
-from icl_ft_plugin.study.rates import DEFAULT, PARAMETERS, Measured, Rates, parameters_of
 
 
 def cells_of(arms: list[str], n_facts: int = 4, **study: object) -> list[Cell]:
@@ -83,7 +83,7 @@ def test_what_a_model_has_written_is_counted_and_what_not_is_estimated(tmp_path:
 def test_many_rows_are_counted_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     (cell,) = cells_of(["ft"], n_facts=60)
     (exact,) = Estimator([]).costs([cell])
-    monkeypatch.setattr("icl_ft_plugin.study.cost.SAMPLE", 10)
+    monkeypatch.setattr("icl_ft_plugin.study.estimate.cost.SAMPLE", 10)
     (sampled,) = Estimator([]).costs([cell])
     assert SAMPLE > 120 and not exact.estimated and sampled.estimated
     assert exact.trained and sampled.trained == pytest.approx(exact.trained, rel=0.15)

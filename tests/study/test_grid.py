@@ -13,12 +13,12 @@ from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
-from icl_ft_plugin.report.page import render
+from icl_ft_plugin.report.html.page import render
 from icl_ft_plugin.report.read import read_study, together
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study.config import StudyConfig, load_study
-from icl_ft_plugin.study.cost import Estimator
-from icl_ft_plugin.study.cost_table import lines, table
+from icl_ft_plugin.study.estimate.cost import Estimator
+from icl_ft_plugin.study.estimate.table import lines, table
 from icl_ft_plugin.study.plan import Cell, plan
 from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.worlds.baselines import score

@@ -13,13 +13,13 @@ from transformers import AutoTokenizer
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.report.findings import findings
-from icl_ft_plugin.report.leaderboard import rank
-from icl_ft_plugin.report.leaderboard_read import read_results
+from icl_ft_plugin.report.leaderboard.rank import rank
+from icl_ft_plugin.report.leaderboard.read import read_results
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.words import title
 from icl_ft_plugin.study.config import load_study
-from icl_ft_plugin.study.counting import prompts_expected
+from icl_ft_plugin.study.estimate.counting import prompts_expected
 from icl_ft_plugin.study.plan import plan
 
 STUDY = """\

@@ -17,7 +17,7 @@ from filelock import FileLock
 from tiny import RECIPE, save_tiny
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.study.status import lines, read_status
+from icl_ft_plugin.study.progress.status import lines, read_status
 
 ARMS = [("pretrained", None), ("ft", 0), ("ft", 1), ("ft", 2), ("ft+oracle", 0), ("ft+oracle", 1)]
 

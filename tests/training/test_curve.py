@@ -13,9 +13,9 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.run import run_study
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import train as finetune
 from icl_ft_plugin.training.curve import Curve, Watch
+from icl_ft_plugin.training.recipes import recipe
 
 CURVE = Curve(
     ["icl_ft_reversal_closed", "icl_ft_reversal_rephrase_closed"],

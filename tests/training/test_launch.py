@@ -19,8 +19,8 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.run import run_study
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config, train
+from icl_ft_plugin.training.recipes import recipe
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from icl_ft_plugin.config import overrides_from
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
-from icl_ft_plugin.training import recipe
-from icl_ft_plugin.training.keys import checked, known_keys
+from icl_ft_plugin.training.recipes import recipe
+from icl_ft_plugin.training.recipes.keys import checked, known_keys
 
 # What stands under recipes/ and is no training run of TRL.
 OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "*/pretrain.yaml")

@@ -13,8 +13,9 @@ from tiny import RECIPE, ROWS
 from training.test_train import LORA, SOURCE, train
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.training import ledger, recipe
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training import ledger
+from icl_ft_plugin.training.recipes import recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 
 
 def checkpointed(path: Path, steps: int, **values: Any) -> Recipe:

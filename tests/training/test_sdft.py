@@ -19,9 +19,9 @@ from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.run_cell import run_cell
 from icl_ft_plugin.study.store import Store
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training import sdft as finetune_sdft
 from icl_ft_plugin.training.ledger import Ledger
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.worlds.context import context_text
 
 WORLD = {"n_facts": 4, "documents_per_fact": 2}

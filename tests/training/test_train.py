@@ -16,8 +16,9 @@ from tiny import PAIRS, RECIPE, ROWS
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.training import ledger, recipe
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training import ledger
+from icl_ft_plugin.training.recipes import recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 
 SOURCE = Path(__file__).parents[2] / "src"
 LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.1, "lora_target_modules": ["all-linear"]}

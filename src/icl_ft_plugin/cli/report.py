@@ -76,7 +76,7 @@ def _study(folder: Path, out: Path | None) -> None:
 
 
 def _leaderboard(folders: list[Path], out: Path) -> None:
-    from icl_ft_plugin.report.leaderboard_page import sentences, to_rich, write_leaderboard
+    from icl_ft_plugin.report.leaderboard.page import sentences, to_rich, write_leaderboard
     from icl_ft_plugin.report.write import require_packages
 
     require_packages()

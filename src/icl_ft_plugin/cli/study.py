@@ -88,9 +88,9 @@ def run(
         typer.echo("\n".join(_needed(config, _studies(rates or []), power, effect)))
         return
     if dry_run:
-        from icl_ft_plugin.study.cost import Estimator
-        from icl_ft_plugin.study.cost_table import lines
-        from icl_ft_plugin.study.power import power_lines
+        from icl_ft_plugin.study.estimate.cost import Estimator
+        from icl_ft_plugin.study.estimate.power import power_lines
+        from icl_ft_plugin.study.estimate.table import lines
 
         measured = _studies(rates or [])
         cells = plan(config)
@@ -122,14 +122,14 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
 ) -> None:
     """Show how far a study has come: what is done, running and failed, and the time left."""
-    from icl_ft_plugin.study.status import lines, read_status
+    from icl_ft_plugin.study.progress.status import lines, read_status
 
     typer.echo("\n".join(lines(read_status(folder))))
 
 
 def _needed(config: StudyConfig, measured: list[Path], power: float, effect: float) -> list[str]:
+    from icl_ft_plugin.study.estimate.power import needed_lines
     from icl_ft_plugin.study.plan import plan
-    from icl_ft_plugin.study.power import needed_lines
 
     if not 0 < power < 1:
         raise UsageError(f"--power {power:g}: a probability between 0 and 1, e.g. 0.8")

@@ -30,7 +30,7 @@ def train(
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
     from icl_ft_plugin.models.find import find_model
-    from icl_ft_plugin.training.recipe import find_recipe, load
+    from icl_ft_plugin.training.recipes.recipe import find_recipe, load
     from icl_ft_plugin.training.rows import read_rows
 
     if repository is not None:

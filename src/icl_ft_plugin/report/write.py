@@ -106,8 +106,8 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
         UsageError: A package is missing, or the file cannot be written.
     """
     require_packages()
-    from icl_ft_plugin.report import figures, page
     from icl_ft_plugin.report.export import write_items
+    from icl_ft_plugin.report.html import figures, page
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]

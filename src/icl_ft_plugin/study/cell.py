@@ -20,7 +20,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import World, canonical_json
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.worlds.folder import world_of
 
 

@@ -22,8 +22,8 @@ from icl_ft_plugin.models.find import check_chat_template, find_model, folder_ha
 from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
-from icl_ft_plugin.training import recipe
 from icl_ft_plugin.training.launch import launch_config
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.worlds.folder import world_of
 
 

@@ -20,7 +20,7 @@ from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
 from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.counting import metadata_of, prompt_cost
+from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
 from icl_ft_plugin.study.records import CONFIG, LEDGER, CellLedger, TrainingCost
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store

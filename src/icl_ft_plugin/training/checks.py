@@ -15,7 +15,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 
 
 def load_tokenizer(model: str | PreTrainedModel) -> PreTrainedTokenizerBase:

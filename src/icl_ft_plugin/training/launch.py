@@ -31,7 +31,7 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training.folder import writing
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.ledger import read as read_ledger
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.training.rows import check_rows
 
 # What of a configuration decides the weights; the rest says which machine, address and port.

@@ -33,7 +33,7 @@ from icl_ft_plugin.training.checks import check_finite
 from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.training.ledger import Ledger, environment
 from icl_ft_plugin.training.meter import Batches, Counted, Meter
-from icl_ft_plugin.training.recipe import Recipe
+from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.training.saving import save
 
 

@@ -29,13 +29,13 @@ from transformers import PreTrainedTokenizerBase
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder, write_json
 from icl_ft_plugin.schema import World, content_hash
-from icl_ft_plugin.training.arguments import given_values, load_values, run_values
 from icl_ft_plugin.training.checks import check_tokens, load_tokenizer, window_of
 from icl_ft_plugin.training.curve import Curve
 from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
-from icl_ft_plugin.training.keys import known_keys
 from icl_ft_plugin.training.ledger import Ledger
-from icl_ft_plugin.training.recipe import Recipe, parse
+from icl_ft_plugin.training.recipes.arguments import given_values, load_values, run_values
+from icl_ft_plugin.training.recipes.keys import known_keys
+from icl_ft_plugin.training.recipes.recipe import Recipe, parse
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 from icl_ft_plugin.worlds.context import context_text
 

@@ -28,12 +28,12 @@ from icl_ft_plugin.files import atomic_folder
 from icl_ft_plugin.models.find import find_model
 from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.training.arguments import sft_arguments
 from icl_ft_plugin.training.checks import check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.training.curve import Curve
 from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
 from icl_ft_plugin.training.ledger import Ledger
-from icl_ft_plugin.training.recipe import Recipe, find_recipe, load
+from icl_ft_plugin.training.recipes.arguments import sft_arguments
+from icl_ft_plugin.training.recipes.recipe import Recipe, find_recipe, load
 from icl_ft_plugin.training.rows import check_rows
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 

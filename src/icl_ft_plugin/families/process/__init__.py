@@ -5,15 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from icl_ft_plugin.families.family import (
-    AUGMENTED_BEATS_FT,
-    EXPRESSION,
-    FT_LOW,
-    ICL_BEATS_FT,
-    Family,
-    Proof,
-    Split,
-)
+from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, EXPRESSION, FT_LOW, ICL_BEATS_FT, Family, Proof, Split
 from icl_ft_plugin.families.process import generate, oracle, proof
 from icl_ft_plugin.families.process.audit import ProcessAuditor
 from icl_ft_plugin.families.process.meaning import ProcessMeaning

@@ -5,15 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from icl_ft_plugin.families.family import (
-    AUGMENTED_BEATS_ICL,
-    FT_ABOVE,
-    ICL_BEATS_FT,
-    STATEMENT,
-    Family,
-    Proof,
-    Split,
-)
+from icl_ft_plugin.families.family import AUGMENTED_BEATS_ICL, FT_ABOVE, ICL_BEATS_FT, STATEMENT, Family, Proof, Split
 from icl_ft_plugin.families.syllogism import generate, proof
 from icl_ft_plugin.families.syllogism.audit import SyllogismAuditor
 from icl_ft_plugin.families.syllogism.meaning import SyllogismMeaning

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from icl_ft_plugin.study.cost import Cost, Used
-from icl_ft_plugin.study.show import aligned
+from icl_ft_plugin.study.estimate.cost import Cost, Used
+from icl_ft_plugin.study.progress.show import aligned
 
 HEADER = ("", "cells", "to do", "tokens trained on", "tokens written", "prompt tokens", "minutes")
 

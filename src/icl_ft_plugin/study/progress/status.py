@@ -22,9 +22,9 @@ from pydantic import ConfigDict
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.cell import Labels
-from icl_ft_plugin.study.rates import scoring_seconds
+from icl_ft_plugin.study.estimate.rates import scoring_seconds
+from icl_ft_plugin.study.progress.show import aligned
 from icl_ft_plugin.study.records import LEDGER, CellLedger, Record, read
-from icl_ft_plugin.study.show import aligned
 from icl_ft_plugin.study.store import LOCK
 
 

@@ -28,7 +28,7 @@ from icl_ft_plugin.config import read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import recipe_names, recipes_dir
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.training.keys import checked, key_classes, known_keys
+from icl_ft_plugin.training.recipes.keys import checked, key_classes, known_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from typing import Any
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.files import write_text
-from icl_ft_plugin.report import evidence, figures, table_rows
+from icl_ft_plugin.report import evidence, table_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.questions import browsable
+from icl_ft_plugin.report.html import figures
+from icl_ft_plugin.report.html.questions import browsable
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.table import missing_note

@@ -13,8 +13,8 @@ import torch
 from trl import get_peft_config
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.training.keys import checked, known_keys
-from icl_ft_plugin.training.recipe import Recipe, parse
+from icl_ft_plugin.training.recipes.keys import checked, known_keys
+from icl_ft_plugin.training.recipes.recipe import Recipe, parse
 
 
 def sft_arguments(recipe: Recipe, mask: str, folder: Path, seed: int | None, max_steps: int | None) -> tuple[Any, Any]:

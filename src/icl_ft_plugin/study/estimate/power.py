@@ -7,7 +7,7 @@ from pathlib import Path
 
 from icl_ft_plugin.report.forecast import Planned, Spreads, forecast, notes, plan_entry, sizes_needed
 from icl_ft_plugin.study.cell import Cell
-from icl_ft_plugin.study.show import aligned
+from icl_ft_plugin.study.progress.show import aligned
 
 
 def planned(cells: Sequence[Cell]) -> list[Planned]:

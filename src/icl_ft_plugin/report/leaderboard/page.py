@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.families import named
-from icl_ft_plugin.report.leaderboard import Rank, Ranking, rank
-from icl_ft_plugin.report.leaderboard_read import read_results
+from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
+from icl_ft_plugin.report.leaderboard.read import read_results
 from icl_ft_plugin.report.table import markdown, to_csv
 from icl_ft_plugin.report.table_rows import Rows
 from icl_ft_plugin.report.verdicts import LEVEL
@@ -43,7 +43,7 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from icl_ft_plugin.report.page import write_page
+    from icl_ft_plugin.report.html.page import write_page
 
     lists = rank(read_results(folders))
     records = [record for each in lists for record in _records(each)]
@@ -63,7 +63,7 @@ def _records(ranking: Ranking) -> Iterator[dict[str, Any]]:
 
 def render(lists: Sequence[Ranking]) -> str:
     """Return the page."""
-    from icl_ft_plugin.report.page import fill
+    from icl_ft_plugin.report.html.page import fill
 
     datasets = [(key, list(of)) for key, of in groupby(lists, lambda each: (each.family, each.config))]
     several = len({family for (family, _), _ in datasets}) < len(datasets)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from icl_ft_plugin.report.leaderboard_read import Scored
+from icl_ft_plugin.report.leaderboard.read import Scored
 from icl_ft_plugin.report.records import number
 from icl_ft_plugin.report.stats.holm import holm
 from icl_ft_plugin.report.stats.mean import accuracy, difference

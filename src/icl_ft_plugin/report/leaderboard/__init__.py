@@ -1,0 +1,1 @@
+"""Models ranked on results that others made: read, ranked, written."""

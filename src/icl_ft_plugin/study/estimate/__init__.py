@@ -1,0 +1,1 @@
+"""What a study will cost and can tell, before it is run: tokens, minutes, power."""
