@@ -14,17 +14,24 @@ from pathlib import Path
 import pytest
 
 import icl_ft_plugin
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.paths import recipes_dir
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.training.recipe import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "icl_ft_plugin"
 NAMES = [name for name in icl_ft_plugin.__all__ if name != "__version__"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+EXAMPLES = [pytest.param(name, marks=pytest.mark.slow) if name in ("augment", "report") else name for name in NAMES]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_a_name_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = getattr(icl_ft_plugin, name).__doc__
-    assert re.search(r"^ *Example:$", text, re.MULTILINE), f"{name}: show an example"
+    assert re.search(r"^ *Examples:$", text, re.MULTILINE), f"{name}: show an example"
     example = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
     assert "import icl_ft_plugin as icl_ft\n" in [line.source for line in example.examples]
     assert any(f"icl_ft.{name}" in line.source for line in example.examples)
@@ -65,6 +72,16 @@ def test_a_name_that_does_not_exist() -> None:
     assert dir(icl_ft_plugin) == sorted(icl_ft_plugin.__all__)
 
 
+def test_what_is_loaded_takes_no_overrides(tmp_path: Path) -> None:
+    study = load_study("demo")
+    with pytest.raises(UsageError, match="overrides: the study is loaded"):
+        icl_ft_plugin.run_study(study, tmp_path / "study", overrides=["steps=1"])
+    loaded = load(recipes_dir() / "reversal" / "nano.yaml")
+    with pytest.raises(UsageError, match="overrides: the recipe is loaded"):
+        icl_ft_plugin.train("nano", [{"text": "a"}], recipe=loaded, output=tmp_path / "ft", overrides={"max_steps": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
 USER = """\
 import icl_ft_plugin as icl_ft
 
@@ -102,3 +119,26 @@ def test_a_user_of_mypy_sees_types(tmp_path: Path) -> None:
     ):
         assert any(line.startswith(f"notebook.py:{number}: ") and said in line for line in lines), done.stdout
     assert len(lines) == 5, done.stdout
+
+
+def test_every_name_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^::: (icl_ft_plugin\..*)$", page, re.MULTILINE)
+    assert sorted(shown) == sorted(f"{getattr(icl_ft_plugin, name).__module__}.{name}" for name in NAMES)
+
+
+def test_the_page_shows_the_whole_script() -> None:
+    script = (ROOT / "docs" / "from_python.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "from-python.md").read_text(encoding="utf-8")
+    sections = re.findall(r"\[start:(\w+)\]", script)
+    assert len(sections) > 3 and re.findall(r'^--8<-- "from_python.py:(\w+)"$', page, re.MULTILINE) == sections
+
+
+@pytest.mark.slow
+def test_the_script_of_the_page_runs(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "docs" / "from_python.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    means = dict(re.findall(r"^([a-z+]+) +([\d.]+) +5$", done.stdout, re.MULTILINE))
+    assert list(means) == ["pretrained", "icl", "ft", "ft+local"] and means["icl"] == "1.0", done.stdout
+    assert (tmp_path / "runs" / "demo" / "table.md").is_file()

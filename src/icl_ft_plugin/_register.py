@@ -36,7 +36,7 @@ def register() -> None:
         ImportError: lm-eval is not installed.
         UsageError: This lm-eval's ``TaskManager`` cannot be told of a folder.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> icl_ft.register()
         >>> from lm_eval.tasks import TaskManager

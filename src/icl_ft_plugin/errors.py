@@ -13,7 +13,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 110
 class UsageError(ValueError):
     """An error of use: the message names the offending key, its value, its place and the fix.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> try:
         ...     icl_ft.generate("reversl")

@@ -30,7 +30,7 @@ class Fact:
         arguments: The terms related, in order.
         text: The canonical sentence that states it.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> icl_ft.Fact("f0", "more dangerous", ("femp", "glon"), "femp are more dangerous than glon.").arguments
         ('femp', 'glon')
@@ -54,7 +54,7 @@ class Document:
         style: Name of the form of text, e.g. ``"statement"``, ``"dialogue"``.
         separator: What joins the sentences.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> document = icl_ft.Document("d0", ("All femp are glon.", "All glon are zost."), facts=("f0", "f1"))
         >>> document.text
@@ -94,7 +94,7 @@ class Question:
         block: The questions of a block share their options, and each option is the answer of one of them (``blocks``).
             Empty where options are no names that could be preferred.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
         >>> question = world.questions[0]
@@ -135,7 +135,7 @@ class World:
         documents: The training corpus, in generation order.
         questions: All splits, in generation order.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=3, n_facts=5)
         >>> isinstance(world, icl_ft.World), world.family, world.seed, len(world.documents)

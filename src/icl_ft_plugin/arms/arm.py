@@ -41,7 +41,7 @@ class Arm(BaseModel):
         baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
             sentences, answers (see ``baselines``).
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> icl_ft.Arm(name="sentences", corpus=["documents"], rows="sentences").method
         'finetune'

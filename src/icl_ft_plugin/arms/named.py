@@ -19,7 +19,7 @@ def arm(name: str) -> Arm:
     Raises:
         UsageError: There is none of that name.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> icl_ft.arm("ft+local").corpus
         ['documents', 'local']

@@ -50,7 +50,7 @@ def augment(
         UsageError: The model or a setting cannot be used, a prompt does not fit into the model's window, or ``output``
             exists.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
         >>> written = icl_ft.augment(world, "local", "nano", copies=1)

@@ -116,7 +116,7 @@ def rows(arm: str | Arm, world: World, statements: Sequence[Statement] = ()) -> 
     Raises:
         UsageError: There is no such arm, it has no rows, or one of its parts does not exist or was not written.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
         >>> rows = icl_ft.rows("ft", world)

@@ -118,7 +118,7 @@ def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None,
     Raises:
         UsageError: Unknown family or knob, wrong type, or a value out of range.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=0, n_facts=20)
         >>> len(world.facts), world.splits

@@ -48,7 +48,7 @@ def evaluate(
     Raises:
         UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, or a full disk.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> tasks = ["icl_ft_reversal_closed", "icl_ft_reversal_icl"]
         >>> results = icl_ft.evaluate(tasks, model="nano", metadata={"seed": 0, "n_facts": 5})

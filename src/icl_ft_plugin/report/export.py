@@ -47,7 +47,7 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
     Raises:
         UsageError: The folder holds no study, or no complete cell yet; or a task is none of ours.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> results = icl_ft.evaluate("icl_ft_reversal_icl", model="nano", metadata={"n_facts": 5})
         >>> table = icl_ft.items(results)

@@ -59,7 +59,7 @@ def report(folder: str | Path, output: str | Path | None = None) -> Report:
     Raises:
         UsageError: The folder holds no study, or no complete cell yet; or a file cannot be written.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> small = ["arms=[pretrained, icl]", "worlds.0.config.n_facts=5"]
         >>> icl_ft.run_study("demo", "runs/demo", overrides=small)

@@ -63,7 +63,7 @@ def run_study(
         Incomplete: Cells have failed; the message names each and why.
         UsageError: The study asks for what does not exist, or the folder cannot be used. Complete cells stay.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> small = ["arms=[pretrained, icl]", "worlds.0.config.n_facts=5"]
         >>> icl_ft.run_study("demo", "runs/demo", overrides=small)

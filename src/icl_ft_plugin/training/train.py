@@ -75,7 +75,7 @@ def train(
     Raises:
         UsageError: The rows, the recipe, the model or the output cannot be used; nothing is left at ``output``.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
         >>> few = {"max_steps": 2, "disable_tqdm": True}

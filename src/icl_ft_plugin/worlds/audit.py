@@ -37,7 +37,7 @@ def audit(world: World, texts: Iterable[str]) -> list[Verdict]:
     Raises:
         UsageError: The family has no audit.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
         >>> first, second = world.facts[0].arguments

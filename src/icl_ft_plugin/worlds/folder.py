@@ -28,7 +28,7 @@ def save_world(world: World, folder: str | Path) -> None:
     Raises:
         UsageError: The folder exists or cannot be written.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("syllogism", seed=1)
         >>> icl_ft.save_world(world, "runs/syllogism")
@@ -82,7 +82,7 @@ def load_world(folder: str | Path) -> World:
     Raises:
         UsageError: It is neither, or a file is damaged; or the content does not match its hash.
 
-    Example:
+    Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> icl_ft.save_world(icl_ft.generate("reversal", n_facts=3), "runs/reversal")
         >>> icl_ft.load_world("runs/reversal").family

@@ -44,7 +44,7 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
     Raises:
         UsageError: The family has no proof.
 
-    Example:
+    Examples:
         >>> import dataclasses
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", n_facts=3)
