@@ -12,12 +12,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from icl_ft_plugin.training.recipe import load
 
 import icl_ft_plugin
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.training.recipes.recipe import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "icl_ft_plugin"
