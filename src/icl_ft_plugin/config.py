@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 import yaml
 
 from icl_ft_plugin.confidential import shown_as, shown_pair
-from icl_ft_plugin.errors import UsageError, cut, shown, suggest
+from icl_ft_plugin.errors import UsageError, cut, listed, shown, suggest
 from icl_ft_plugin.files import read_text
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
-MOST_TOLD = 450  # characters of faults in one message
 Schema = TypeVar("Schema")
 
 
@@ -192,10 +191,7 @@ def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) 
     try:
         return typing.cast(Schema, _adapter(typing.cast(Hashable, schema)).validate_python(data, strict=strict))
     except ValidationError as failure:
-        lines = [f"{place}: {_explain(schema, error)}" for error in failure.errors()]
-        told = max(1, next((n for n in range(len(lines)) if sum(map(len, lines[: n + 1])) > MOST_TOLD), len(lines)))
-        more = [f"and {len(lines) - told} more"] if told < len(lines) else []
-        raise UsageError("\n".join([*lines[:told], *more])) from failure
+        raise UsageError(listed([f"{place}: {_explain(schema, error)}" for error in failure.errors()])) from failure
     except RecursionError:
         raise UsageError(f"{place}: nested too deep") from None
 

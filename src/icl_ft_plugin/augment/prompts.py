@@ -138,7 +138,7 @@ def load_prompt(name: str, strategy: Strategy) -> Prompt:
     """
     prompt = read_prompt(name)
     if prompt.strategy != strategy:
-        raise UsageError(f"prompt {name!r}: it is for {prompt.strategy} augmentation, not for {strategy}")
+        raise UsageError(f"prompt {shown(name)}: it is for {prompt.strategy} augmentation, not for {strategy}")
     return prompt
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icl_ft_plugin.confidential import concealing, public, shown_pair
-from icl_ft_plugin.errors import UsageError, cut, printable, suggest
+from icl_ft_plugin.errors import UsageError, cut, printable, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal
@@ -96,7 +96,7 @@ def augment(
         ("rows", rows, tuple(ROWS)),
     ):
         if value not in choices:
-            raise UsageError(f"--{name} {value!r} is not one of {', '.join(choices)}{suggest(value, choices)}")
+            raise UsageError(f"--{name} {shown(value)} is not one of {', '.join(choices)}{suggest(value, choices)}")
     knobs = _settings(
         n_samples=n_samples,
         temperature=temperature,

@@ -10,7 +10,7 @@ import typer
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.families.own.check import Tokens
@@ -176,7 +176,7 @@ def data_example(
 
     names = sorted(path.name for path in examples_dir().iterdir() if path.is_dir())
     if name not in names:
-        raise UsageError(f"example: {name!r} is none of {', '.join(names)}{suggest(name, names)}")
+        raise UsageError(f"example: {shown(name)} is none of {', '.join(names)}{suggest(name, names)}")
     with atomic_folder(folder) as temporary:
         for file in sorted((examples_dir() / name).iterdir()):
             shutil.copy(file, temporary / file.name)

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin.cli.completion import studies
 from icl_ft_plugin.cli.report import report
-from icl_ft_plugin.errors import UsageError, printable, suggest
+from icl_ft_plugin.errors import UsageError, printable, shown, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _RunByDefault(TyperGroup):
             name, *_ = args
             hint = "" if name in study_names() or Path(name).exists() else suggest(name, self.commands)
             if hint:
-                raise UsageError(f"study: {name!r} is no command, no file and no study that ships{hint}")
+                raise UsageError(f"study: {shown(name)} is no command, no file and no study that ships{hint}")
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -166,7 +166,7 @@ def _studies(folders: list[Path]) -> list[Path]:
 def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -> Callable[..., Executor]:
     """Return what runs the cells, by the options that choose it."""
     if name not in ("local", "ray"):
-        raise UsageError(f"--executor {name!r}{suggest(name, ('local', 'ray'))}: local or ray")
+        raise UsageError(f"--executor {shown(name)}{suggest(name, ('local', 'ray'))}: local or ray")
     if name == "ray":
         from icl_ft_plugin.study.executors.ray import Ray
 

@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
     """Return ``FAMILIES`` where it is asked for."""
     if name == "FAMILIES":
         return _all()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {shown(__name__)} has no attribute {shown(name)}")
 
 
 @cache
@@ -54,12 +54,12 @@ def _installed() -> dict[str, Family]:
         try:
             family = point.load()
             if not isinstance(family, Family):
-                raise TypeError(f"it is no Family but {family!r}")
+                raise TypeError(f"it is no Family but {shown(family)}")
             if family.name != point.name or family.name in _SHIPPED or family.name in found:
-                raise ValueError(f"its name {family.name!r} is taken, or not that of the entry point")
+                raise ValueError(f"its name {shown(family.name)} is taken, or not that of the entry point")
         except Exception as error:
             warnings.warn(
-                f"family {point.name!r} ({point.value}, an entry point of {GROUP}) is left out: "
+                f"family {shown(point.name)} ({point.value}, an entry point of {GROUP}) is left out: "
                 f"{type(error).__name__}: {error}",
                 RuntimeWarning,
                 stacklevel=2,
@@ -77,7 +77,7 @@ def family_of(name: str) -> Family:
     """
     found = _SHIPPED.get(name) or _all().get(name)
     if found is None:
-        raise UsageError(f"family: {name!r} is not one of {', '.join(generated())}{suggest(name, generated())}")
+        raise UsageError(f"family: {shown(name)} is not one of {', '.join(generated())}{suggest(name, generated())}")
     return found
 
 
@@ -95,7 +95,7 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     found = family_of(family)
     if found.config is None:
         raise UsageError(
-            f"family: {family!r} is a folder of your own documents, not generated: where a task or a study takes one, "
+            f"family: {shown(family)} is a folder of your own documents, not generated: where a task or a study takes one, "
             "name it by path=DIR"
         )
     defaults = found.knobs

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from icl_ft_plugin.confidential import shown_as
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.families import Family, family_of, make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
@@ -77,16 +77,18 @@ def task_documents(
         if hint := suggest(name, {*found.knobs, *_PARAMETERS}, cutoff=0.8):
             raise UsageError(f"metadata of {family}: unknown knob {name}={shown_as(name, metadata[name])}{hint}")
     if type(context_copies) is not int or context_copies < 0:
-        raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
+        raise UsageError(
+            f"metadata of {family}: context_copies={shown(context_copies)} must be a whole number, 0 for all"
+        )
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
-        raise UsageError(f"metadata of {family}: context_tokens={context_tokens!r} must be a whole number above 0")
+        raise UsageError(f"metadata of {family}: context_tokens={shown(context_tokens)} must be a whole number above 0")
     if type(context_seed) is not int or not 0 <= context_seed < 2**32:
         raise UsageError(
-            f"metadata of {family}: context_seed={context_seed!r} must be a whole number from 0 to 2**32 - 1"
+            f"metadata of {family}: context_seed={shown(context_seed)} must be a whole number from 0 to 2**32 - 1"
         )
     load_question_prompt(prompt)
     if options not in (HIDDEN, SHOWN):
-        raise UsageError(f"metadata of {family}: options={options!r} must be {HIDDEN} or {SHOWN}")
+        raise UsageError(f"metadata of {family}: options={shown(options)} must be {HIDDEN} or {SHOWN}")
     knobs = {name: metadata[name] for name in sorted(found.knobs.keys() & metadata.keys())}
     plain = {} if prompt == PLAIN else {"prompt": prompt}
     order = {"context_seed": context_seed} if context_seed else {}
@@ -133,9 +135,9 @@ def _splits(world: World, split: str | Sequence[str] | None) -> list[str]:
     there = f"it has {', '.join(world.splits)}"
     for name in asked:
         if name not in world.splits:
-            raise UsageError(f"{world.family}: no split {name!r}{suggest(str(name), world.splits)}; {there}")
+            raise UsageError(f"{world.family}: no split {shown(name)}{suggest(str(name), world.splits)}; {there}")
     if not asked:
-        raise UsageError(f"{world.family}: split={split!r} names none; {there}")
+        raise UsageError(f"{world.family}: split={shown(split)} names none; {there}")
     return asked
 
 

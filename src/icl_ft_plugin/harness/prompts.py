@@ -147,7 +147,7 @@ def read_question_prompt(name: str) -> QuestionPrompt:
     for part in ("the question", "the documents", "first option", "second option"):
         if part not in text:
             raise UsageError(
-                f"{path}: template: rendered, it lacks {part!r}; it must show question, documents and options"
+                f"{path}: template: rendered, it lacks {shown(part)}; it must show question, documents and options"
             )
     return prompt
 

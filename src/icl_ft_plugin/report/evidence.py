@@ -97,7 +97,7 @@ def curves(cells: Sequence[ScoredCell]) -> dict[str, list[Point]]:
             try:
                 point = Point(cell.labels.arm, _run(cell), int(line["step"]), float(line["accuracy"]))
                 found.setdefault(cut(str(line["split"])), []).append(point)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise UsageError(f"{file}: not a line of a learning curve: {shown(error)}") from error
     return found
 

@@ -131,10 +131,12 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
         return generate(family, seed, knobs)
     path = knobs["path"]
     if len(knobs) > 1 or not isinstance(path, str):
-        raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
+        raise UsageError(
+            f"path={shown(path)}: names the folder of a world, and takes no other knob ({', '.join(knobs)})"
+        )
     load = family_of(family).load
     # What is not there, or is not what it is named, the family's own reader explains best.
     world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else load_world(path)
     if world.family != family:
-        raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
+        raise UsageError(f"path={shown(path)}: holds a world of family {shown(world.family)}, not {shown(family)}")
     return world
