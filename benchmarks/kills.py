@@ -127,6 +127,8 @@ def campaign(study: Path, folder: Path, kills: int, seconds: float, rng: random.
                 counts["kills"] += 1
                 counts[how.name] += 1
                 counts[f"while {phase(out)}"] += 1
+                if counts["kills"] % 10 == 0:  # a campaign may itself be ended from outside
+                    print(f"{counts['kills']} kills, {time.monotonic() - begun:.0f} s", flush=True)
                 assert code == -9 if how is signal.SIGKILL else code in (130, -2, 2), f"{how.name}: exit code {code}"
                 continue
         assert code == 0, f"exit code {code}: {said_by(out).read_text()}"

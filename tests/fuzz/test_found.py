@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fuzz.test_readers import alarm, rehash
+from report_data import paper_like, write_study
 from tiny_study import save_study
 from typer.testing import CliRunner
 
@@ -133,3 +134,25 @@ def test_studies_that_ended_in_a_traceback_or_told_a_secret(tmp_path: Path, chan
     result = icl_ft("study", save_study(tmp_path, **changes), "--dry-run")
     assert result.exit_code == 2 and re.search(said, result.output), result.output
     assert "sk-5e7c" not in result.output and "\x1b" not in result.output and len(result.stderr) < 600
+
+
+def test_a_pipe_in_the_place_of_a_note_of_a_study(tmp_path: Path) -> None:
+    write_study(tmp_path, paper_like, arms=("pretrained",), questions=1)
+    ledger = next((tmp_path / "cells").glob("*/ledger.json"))
+    ledger.unlink()
+    os.mkfifo(ledger)
+    result = icl_ft("study", "status", tmp_path)
+    assert result.exit_code == 2 and "ledger.json cannot be read" in result.output
+    assert icl_ft("report", tmp_path).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" * 3000, "\x00", "\u2028", ""])
+def test_names_of_files_that_no_disk_knows(tmp_path: Path, name: str) -> None:
+    for changes in (
+        {"models": [name]},
+        {"recipe": name, "arms": ["ft"]},
+        {"worlds": [{"family": "own", "config": {"path": name}}]},
+    ):
+        result = icl_ft("study", save_study(tmp_path, **changes), "--dry-run")
+        assert result.exit_code == 2 and result.stderr.count("icl-ft: ") == 1, result.output
+        assert len(result.stderr) < 700
