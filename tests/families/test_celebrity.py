@@ -78,7 +78,9 @@ def test_distractors_by_design(seed):
 
 def test_both_designs_ask_the_same_questions():
     world = generate("celebrity", 2)
-    prompts = [{q.prompt for q in world.questions if q.split == f"reversal_{name}"} for name in ("trained", "untrained")]
+    prompts = [
+        {q.prompt for q in world.questions if q.split == f"reversal_{name}"} for name in ("trained", "untrained")
+    ]
     assert prompts[0] == prompts[1] and len(prompts[0]) == 96
 
 

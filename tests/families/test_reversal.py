@@ -52,7 +52,9 @@ def test_the_banks_share_no_wording():
     told |= {preamble.format("x are y than z") for preamble in DOCUMENTS}
     for direction, tests in TESTS.items():
         assert len(set(tests)) == 8 and len(set(INFERENCES[direction])) >= 8
-        assert not [test for test in tests for text in told if f"{test.format('x')} y" in text and direction == "rephrase"]
+        assert not [
+            test for test in tests for text in told if f"{test.format('x')} y" in text and direction == "rephrase"
+        ]
     # A document states the plain comparison in its own direction, so that a question may ask it in the other alone.
     assert not [wording for wording in INFERENCES["reversal"] if "{first} are {more}" in wording]
 

@@ -14,7 +14,10 @@ from lm_eval.tasks import TaskManager
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
+from icl_ft_plugin.families.reversal.proof import subject as asked_about
 from icl_ft_plugin.families.semantic.proof import Reader
+from icl_ft_plugin.families.syllogism import phrases
+from icl_ft_plugin.families.syllogism.proof import CHOSEN, statement_of
 from icl_ft_plugin.harness import answers
 from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.harness.scoring import mean_of_subset, written, written_inferred
@@ -117,9 +120,10 @@ def test_a_comparison_is_right_with_or_without_its_subject_and_not_the_other_way
     for row in docs("reversal", "reversal"):
         gold = row["choices"][row["label"]].removesuffix(".")
         other = row["choices"][1 - row["label"]].removesuffix(".")
-        subject, word, dimension, entity = row["question"].split()[0], *(gold.split()[i] for i in (0, 1, 3))
+        subject = asked_about(row["question"])
+        word, dimension, entity = (gold.split()[i] for i in (0, 1, 3))
         assert answers.outcome_of(row, gold) == "right"
-        for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}"):
+        for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}", "So {1} must be {0}"):
             assert answers.outcome_of(row, form.format(gold, subject)) == "right", form
         assert answers.outcome_of(row, f"It is well known that {subject} are {gold}") == "right"
         assert answers.outcome_of(row, f"It is not true that {subject} are {gold}") == "unparsable"
@@ -135,10 +139,13 @@ def test_every_valid_conclusion_counts_in_all_its_words() -> None:
     for row in docs("syllogism", "inference"):
         both += len(row["gold"]) == 2
         for i, choice in enumerate(row["choices"]):
-            quantifier, first, _, second = choice.removesuffix(".").split()
-            other = {"All": "every", "Some": "at least one", "No": "not one"}[quantifier]
+            quantifier, first, second = statement_of(CHOSEN.match(choice))  # type: ignore[arg-type]
             expected = "right" if i in row["gold"] else "wrong"
             assert answers.outcome_of(row, choice) == expected
+            for bank in (phrases.DOCUMENTS, phrases.INFERENCES, phrases.TESTS):
+                for wording in bank[quantifier]:
+                    assert answers.outcome_of(row, wording.format(a=first, b=second)) == expected, wording
+            other = {"all": "each", "some": "some", "no": "no"}[quantifier]
             assert answers.outcome_of(row, f"{other} {first} is a {second}") == expected
         assert answers.outcome_of(row, "All femp are glon.") == "wrong"
         assert answers.outcome_of(row, "as both are animals") == "unparsable"
@@ -149,9 +156,9 @@ def test_a_weaker_conclusion_is_valid_too_where_terms_have_members() -> None:
     weaker = 0
     for row in docs("syllogism", "inference", existential_import=True):
         for i in row["gold"]:
-            if row["choices"][i].startswith("All"):
+            if row["choices"][i].startswith("Every"):
                 weaker += 1
-                assert answers.outcome_of(row, row["choices"][i].replace("All", "Some")) == "right"
+                assert answers.outcome_of(row, row["choices"][i].replace("Every", "At least one")) == "right"
     assert weaker > 0
 
 

@@ -14,7 +14,7 @@ SEEDS = range(5)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["reversal", "syllogism", "celebrity"])
-def test_the_table_of_a_readme_is_what_the_baselines_score(family):
+def test_the_table_of_a_readme_is_what_the_baselines_score(family: str) -> None:
     text = (tasks_dir() / family / "README.md").read_text(encoding="utf-8")
     [header, _, *lines] = re.findall(r"^\| answerer \|.*\n(?:\|.*\n)+", text, re.MULTILINE)[0].splitlines()
     splits = [cell.strip() for cell in header.split("|")[2:-1]]

@@ -38,7 +38,10 @@ class ReversalAuditor(Auditor):
         self._follows = closure(stated)  # with what is compared over a third term
         self._terms = {term for first, _, _, second in stated for term in (first, second)}
         self._dimensions = {dimension for _, _, dimension, _ in stated}.union(DIMENSIONS)
-        self.closure = {turned(c): Way("reversed", 1) for c in stated} | dict.fromkeys(stated, Way("restated", 0))
+        self.closure = {
+            **dict.fromkeys(map(turned, stated), Way("reversed", 1)),
+            **dict.fromkeys(stated, Way("restated", 0)),
+        }
 
     def parse(self, sentence: str) -> Iterator[tuple[str, tuple[int, int], Comparison]]:
         """Yield the comparisons over the world's terms."""

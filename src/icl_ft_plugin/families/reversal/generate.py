@@ -164,7 +164,8 @@ def _draw_facts(
         # The dimension moves on every second fact, so that each dimension has both words as far as counts allow.
         dimension = dimensions[(i // 2) % len(dimensions)]
         word = ("more", "less")[(i + offset) % 2]
-        facts.append(_Comparison(f"f{i}", *lexicon.words(2), word, dimension, config.documents_per_fact))
+        first, second = lexicon.words(2)
+        facts.append(_Comparison(f"f{i}", first, second, word, dimension, config.documents_per_fact))
     return facts
 
 
@@ -173,8 +174,8 @@ def _draw_chains(
 ) -> list[list[tuple[_Comparison, _Comparison]]]:
     """Draw blocks of pairs of facts: one that is asked, and one in more documents that leads to another's answer.
 
-    In one order of one dimension half of the answers stand above all that is asked about and half below, and what misleads is
-    an answer of the other half: nothing else would keep the order free of circles.
+    In turn an answer stands above and below what is asked about, and what misleads stands on the other side: were all of them
+    above, the order would run in a circle.
     """
     k, few = config.n_choices, max(1, config.documents_per_fact // 2)
     many = min(4 * few, len(DOCUMENTS))

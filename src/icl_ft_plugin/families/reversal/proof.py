@@ -114,7 +114,7 @@ def _check_misleading(world: World, stated: dict[str, list[Comparison]]) -> Iter
     known = closure(comparison for found in stated.values() for comparison in found)
     for q in world.questions:
         if q.split == MISLEADING:
-            about = subject(q.prompt)
+            about = subject(q.prompt) or ""
             met = {choice: meetings[frozenset((about, choice))] for choice in q.choices}
             most, second, *_ = sorted(q.choices, key=lambda choice: -met[choice])
             wrong = read(f"{q.prompt} {most}")

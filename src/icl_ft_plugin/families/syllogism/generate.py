@@ -224,10 +224,10 @@ def oracle(world: World) -> tuple[Document, ...]:
     documents = []
     for document in world.documents:
         naming = document.sentences[0]
-        premises = [(facts[i].predicate, *facts[i].arguments) for i in document.facts]
+        premises: list[Statement] = [(facts[i].predicate, *facts[i].arguments) for i in document.facts]  # type: ignore[misc]
         ends = set(premises[0][1:]) ^ set(premises[1][1:])
         a, b = rng.sample(sorted(ends), 2)
-        texts = {
+        texts: dict[str, tuple[str, list[Statement]]] = {
             "rephrase": (naming, premises),
             "reversal": (naming, [(q, second, first) for q, first, second in premises if q != "all"]),
             "chain": (
