@@ -156,7 +156,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
     assert all(FAMILIES[family].description for family in generated())
-    assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
+    assert result.exit_code == 0 and "10 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.syllogism.generate import FORMS, SyllogismConfig, oracle
+from icl_ft_plugin.families.syllogism.logic import entailed
 from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
-from icl_ft_plugin.families.syllogism.proof import entailed
 from icl_ft_plugin.families.words import pool
 
 TERMS = {"s": 0, "m": 1, "p": 2}

@@ -12,16 +12,9 @@ import re
 from collections.abc import Iterator
 
 from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
+from icl_ft_plugin.families.syllogism.logic import Premise, Statement, entailed, holds
 from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, TESTS
-from icl_ft_plugin.families.syllogism.proof import (
-    Premise,
-    Statement,
-    entailed,
-    holds,
-    pattern,
-    read_premises,
-    statement_of,
-)
+from icl_ft_plugin.families.syllogism.proof import pattern, read_premises, statement_of
 from icl_ft_plugin.schema import World
 
 WORDS = {"all": ("All", "Every", "Each"), "some": ("Some", "At least one"), "no": ("No", "Not one")}

@@ -9,8 +9,9 @@ from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning, normalized
 from icl_ft_plugin.families.syllogism.audit import WRITTEN
+from icl_ft_plugin.families.syllogism.logic import Statement, holds
 from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
-from icl_ft_plugin.families.syllogism.proof import Statement, holds, pattern, statement_of
+from icl_ft_plugin.families.syllogism.proof import pattern, statement_of
 
 
 def _bare(wording: str) -> str:
