@@ -170,7 +170,8 @@ def test_the_solver_and_the_generator_agree_on_the_closure(seed):
     assert {unit[:-1] for unit in found} == {(c.predicate, *c.arguments) for c in depths}
     for claim, depth in depths.items():
         for backward in (False, True):
-            [verdict] = audit(world, [statement(claim, backward, seed % N_FORMS)])
+            bank = DOCUMENTS if claim.predicate in DENIALS else BANKS[seed % len(BANKS)]
+            [verdict] = audit(world, [bank.statement(claim, backward, seed % N_FORMS)])
             assert verdict.label == "entailed"
             assert verdict.depth == depth or (depth == 0 and verdict.inference == "reversed")
 
@@ -188,6 +189,18 @@ def test_what_the_hierarchy_denies_is_refuted_and_the_rest_is_unsupported():
     stranger = next(n for n in closure.own if not closure.arguable(Claim("can", (n, other.value))))
     assert judged(world, f"{stranger} can {other.value}") == ["unsupported"]
     assert judged(world, f"kinds of things that can {other.value} include {other.subject}") != ["unsupported"]
+
+
+def test_exceptions_refute_what_would_be_inherited():
+    world = generate("semantic", 0)
+    denial = next(fact for fact in world.facts if fact.predicate == "cannot")
+    name, word = denial.arguments
+    assert judged(world, f"{name} cannot {word}") == ["restated"]
+    assert judged(world, f"True or false: {name} can {word}. False.") == ["restated"]
+    assert judged(world, f"{name} are able to {word}") == ["contradicted"]
+    assert judged(world, f"Is it true that {name} can {word}? Yes.") == ["contradicted"]
+    told = next(fact for fact in world.facts if fact.predicate == "can")
+    assert judged(world, f"{told.arguments[0]} cannot {told.arguments[1]}") == ["contradicted"]
 
 
 @settings(max_examples=20, deadline=None)

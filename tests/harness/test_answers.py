@@ -24,7 +24,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "reversal": {"n_facts": 8},
     "syllogism": {"n_documents": 12},
     "celebrity": {"n_phrasings": 4, "n_questions": 1},
-    "semantic": {"n_categories": 16, "n_documents": 40, "n_holdout": 2, "min_sentences": 3, "max_sentences": 8},
+    "semantic": {
+        "n_categories": 24,
+        "n_documents": 60,
+        "n_holdout": 2,
+        "n_choices": 2,
+        "min_sentences": 3,
+        "max_sentences": 8,
+    },
     "process": {"n_questions": 8},
     "codebook": {"n_groups": 1, "n_sets": 3},
 }
@@ -162,10 +169,9 @@ def test_all_that_the_documents_imply_is_right_and_same_inference_asks_for_the_s
     easier = 0
     for row in docs("semantic", "syllogism"):
         assert written_inferred(row, [row["choices"][row["label"]]])["same_inference"] == 1
-        subject = row["question"].split()[0]
         [(gold, _)] = reader.parser.read(f"{row['question']} {row['choices'][row['label']]}")
         for claim in stated:
-            if (claim.subject, claim.predicate) == (subject, gold.predicate) and claim.predicate != "do":
+            if (claim.subject, claim.predicate) == (gold.subject, gold.predicate) and claim.predicate != "do":
                 easier += 1  # what a document says of the category itself
                 scored = written_inferred(row, [claim.value])
                 assert (scored["exact_match"], scored["same_inference"]) == (1, 0)

@@ -79,7 +79,11 @@ class SemanticAuditor(Auditor):
     def parse(self, sentence: str) -> Iterator[tuple[str, tuple[int, int], Said]]:
         """Yield the claims over the world's words."""
         denied = DENIED in sentence
+        end = 0
         for found in self._reader.parser.find(sentence) or self._lenient.find(sentence):
+            if found.start < end:
+                continue
+            end = found.end
             words = sentence[found.start : found.end]
             claim, turned = found.claim, False
             if denied and (other := DENIALS.get(claim.predicate) or DENIAL_OF.get(claim.predicate)):
