@@ -23,14 +23,9 @@ class UsageError(ValueError):
     """
 
 
-def printable(text: str) -> str:
-    """Return a text with what cannot be printed escaped: names and models' words may hold codes that a terminal obeys."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
 def cut(text: str, most: int = 120) -> str:
     """Return a text fit for a line of a message: what cannot be printed is escaped, what is too long is cut."""
-    line = printable(text[: most + 1])
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 

@@ -30,11 +30,10 @@ SMALL = {
     "celebrity": {"n_name_first": 5, "n_description_first": 5, "n_both": 5, "n_phrasings": 3},
     "semantic": {"n_categories": 24, "n_documents": 14, "min_sentences": 3, "max_sentences": 14, "n_holdout": 4},
     "process": {"n_documents": 20, "n_questions": 12},
-    "codebook": {"n_groups": 1, "n_sets": 3},
 }
 MAIN = {
-    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_untrained"},
-    **{"semantic": "holdout", "process": "holdout", "codebook": "encode_holdout"},
+    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_trained"},
+    **{"semantic": "holdout", "process": "holdout"},
 }
 # Loads a folder's utils.py as upstream does, from lm_eval/tasks/<name>/utils.py, without the harness around it.
 PROGRAM = """

@@ -26,7 +26,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "celebrity": {"n_phrasings": 4, "n_questions": 1},
     "semantic": {"n_categories": 16, "n_documents": 40, "n_holdout": 2, "min_sentences": 3, "max_sentences": 8},
     "process": {"n_questions": 8},
-    "codebook": {"n_groups": 1, "n_sets": 3},
 }
 
 

@@ -20,8 +20,7 @@ from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate, generated
-from icl_ft_plugin.harness.context import context_of, in_context_prompt
-from icl_ft_plugin.harness.documents import task_documents
+from icl_ft_plugin.harness.context import context_of
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.scoring import by_subset, mean_of_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
@@ -306,18 +305,3 @@ def test_the_command_line_runs_every_task(tmp_path: Path) -> None:
     assert set(NAMES) <= set(results["results"])
     for name in NAMES:
         assert results["n-samples"][name]["effective"] == len(docs(name))
-
-
-def test_another_context_seed_is_another_order_of_the_same_questions() -> None:
-    plain, other = (
-        task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **knobs)
-        for knobs in ({}, {"context_seed": 1})
-    )
-    for first, second in zip(plain, other, strict=True):
-        assert {**first, "world": ""} == {**second, "world": ""}
-    texts = [in_context_prompt(rows[0]).split("\n") for rows in (plain, other)]
-    assert texts[0] != texts[1] and len(texts[0]) == len(texts[1])
-    asked = {"context_seed": 0}
-    assert task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **asked) == plain
-    with pytest.raises(UsageError, match="context_seed=-1"):
-        task_documents("reversal", "reversal", context_seed=-1)

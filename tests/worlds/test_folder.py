@@ -18,7 +18,6 @@ SMALL = {
     "syllogism": {"n_documents": 5},
     "celebrity": {"n_name_first": 2, "n_description_first": 2, "n_both": 2, "n_phrasings": 3},
     "semantic": {"n_categories": 8, "n_documents": 12, "n_holdout": 1},
-    "codebook": {"n_groups": 1, "n_sets": 2},
     "process": {"n_documents": 20, "n_questions": 4},
 }
 

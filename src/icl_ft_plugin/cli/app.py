@@ -22,7 +22,7 @@ from icl_ft_plugin.cli.report import report
 from icl_ft_plugin.cli.study import study_app
 from icl_ft_plugin.cli.tasks import tasks
 from icl_ft_plugin.cli.train import train
-from icl_ft_plugin.errors import UsageError, printable
+from icl_ft_plugin.errors import UsageError
 
 
 class _Group(TyperGroup):
@@ -32,7 +32,7 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            typer.echo("\n".join(printable(line) for line in f"icl-ft: {error}".split("\n")), err=True)
+            typer.echo(f"icl-ft: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("icl-ft: interrupted; run the same command to resume", err=True)

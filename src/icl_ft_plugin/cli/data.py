@@ -41,13 +41,13 @@ def data_build(
     """Generate a world, or many: world.json, facts, documents and questions as JSON lines."""
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
-    from icl_ft_plugin.files import atomic_folder, write_manifest
+    from icl_ft_plugin.files import atomic_folder
     from icl_ft_plugin.worlds.card import write_dataset_card
 
     if repository is not None:
         hub.check(repository)
     knobs = overrides_from(settings or [])
-    with atomic_folder(out, manifest=True) as folder:
+    with atomic_folder(out) as folder:
         if worlds is None:
             counts, _ = _write(family, seed, knobs, arms or [], folder)
         else:
@@ -56,7 +56,6 @@ def data_build(
             for number in range(seed, seed + worlds):
                 (folder / f"seed-{number}").mkdir()
                 counts, summary = _write(family, number, knobs, arms or [], folder / f"seed-{number}")
-                write_manifest(folder / f"seed-{number}")
                 summaries.append(summary)
             write_dataset_card(folder, summaries, arms or [])
     typer.echo(f"{out}: {'' if worlds is None else f'{worlds} worlds, the last of '}{counts}")

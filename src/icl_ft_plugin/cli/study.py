@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin.cli.completion import studies
 from icl_ft_plugin.cli.report import report
-from icl_ft_plugin.errors import UsageError, printable, suggest
+from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
@@ -121,28 +121,10 @@ def run(
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
 ) -> None:
-    """Show how far a study has come: what is done, running, failed and damaged, and the time left."""
+    """Show how far a study has come: what is done, running and failed, and the time left."""
     from icl_ft_plugin.study.progress.status import lines, read_status
 
-    found = read_status(folder)
-    typer.echo("\n".join(lines(found)))
-    if found.count("damage"):
-        raise typer.Exit(2)
-
-
-@study_app.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder; or a world's, an augmentation's.")],
-) -> None:
-    """Compare every byte of a study's cells and augmentations with what was written; exit code 2 where one differs."""
-    from icl_ft_plugin.study.progress.verify import verify as compare
-
-    found = compare(folder)
-    for fault in found.faults:
-        typer.echo(printable(fault))
-    typer.echo(printable(found.summary))
-    if found.faults:
-        raise typer.Exit(2)
+    typer.echo("\n".join(lines(read_status(folder))))
 
 
 def _needed(config: StudyConfig, measured: list[Path], power: float, effect: float) -> list[str]:
@@ -190,7 +172,6 @@ def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show one bar over the cells."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -211,6 +192,4 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     console = Console(file=os.fdopen(os.dup(2), "w"))
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
         task = bar.add_task("planning", total=None)
-        yield lambda text, done, total: bar.update(
-            task, description=escape(printable(text)), completed=done, total=total
-        )
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)

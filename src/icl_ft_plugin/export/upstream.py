@@ -45,6 +45,8 @@ CHANGES = {
     "``data/words.txt``": "``words.txt``",
 }
 _IMPORT = re.compile(r"^from ([\w.]+) import (\w*)", re.MULTILINE)
+# The last section of a docstring, where it shows how this package is used.
+_EXAMPLES = re.compile(r"\n\n( +)Examples?:\n(?:\1 .*\n)+")
 _RESOURCE = re.compile(r'files\("icl_ft_plugin"\)\.joinpath\((f?)"families/data/([^"]+)"\)')
 _REFERENCE = re.compile(r"!function icl_ft_plugin\.[\w.]+\.(\w+)")
 # The rules of upstream's pyproject.toml, by which its pre-commit hooks judge the folder.
@@ -152,7 +154,7 @@ def _for_package(source: str, package: str) -> str:
         below = "" if _is_package(module) else f".{module.rpartition('.')[2]}"
         return f"from {package}{below} import {match[2]}"
 
-    source = _RESOURCE.sub(r'Path(__file__).with_name(\1"\2")', source)
+    source = _EXAMPLES.sub("\n", _RESOURCE.sub(r'Path(__file__).with_name(\1"\2")', source))
     return _IMPORT.sub(moved, _replaced(source, CHANGES))
 
 

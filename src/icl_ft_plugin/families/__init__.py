@@ -12,16 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError, cut, shown, suggest
+from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
-from icl_ft_plugin.families.codebook import FAMILY as CODEBOOK
 from icl_ft_plugin.families.family import Family
 from icl_ft_plugin.families.own import FAMILY as OWN
 from icl_ft_plugin.families.process import FAMILY as PROCESS
 from icl_ft_plugin.families.reversal import FAMILY as REVERSAL
 from icl_ft_plugin.families.semantic import FAMILY as SEMANTIC
 from icl_ft_plugin.families.syllogism import FAMILY as SYLLOGISM
-from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 
@@ -30,7 +28,7 @@ __all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", 
 GROUP = "icl_ft_plugin.families"
 FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first asked for
 
-_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, CODEBOOK, OWN)}
+_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, OWN)}
 
 
 def __getattr__(name: str) -> Any:
@@ -101,12 +99,10 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     defaults = found.knobs
     for name, value in knobs.items():
         if name not in defaults:
-            raise UsageError(
-                f"{family}: unknown knob {cut(str(name))}={shown_as(name, value)}{suggest(name, defaults)}"
-            )
+            raise UsageError(f"{family}: unknown knob {name}={value!r}{suggest(name, defaults)}")
         wanted = type(defaults[name])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise UsageError(f"{family}: {name}={shown(value)} must be of type {wanted.__name__}")
+            raise UsageError(f"{family}: {name}={value!r} must be of type {wanted.__name__}")
     return found.config(**knobs)
 
 
@@ -125,13 +121,13 @@ def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None,
     Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=0, n_facts=20)
-        >>> world.config["n_facts"], world.splits[:2]
-        (20, ('reversal', 'reversal_entity'))
+        >>> len(world.facts), world.splits
+        (20, ('reversal', 'reversal_entity', 'rephrase', 'rephrase_entity'))
         >>> world == icl_ft.generate("reversal", seed=0, n_facts=20)
         True
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
-        raise UsageError(f"{family}: seed={shown(seed)} must be a whole number from 0 to 2**32 - 1")
+        raise UsageError(f"{family}: seed={seed!r} must be a whole number from 0 to 2**32 - 1")
     config = make_config(family, {**(knobs or {}), **named})
     make = family_of(family).generate
     assert make is not None  # a family that has a config generates

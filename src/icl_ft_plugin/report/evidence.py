@@ -44,7 +44,7 @@ def audit_table(study: Study) -> Rows:
         UsageError: A file is not a JSON object.
     """
     audits: dict[str, dict[str, str]] = {}
-    for file in sorted(study.folder.glob("augmentations/[!.]*/audit.json")):
+    for file in sorted(study.folder.glob("augmentations/*/audit.json")):
         audits[_augmentation(file.parent)] = dict(_flat(read_json(file)))
     columns = list(dict.fromkeys(key for audit in audits.values() for key in audit))
     if not audits:

@@ -72,8 +72,8 @@ def plan(study: StudyConfig) -> list[Cell]:
 
 
 def _models(study: StudyConfig) -> list[Model]:
-    paths = [find_model(name) for name in study.models]  # which refuses what is no path at all
     labels = [Path(name).resolve().name for name in study.models]
+    paths = [find_model(name) for name in study.models]
     if any(arm.chat_template for entry in study.worlds for arm in study.arms_of(entry)):
         for path in paths:
             check_chat_template(path)

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning
-from icl_ft_plugin.families.reversal.audit import VERBS
-from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements, subject
+from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements
 
 SPLITS = ("reversal", "rephrase")  # where the answer is a comparison and not an entity
-FORM = re.compile(rf"(?:(?:.* )?(\w+) (?:{VERBS}) )?(.*?)(more|less) (\w+) than (\w+)")
+FORM = re.compile(r"(?:(?:.* )?(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
 NEGATIONS = {"not", "never", "false", "untrue", "wrong"}
-FILLERS = set(re.findall(r"\w+", VERBS))
+FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
 
 
 class ReversalMeaning(Meaning):
@@ -27,8 +26,8 @@ class ReversalMeaning(Meaning):
         match = FORM.fullmatch(meaning)
         if match is None or not FILLERS.issuperset(match[2].split()) or not NEGATIONS.isdisjoint(meaning.split()):
             return None
-        about = subject(doc["question"])
-        return (match[1] or about) == about and (about, *match.group(3, 4, 5)) in self._follows
+        subject = doc["question"].split()[0]
+        return (match[1] or subject) == subject and (subject, *match.group(3, 4, 5)) in self._follows
 
     @cached_property
     def _follows(self) -> set[Comparison]:

@@ -1,6 +1,6 @@
 """Proofs of the simple syllogisms, by enumerating all Venn models of three terms.
 
-A model tells which of the seven regions of a three-circle diagram have members. "All femp are glon. Some of the glon are
+A model tells which of the seven regions of a three-circle diagram have members. "All femp are glon. Some glon are
 trune." holds in some of the 128 models; a statement is entailed when it holds in all of these. Nothing is taken from
 the facts or the gold of a world: the premises are read from the documents' text.
 """
@@ -9,40 +9,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cache
 from itertools import product
 
 from icl_ft_plugin.families.proof import disagreements
-from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, TESTS
 from icl_ft_plugin.schema import Document, Question, World
 
 Statement = tuple[str, str, str]  # quantifier, subject, predicate
 Premise = tuple[str, int, int]  # the same over term numbers 0, 1, 2
 REGIONS = tuple(region for region in product((False, True), repeat=3) if any(region))
 NAMING = re.compile(r"The terms (\w+), (\w+) and (\w+) are related\.")
+STATED = re.compile(r"(All|Some|No) (\w+) are (\w+)\.")
 ASKED = re.compile(r"(\w+) and (\w+) are related:")
-
-
-def pattern(*banks: Mapping[str, Iterable[str]]) -> re.Pattern[str]:
-    """Return what finds statements in the wordings of some banks, by quantifier, with ``{a}`` and ``{b}`` for the terms."""
-    wordings = [(quantifier, wording) for bank in banks for quantifier, held in bank.items() for wording in held]
-    parts = []
-    for i, (quantifier, wording) in enumerate(sorted(wordings, key=lambda item: -len(item[1]))):
-        text = re.escape(wording.removesuffix("."))
-        for slot, form in {r"a\ \{": r"an?\ \{", r"\{a\}": r"(\w+)", r"\{b\}": r"(\w+)"}.items():
-            text = text.replace(slot, form)
-        parts.append(f"(?P<{quantifier}{i}>{text})")
-    return re.compile(rf"\b(?:{'|'.join(parts)})\b", re.IGNORECASE)
-
-
-def statement_of(match: re.Match[str]) -> Statement:
-    """Return what a match of such a pattern states."""
-    _, subject, predicate = (group for group in match.groups() if group is not None)
-    return str(match.lastgroup).rstrip("0123456789"), subject, predicate
-
-
-STATED, CHOSEN = pattern(DOCUMENTS), pattern(TESTS)
+REPHRASED = re.compile(r"(Every|At least one|Not one) (\w+) is a (\w+)\.")
+QUANTIFIERS = {"Every": "all", "At least one": "some", "Not one": "no", "All": "all", "Some": "some", "No": "no"}
 
 
 @cache
@@ -106,23 +87,17 @@ def answers(world: World) -> dict[str, frozenset[int]]:
     return found
 
 
-def conclusions(premises: Sequence[Statement], first: str, second: str, existential_import: bool) -> set[Statement]:
-    """Return the strongest statements over two terms that follow from premises over three."""
-    terms = list(dict.fromkeys(term for _, *pair in premises for term in pair))
-    if not {first, second} <= set(terms):
-        return set()  # the two terms never meet
-    numbered = tuple((quantifier, terms.index(a), terms.index(b)) for quantifier, a, b in premises)
-    true = entailed(numbered, terms.index(first), terms.index(second), existential_import)
-    return {(quantifier, terms[a], terms[b]) for quantifier, a, b in true}
-
-
-def _following(q: Question, premises: Sequence[Statement], world: World) -> frozenset[int]:
+def _following(q: Question, premises: list[Statement], world: World) -> frozenset[int]:
     """Return the choices that are strongest statements entailed by the given premises."""
     asked = ASKED.fullmatch(q.prompt)
-    if asked is None:
-        return frozenset()
-    true = conclusions(premises, asked[1], asked[2], bool(world.config.get("existential_import", False)))
-    return frozenset(i for i, choice in enumerate(q.choices) if _read(choice) in true)
+    terms = list(dict.fromkeys(term for _, *pair in premises for term in pair))
+    if asked is None or not {asked[1], asked[2]} <= set(terms):
+        return frozenset()  # the two terms never meet
+    numbered = tuple((quantifier, terms.index(a), terms.index(b)) for quantifier, a, b in premises)
+    existential_import = bool(world.config.get("existential_import", False))
+    true = entailed(numbered, terms.index(asked[1]), terms.index(asked[2]), existential_import)
+    named = {(quantifier, terms[a], terms[b]) for quantifier, a, b in true}
+    return frozenset(i for i, choice in enumerate(q.choices) if _read(choice) in named)
 
 
 def check(world: World) -> list[str]:
@@ -187,9 +162,9 @@ def _check_design(world: World) -> Iterator[str]:
 
 def read_premises(document: Document) -> list[Statement]:
     """Return the statements of a document, in the order of its text."""
-    return [statement_of(match) for match in STATED.finditer(document.text)]
+    return [(QUANTIFIERS[q], a, b) for q, a, b in STATED.findall(document.text)]
 
 
 def _read(choice: str) -> Statement | None:
-    match = CHOSEN.fullmatch(choice.removesuffix("."))
-    return statement_of(match) if match else None
+    match = STATED.fullmatch(choice) or REPHRASED.fullmatch(choice)
+    return (QUANTIFIERS[match[1]], match[2], match[3]) if match else None
