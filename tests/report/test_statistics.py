@@ -206,8 +206,8 @@ def items_of(worlds: int, effect: float) -> tuple[dict[str, list[object]], dict[
 def test_a_mixed_model_of_the_same_answers_agrees() -> None:
     """The crossed model of items.R, fitted by statsmodels: worlds and worlds x arms random.
 
-    In balanced designs the two standard errors are the same number, where the optimizer of statsmodels finds its optimum; on other
-    draws than this one it warns that it has not.
+    In balanced designs the two standard errors are the same number. On this draw they are; on others statsmodels warns about its
+    fit, and they differ: a check of the formula, no confirmation of the method.
     """
     pandas = pytest.importorskip("pandas")
     smf = pytest.importorskip("statsmodels.formula.api")
