@@ -22,10 +22,11 @@ OURS = "icl_ft"
 
 def add_messages(manager: type) -> None:
     """Have the class ``manager`` (lm-eval's ``TaskManager``) name what is near to a task that does not exist."""
+    advice = OncePerRun()
     for method in ("match_tasks", "load"):
         if method in vars(manager):
-            setattr(manager, method, _naming_the_nearest(vars(manager)[method]))
-    logging.getLogger("lm_eval.api.task").addFilter(OncePerRun())
+            setattr(manager, method, _naming_the_nearest(vars(manager)[method], advice if method == "load" else None))
+    logging.getLogger("lm_eval.api.task").addFilter(advice)
 
 
 def hint(name: str, known: Iterable[str]) -> str | None:
@@ -44,29 +45,32 @@ def hint(name: str, known: Iterable[str]) -> str | None:
     return f"{name}: no such task; icl-ft tasks lists all of ours" if name.startswith(OURS) else None
 
 
-def _naming_the_nearest(original: Any) -> Any:
+def _naming_the_nearest(original: Any, advice: OncePerRun | None) -> Any:
     @functools.wraps(original)
-    def method(self: Any, task_list: Any) -> Any:
+    def method(self: Any, task_list: Any, *args: Any, **kwargs: Any) -> Any:
         for name in task_list if isinstance(task_list, list | tuple) else [task_list]:
             if isinstance(name, str) and (text := hint(name, self.all_tasks)):
                 logger.error(text)
-        return original(self, task_list)
+        if advice:
+            advice.given = False  # a run loads its tasks once
+        return original(self, task_list, *args, **kwargs)
 
     return method
 
 
 class OncePerRun(logging.Filter):
-    """Lets lm-eval's line on ``--metadata`` pass for the first of our tasks; a task that comes again begins a run."""
+    """Lets lm-eval's line on ``--metadata`` pass for the first of our tasks that a run loads.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[str] = set()
+    Attributes:
+        given: Whether the line has passed since it was last set to False.
+    """
+
+    given = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether the line is to be shown."""
         task, _, rest = record.getMessage().partition(": ")
         if not task.startswith(OURS) or not rest.startswith("Custom kwargs"):
             return True
-        first = not self._seen or task in self._seen
-        self._seen = {task} if first else {*self._seen, task}
+        first, self.given = not self.given, True
         return first

@@ -12,7 +12,6 @@ from lm_eval.models.huggingface import HFLM
 from prefix_models import CONFIGS, WAY, WORDS, instances, text, tiny_model, tiny_tokenizer, token_requests
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.prefix.device import refuse_missing_device
 from icl_ft_plugin.prefix.lm import PrefixLM
 from icl_ft_plugin.prefix.positions import positions_of
 
@@ -313,30 +312,3 @@ def test_from_a_checkpoint_through_the_evaluator(tmp_path):
     assert len(scores[0]) == 30
     assert results["config"]["prefix_sharing"] == "packed"
     assert scores[1] == pytest.approx(scores[0], abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("device", "count", "said"),
-    [
-        ("cuda", 0, "sees no CUDA device; use cpu"),
-        ("cuda:1", 0, "sees no CUDA device; use cpu"),
-        ("cuda:1", 1, "sees 1 CUDA device; use cuda"),
-        ("cuda:2", 2, "sees 2 CUDA devices; use cuda:0 to cuda:1"),
-    ],
-)
-def test_a_device_that_is_not_there_is_refused(device, count, said):
-    with pytest.raises(UsageError, match=f"--device {device} .*{said}$"):
-        refuse_missing_device(device, count)
-
-
-@pytest.mark.parametrize(
-    ("device", "count"), [("cuda:0", 0), ("cuda", 1), ("cuda:1", 2), ("cpu", 0), ("mps", 0), (None, 0)]
-)
-def test_other_devices_are_left_to_hf(device, count):
-    refuse_missing_device(device, count)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_without_cuda_is_refused_before_anything_is_loaded():
-    with pytest.raises(UsageError, match="--device cuda "):
-        PrefixLM("no-such-checkpoint", device="cuda")
