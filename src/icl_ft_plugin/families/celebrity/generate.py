@@ -262,7 +262,7 @@ def people_of(world: World) -> Iterator[Person]:
 
 
 def oracle(world: World) -> tuple[Document, ...]:
-    """Return what rules infer from the documents: the upper bound of augmentation by a model.
+    """Return what rules infer from the documents: another teacher than the model itself.
 
     Every document is said again in the same order (style ``"rephrase"``) and in the other (``"reversal"``), each in
     the words of another document's phrasing.

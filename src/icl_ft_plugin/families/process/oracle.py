@@ -1,4 +1,4 @@
-"""What rules infer from the worked examples of a process: the upper bound of augmentation by a model.
+"""What rules infer from the worked examples of a process: another teacher than the model itself.
 
 From "the bilku of 2*sin(x^3) is 3*(exp(x^3)-9*x^5)." come "taking the bilku of 2*sin(x^3) gives ..." (rephrase), "...
 is the bilku of 2*sin(x^3)." (reversal), and the parts worked out one by one, followed by an example of another

@@ -196,7 +196,7 @@ def _distractors(c: _Comparison, role: int, facts: list[_Comparison], n: int, rn
 
 
 def oracle(world: World) -> tuple[Document, ...]:
-    """Return what rules infer from the documents: the upper bound of augmentation by a model.
+    """Return what rules infer from the documents: another teacher than the model itself.
 
     Every document is rephrased (same direction, another frame: style ``"rephrase"``) and reversed (style
     ``"reversal"``), each under the document's own preamble.

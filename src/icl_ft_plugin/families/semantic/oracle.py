@@ -1,4 +1,4 @@
-"""What rules infer from the documents of the semantic structure: the upper bound of augmentation by a model.
+"""What rules infer from the documents of the semantic structure: another teacher than the model itself.
 
 From "a: did you know that femp are a kind of glon?" come the documents "femp belong to the glon." (rephrase), "kinds
 of glon include femp." (reversal) and, since glon can bilku, "femp can bilku." (chain).

@@ -200,7 +200,7 @@ def _association(s: _Syllogism, conclusion: tuple[str, str, str]) -> str:
 
 
 def oracle(world: World) -> tuple[Document, ...]:
-    """Return what rules infer from the documents: the upper bound of augmentation by a model.
+    """Return what rules infer from the documents: another teacher than the model itself.
 
     Every document is rephrased (style ``"rephrase"``), its premises that convert are reversed (``"reversal"``, where
     there are any) and its conclusion is drawn (``"chain"``).
