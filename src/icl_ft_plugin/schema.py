@@ -138,8 +138,8 @@ class World:
     Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=3, n_facts=5)
-        >>> isinstance(world, icl_ft.World), world.family, world.seed, len(world.documents)
-        (True, 'reversal', 3, 50)
+        >>> isinstance(world, icl_ft.World), world.family, world.seed, world.splits[0]
+        (True, 'reversal', 3, 'reversal')
         >>> len(world.hash)
         64
     """

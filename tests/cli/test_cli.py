@@ -88,7 +88,7 @@ def test_data_build_writes_many_worlds_that_datasets_reads_as_one(tmp_path: Path
     out = tmp_path / "worlds"
     result = icl_ft("data", "build", "reversal", "--out", out, "--seed", 2, "--worlds", 3, "--set", "n_facts=4")
     assert result.exit_code == 0, result.output
-    assert {folder.name for folder in out.iterdir()} == {"seed-2", "seed-3", "seed-4", "README.md"}
+    assert {folder.name for folder in out.iterdir()} == {"seed-2", "seed-3", "seed-4", "README.md", "manifest.json"}
     assert load_world(out / "seed-3") == generate("reversal", 3, {"n_facts": 4})
     rows = datasets.load_dataset(str(out), "documents", split="train", cache_dir=str(tmp_path / "cache"))
     assert len(rows) == 3 * 4 * 10

@@ -30,10 +30,11 @@ SMALL = {
     "celebrity": {"n_name_first": 5, "n_description_first": 5, "n_both": 5, "n_phrasings": 3},
     "semantic": {"n_categories": 24, "n_documents": 14, "min_sentences": 3, "max_sentences": 14, "n_holdout": 4},
     "process": {"n_documents": 20, "n_questions": 12},
+    "codebook": {"n_groups": 1, "n_sets": 3},
 }
 MAIN = {
-    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_trained"},
-    **{"semantic": "holdout", "process": "holdout"},
+    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_untrained"},
+    **{"semantic": "holdout", "process": "holdout", "codebook": "encode_holdout"},
 }
 # Loads a folder's utils.py as upstream does, from lm_eval/tasks/<name>/utils.py, without the harness around it.
 PROGRAM = """
@@ -155,7 +156,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
     assert all(FAMILIES[family].description for family in generated())
-    assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
+    assert result.exit_code == 0 and "10 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 
 

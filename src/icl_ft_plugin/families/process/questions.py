@@ -117,6 +117,7 @@ def _question(
     rng: random.Random,
 ) -> Question:
     order = rng.sample(range(4), 4)
+    proof = tuple(fact for fact in facts_of(node) if fact in stated)
     return Question(
         id=id_,
         split=split,
@@ -125,7 +126,15 @@ def _question(
         gold=(order.index(0),),
         inference="applied",
         depth=len(rules_used(node)),
-        proof=tuple(fact for fact in facts_of(node) if fact in stated),
-        clusters={"fact": "-".join(pair), "entity": pair[1], "template": pair[0], "world": world},
+        proof=proof,
+        clusters={
+            "fact": "-".join(pair),
+            "first": proof[0],
+            "last": proof[-1],
+            "rules": name,
+            "entity": pair[1],
+            "template": pair[0],
+            "world": world,
+        },
         labels={"outer": pair[0], "inner": pair[1]},
     )
