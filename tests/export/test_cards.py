@@ -50,7 +50,7 @@ def results(task: str, **values: float) -> dict[str, Any]:
 
 def test_dataset_card_has_what_the_hub_reads(tmp_path: Path) -> None:
     out = tmp_path / "w"
-    arguments = ("--seed", 3, "--set", "n_facts=5", "--arm", "ft")
+    arguments = ("--seed", 3, "--set", "n_facts=5", "--set", "misleading=0", "--arm", "ft")
     assert icl_ft("data", "build", "reversal", "--out", out, *arguments).exit_code == 0
     card = DatasetCard.load(out / "README.md")
     assert (card.data.license, card.data.size_categories, card.data.language) == ("apache-2.0", "n<1K", "en")

@@ -28,7 +28,7 @@ SMALL = {
     "reversal": {"n_facts": 12},
     "syllogism": {"n_documents": 12},
     "celebrity": {"n_name_first": 5, "n_description_first": 5, "n_both": 5, "n_phrasings": 3},
-    "semantic": {"n_categories": 24, "n_documents": 14, "min_sentences": 3, "max_sentences": 14, "n_holdout": 4},
+    "semantic": {"n_categories": 30, "n_documents": 60, "n_holdout": 4, "n_choices": 2},
     "process": {"n_documents": 20, "n_questions": 12},
     "codebook": {"n_groups": 1, "n_sets": 3},
 }
@@ -125,7 +125,7 @@ def test_readme_has_the_templates_sections_and_speaks_of_what_is_there(exported:
 
 def test_whole_modules_are_copied_and_only_those_that_the_generator_needs(exported: Path) -> None:
     folder = exported / "icl_ft_reversal"
-    modules = {"errors.py", "generate.py", "knobs.py", "schema.py", "utils.py", "words.py"}
+    modules = {"errors.py", "generate.py", "knobs.py", "phrases.py", "schema.py", "utils.py", "words.py"}
     assert {path.name for path in folder.glob("*.py")} == modules
     assert {path.name for path in folder.iterdir() if path.suffix in (".txt", ".json")} == {"words.txt"}
     assert "# The dimension moves on every second fact" in (folder / "generate.py").read_text(encoding="utf-8")

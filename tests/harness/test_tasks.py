@@ -88,7 +88,7 @@ def metrics(name: str) -> set[str]:
 
 
 def test_the_groups_of_all_run_every_task() -> None:
-    assert (len(CHOICES), len(WRITTEN)) == (42, 84)
+    assert (len(CHOICES), len(WRITTEN)) == (54, 108)
     assert sorted(loaded()["tasks"]) == sorted(NAMES)
     written = {f"icl_ft_{family}_{kind}" for family in generated() for kind in ("gen", "gen_options")}
     assert set(loaded()["groups"]) == {

@@ -17,8 +17,8 @@ SMALL = {
     "reversal": {"n_facts": 6},
     "syllogism": {"n_documents": 5},
     "celebrity": {"n_name_first": 2, "n_description_first": 2, "n_both": 2, "n_phrasings": 3},
-    "semantic": {"n_categories": 8, "n_documents": 12, "n_holdout": 1},
-    "codebook": {"n_groups": 1, "n_sets": 2},
+    "semantic": {"n_categories": 30, "n_documents": 60, "n_holdout": 4, "n_choices": 2},
+    "codebook": {"n_groups": 1, "n_sets": 3},
     "process": {"n_documents": 20, "n_questions": 4},
 }
 

@@ -135,7 +135,7 @@ def test_what_scoring_relies_on_is_checked(family):
 
 @pytest.mark.parametrize("family", generated())
 def test_a_statement_in_a_document_is_found(family):
-    world = small_world(family, 2)
+    world = next(world for seed in range(2, 20) if (world := small_world(family, seed)).questions)
     q = world.questions[0]
     told = replace(world.documents[0], id="told", sentences=(f"so {q.prompt} {q.choices[q.gold[0]]}".upper(),))
     assert "verbatim" in rules(replace(world, documents=(*world.documents, replace(told, completion_start=0))))

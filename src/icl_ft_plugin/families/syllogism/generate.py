@@ -26,8 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from icl_ft_plugin.families.knobs import check_ranges
-from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
 from icl_ft_plugin.families.syllogism.logic import Statement, conclusions
+from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
 from icl_ft_plugin.families.words import Lexicon
 from icl_ft_plugin.schema import Document, Fact, Question, World
 
