@@ -151,7 +151,7 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
         if not separator or not key:
             raise UsageError(f"override {shown_pair(pair)}: write key=value")
         if key in overrides:
-            raise UsageError(f"override {shown_pair(pair)}: {key} is given twice")
+            raise UsageError(f"override {shown_pair(pair)}: {cut(key)} is given twice")
         overrides[key] = yaml_of(text, f"override {shown_pair(pair)}")
     return overrides
 
