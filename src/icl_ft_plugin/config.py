@@ -26,7 +26,14 @@ Schema = TypeVar("Schema")
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice, of which YAML would silently keep the last."""
+    """A safe loader that refuses a key written twice, of which YAML would silently keep the last, and names a line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError, AttributeError, LookupError, TypeError) as error:  # !!int abc, !!timestamp 1
+            problem = f"{shown(node.value)} is no {cut(node.tag.rpartition(':')[2])}"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -144,7 +151,7 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
         if not separator or not key:
             raise UsageError(f"override {shown_pair(pair)}: write key=value")
         if key in overrides:
-            raise UsageError(f"override {shown_pair(pair)}: {key} is given twice")
+            raise UsageError(f"override {shown_pair(pair)}: {cut(key)} is given twice")
         overrides[key] = yaml_of(text, f"override {shown_pair(pair)}")
     return overrides
 

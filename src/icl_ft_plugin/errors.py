@@ -49,4 +49,4 @@ def shown(value: object, most: int = 120) -> str:
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return f" (did you mean {shown(near[0])}?)" if near else ""

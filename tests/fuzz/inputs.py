@@ -74,7 +74,7 @@ def changed(draw: st.DrawFn, given: Given) -> Given:
             node.append(copy.deepcopy(node[last]))
         elif isinstance(node, dict):
             new = draw(st.sampled_from([f"{last}s", str(last)[:-1], "", "api_key", "\x1b[2J", "k" * 3000]))
-            node[new] = node.pop(last) if how == "rename" else draw(st.sampled_from(ODD))
+            node[new] = node.pop(last) if how == "rename" else copy.deepcopy(draw(st.sampled_from(ODD)))
     return Given(value, given.kind)
 
 

@@ -156,3 +156,21 @@ def test_names_of_files_that_no_disk_knows(tmp_path: Path, name: str) -> None:
         result = icl_ft("study", save_study(tmp_path, **changes), "--dry-run")
         assert result.exit_code == 2 and result.stderr.count("icl-ft: ") == 1, result.output
         assert len(result.stderr) < 700
+
+
+def test_a_fact_of_three_arguments_is_a_finding(world: Path) -> None:
+    change(world / "facts.jsonl", "arguments", [*read_jsonl(world / "facts.jsonl")[0]["arguments"], "zost"])
+    result = icl_ft("data", "verify", world)
+    assert result.exit_code == 1 and result.exception.__class__ is SystemExit, result.output
+
+
+def test_keys_and_ids_of_thousands_of_characters_are_cut(tmp_path: Path) -> None:
+    long = "x" * 9000
+    result = icl_ft("data", "verify", "reversal", "--set", f"{long}=1", "--set", f"{long}=1")
+    assert result.exit_code == 2 and "is given twice" in result.stderr and len(result.stderr) < 500
+    (tmp_path / "documents.jsonl").write_text('{"id": "d1", "text": "a b."}\n')
+    question = {"question": "a", "choices": ["b", "c"], "answer": 0, "evidence": [long]}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
+    own = {"family": "own", "config": {"path": str(tmp_path)}}
+    result = icl_ft("study", save_study(tmp_path, worlds=[own], arms=["pretrained"]), "--dry-run")
+    assert result.exit_code == 2 and "no document has the id" in result.stderr and len(result.stderr) < 600

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.blocks import faults
 from icl_ft_plugin.schema import Document, Question, World
@@ -64,10 +64,13 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
         found += [Violation("stated", f"context {i}: {message}") for message in stated(world, context)]
     if any(violation.rule in ("ids", "form") for violation in found):
         return found  # a proof reads what these rules grant
-    found += [Violation("proof", message) for message in family.proof.check(world)]
-    if not found and family.oracle:  # which reads a world that is as it should be
-        told = verbatim(world, family.oracle(world), "a text of the oracle")
-        found += [Violation("verbatim", message) for message in told]
+    try:
+        found += [Violation("proof", message) for message in family.proof.check(world)]
+        if not found and family.oracle:  # which reads a world that is as it should be
+            told = verbatim(world, family.oracle(world), "a text of the oracle")
+            found += [Violation("verbatim", message) for message in told]
+    except (LookupError, TypeError, ValueError) as error:  # a fact of three arguments, say
+        found.append(Violation("form", f"it cannot be read as a world of {family.name}: {shown(error)}"))
     return found
 
 

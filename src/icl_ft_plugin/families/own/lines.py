@@ -118,7 +118,7 @@ class Row:
         self.sound = True
 
     def say(self, key: str, message: str) -> None:
-        self.problems.append(Problem(self.file, self.line, key, message))
+        self.problems.append(Problem(self.file, self.line, key, cut(message, 240)))
         self.sound = False
 
     def text(self, key: str, value: Any, *, one_line: bool = True) -> str:
