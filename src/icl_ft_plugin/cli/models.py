@@ -43,7 +43,8 @@ def pretrain(
     workers: Annotated[int, typer.Option(min=0, help="Processes that write text beside the training.")] = 0,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a checkpoint.")] = None,
     initial: Annotated[
-        str | None, typer.Option(help="Begin with this model's weights and tokenizer: a folder or an embedded model.")
+        str | None,
+        typer.Option(help="Begin with this model's weights and tokenizer: a folder, embedded model or Hub id."),
     ] = None,
 ) -> None:
     """Pretrain the embedded model; started again, it goes on from its last checkpoint."""

