@@ -29,6 +29,8 @@ class Arm(BaseModel):
             them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
             untrained arm.
         rows: What a row is made of, and where the loss is: a name of ``ROWS`` (see ``rows``).
+        inferred: Percent of the facts that the corpus holds inferences of, from rules or a model (see ``partial``); the
+            documents of the others stand there alone.
         keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
         method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
             model, and the student learns what that says about the world's names (see ``training.sdft``).
@@ -52,6 +54,7 @@ class Arm(BaseModel):
     name: str = Field(min_length=1)
     corpus: list[str] = []
     rows: Annotated[str, AfterValidator(known_rows)] = "documents"
+    inferred: int = Field(default=100, ge=1, le=100)
     keep: Literal["all", "entailed"] = "all"
     method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"

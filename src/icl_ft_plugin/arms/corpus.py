@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.partial import Part, check_divisible
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.errors import UsageError, shown
@@ -56,6 +57,10 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
         check_parts(family, [part for part in parts if part not in GENERATED])
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
+    if arm.inferred < 100:
+        if set(parts) == {DOCUMENTS}:
+            raise UsageError(f"{place}: inferred: {arm.inferred}: the corpus has documents and no inferences")
+        check_divisible(world, place)
     return list(dict.fromkeys(parts))
 
 
@@ -82,6 +87,7 @@ def training_rows(
     parts: Sequence[str] = (DOCUMENTS,),
     generated: Mapping[str, Sequence[str]] = MappingProxyType({}),
     rows: str = "documents",
+    inferred: Part | None = None,
 ) -> list[Row]:
     """Return an arm's training rows.
 
@@ -90,6 +96,7 @@ def training_rows(
         parts: Names of its own parts (see ``training_documents``), ``"local"`` and ``"global"``.
         generated: The statements of each generated part.
         rows: What a row is: a name of ``ROWS``.
+        inferred: Of the facts whose inferences by rule are in the corpus; None: of all.
 
     Returns:
         Rows of one form, ``{"text"}`` or ``{"prompt", "completion"}``.
@@ -98,6 +105,10 @@ def training_rows(
         UsageError: A part does not exist or was not generated.
     """
     documents = training_documents(world, [part for part in parts if part not in GENERATED])
+    if inferred:
+        styles = family_of(world.family).styles
+        found = (inferred.of_document(each) if each.style in styles else each for each in documents)
+        documents = [document for document in found if document]
     for part in parts:
         if part in GENERATED:
             if part not in generated:

@@ -16,6 +16,7 @@ from itertools import groupby
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.corpus import corpus_parts, training_rows
 from icl_ft_plugin.arms.named import arm as named_arm
+from icl_ft_plugin.arms.partial import Part
 from icl_ft_plugin.arms.rows import Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.augment.asking import Request, sampling_of
@@ -160,7 +161,9 @@ def rows_of(
     """
     every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
     kept = chosen(world, every, deduplicate=deduplicate, only_entailed=arm.keep == "entailed")
-    generated: dict[str, list[str]] = {
-        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
-    }
-    return training_rows(world, parts, generated, arm.rows)
+    part = Part(world, arm.inferred) if arm.inferred < 100 else None
+    generated: dict[str, list[str]] = {strategy: [] for strategy in written}
+    for statement in kept:
+        if text := part.of_text(statement.text, statement.source) if part else statement.text:
+            generated[statement.strategy].append(text)
+    return training_rows(world, parts, generated, arm.rows, part)

@@ -22,6 +22,8 @@ from icl_ft_plugin.training.launch import DECIDING
 
 # What of an arm decides its training rows, and what is learned of them.
 LEARNED = {"corpus", "rows", "keep", "method"}
+# The same of what most arms leave alone: only where it is set does it stand in an identity.
+MARKED = {"inferred"}
 # Keys of a recipe that a study decides itself, and those that say where a run is watched: they make no other cell.
 _DECIDED = ("model_name_or_path", "datasets", "dataset_name", "output_dir", "seed", "data_seed", "disable_tqdm")
 _TRACKING = ("report_to", "run_name", "project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")
@@ -38,6 +40,7 @@ def identity_of_weights(
     return {
         **identity,
         **arm.model_dump(include=LEARNED),
+        **arm.model_dump(include=MARKED, exclude_defaults=True),
         "teacher_copies": arm.context_copies if arm.method == "sdft" else None,
         "augmentations": {strategy: writing.key for strategy, writing in writings.items()},
         "seed": training.seed,

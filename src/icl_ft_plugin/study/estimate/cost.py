@@ -23,7 +23,7 @@ from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.estimate.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.estimate.rates import Rate, Rates, parameters_of, scoring
-from icl_ft_plugin.study.identity import LEARNED
+from icl_ft_plugin.study.identity import LEARNED, MARKED
 from icl_ft_plugin.study.train_cell import steps_of
 
 STATEMENTS = 2  # that a model writes about one text
@@ -177,7 +177,7 @@ class Estimator:
 
     def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
-        what = [cell.model.hash, cell.world.hash, cell.settings.deduplicate, cell.arm.model_dump(include=LEARNED)]
+        what = [cell.model.hash, cell.world.hash, cell.settings.deduplicate, cell.arm.model_dump(include=LEARNED | MARKED)]
         key = canonical_json([*what, [writing.key for writing in cell.writings.values()]])
         if key not in self._totals:
             parts = [part for part in cell.arm.corpus if part not in asked]
