@@ -107,6 +107,29 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a trained arm is asked before its training and after: what it could do, and may have lost.
+
+    Attributes:
+        tasks: Tasks of lm-eval.
+        world: The fresh world that it reads; None where reading is not asked.
+        reading: The tasks that ask about that world, its documents in the prompt.
+        questions: Of each task, the first ones; None: all.
+    """
+
+    tasks: tuple[str, ...]
+    world: PlannedWorld | None
+    reading: tuple[str, ...]
+    questions: int | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the numbers depend on beside the weights and the prompt."""
+        world = self.world.hash if self.world else None
+        return {"tasks": self.tasks, "world": world, "reading": self.reading, "questions": self.questions}
+
+
+@dataclass(frozen=True, slots=True)
 class Labels:
     """What tables call a cell.
 
@@ -166,6 +189,7 @@ class Cell:
         training: None for an untrained arm.
         writings: What the model writes for the arm, by strategy.
         settings: How it does so.
+        kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
     """
 
     key: str
@@ -180,6 +204,7 @@ class Cell:
     training: Training | None
     writings: Mapping[Strategy, Writing]
     settings: Settings
+    kept: Kept | None = None
 
     def __str__(self) -> str:
         """One line for a person."""

@@ -17,7 +17,7 @@ from icl_ft_plugin import __version__
 from icl_ft_plugin.arms.arm import Arm, Strategy
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.study.cell import Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.cell import Cell, Kept, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.training.launch import DECIDING
 
 # What of an arm decides its training rows, and what is learned of them.
@@ -52,15 +52,23 @@ def identity_of_weights(
 
 
 def identity_of(
-    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str]
+    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str], kept: Kept | None = None
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     copies = arm.context_copies if arm.condition == "icl" else None
     test = {**asked, "context_copies": copies, "prompt": prompt.hash}
-    return {"training": weights, "tasks": dict(tasks), "test": test}
+    identity = {"training": weights, "tasks": dict(tasks), "test": test}
+    return {**identity, "kept": kept.identity} if kept else identity
 
 
 def key_of(identity: Mapping[str, Any]) -> str:
     """Return the name of a folder."""
     return content_hash(identity)[:16]
+
+
+def before_key(cell: Cell) -> str:
+    """Return the name of the folder of what the cell's base model answers to what else it is asked."""
+    asked = cell.arm.model_dump(include={"chat_template"})
+    kept = cell.kept.identity if cell.kept else None
+    return key_of({"version": __version__, "model": cell.model.hash, "kept": kept, **asked, "prompt": cell.prompt.hash})

@@ -19,8 +19,9 @@ from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
-from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
+from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe
@@ -36,6 +37,7 @@ class _Taught:
     arm: Arm
     tasks: Mapping[str, str]
     prompt: QuestionPrompt
+    kept: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,14 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
     config = entry.config if "path" in entry.config else world.config
     planned = PlannedWorld(entry.family, config, seed, world.hash)
     tasks: dict[str, Mapping[str, str]] = {}
+    kept = planned_retention(study, entry, seed)
     found = []
     for arm in study.arms_of(entry):
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
         spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
-        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt]))
+        asked = kept if arm.corpus else None
+        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], asked))
     return found
 
 
@@ -134,7 +138,7 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, arm, taught.prompt, taught.tasks)
+        identity = identity_of(weights, arm, taught.prompt, taught.tasks, taught.kept)
         seed = training.seed if training else None
         yield Cell(
             key=key_of(identity),
@@ -149,6 +153,7 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             training=training,
             writings=writings,
             settings=settings,
+            kept=taught.kept,
         )
 
 
