@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_smaller_part_lies_in_a_larger_one_and_the_seed_draws_it() -> None:
     world = generate("reversal", 0, {"n_facts": 40, "misleading": 0.0})
     parts = [given(world, percent) for percent in (10, 25, 50, 75, 90, 100)]
     assert [len(part) for part in parts] == [4, 10, 20, 30, 36, 40]
-    assert all(small < large for small, large in zip(parts, parts[1:], strict=False))
+    assert all(small < large for small, large in pairwise(parts))
     assert given(generate("reversal", 0, {"n_facts": 40, "misleading": 0.0}), 50) == parts[2]
     assert given(generate("reversal", 1, {"n_facts": 40, "misleading": 0.0}), 50) != parts[2]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.arm import Arm, is_written
 from icl_ft_plugin.arms.partial import Part, check_divisible
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
@@ -54,7 +54,7 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
         )
     parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
     try:
-        check_parts(family, [part for part in parts if part not in GENERATED])
+        check_parts(family, [part for part in parts if not is_written(part)])
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
     if arm.inferred < 100:
@@ -93,8 +93,8 @@ def training_rows(
 
     Args:
         world: The world.
-        parts: Names of its own parts (see ``training_documents``), ``"local"`` and ``"global"``.
-        generated: The statements of each generated part.
+        parts: Names of its own parts (see ``training_documents``), and of those that are written.
+        generated: The statements of each part that is written.
         rows: What a row is: a name of ``ROWS``.
         inferred: Of the facts whose inferences by rule are in the corpus; None: of all.
 
@@ -104,13 +104,13 @@ def training_rows(
     Raises:
         UsageError: A part does not exist or was not generated.
     """
-    documents = training_documents(world, [part for part in parts if part not in GENERATED])
+    documents = training_documents(world, [part for part in parts if not is_written(part)])
     if inferred:
         styles = family_of(world.family).styles
         found = (inferred.of_document(each) if each.style in styles else each for each in documents)
         documents = [document for document in found if document]
     for part in parts:
-        if part in GENERATED:
+        if is_written(part):
             if part not in generated:
                 raise UsageError(
                     f"corpus part {shown(part)} is written by a model; make it with `icl-ft augment` or a study"

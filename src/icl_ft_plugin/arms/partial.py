@@ -59,10 +59,10 @@ def check_divisible(world: World, place: str) -> None:
     if family.auditor is None:
         raise UsageError(f"{told}{family.no_rules('inferences of a part of the facts')}")
     try:
-        whole = family.auditor(told_by(world, frozenset(fact.id for fact in world.facts))).closure.keys()
+        found = set(family.auditor(told_by(world, frozenset(fact.id for fact in world.facts))).closure)
     except UsageError:
-        whole = set()
-    if whole != family.auditor(world).closure.keys():
+        found = set()
+    if found != set(family.auditor(world).closure):
         raise UsageError(f"{told}what follows from a fact of {family.name} is not told by a sentence of its own")
 
 
@@ -101,9 +101,9 @@ class Part:
         return replace(document, sentences=kept, completion_start=0) if kept else None
 
     def of_text(self, text: str, source: str) -> str:
-        """Return what is left of a text that a model wrote about the document with this id."""
+        """Return what is left of a text that was written about the document with this id; one from elsewhere has none."""
         sentences = tuple(split_text(text))
-        kept = self.of(sentences, self._stated[source])
+        kept = self.of(sentences, self._stated.get(source, ("",)))
         return text if kept == sentences else " ".join(kept)
 
     def _about(self, sentence: str, own: bool) -> bool:
@@ -130,8 +130,8 @@ def _groups(world: World) -> list[list[str]]:
     """Return the facts in groups: the directions of one statement are one, and so is what stands in the same documents."""
     places: dict[str, list[str]] = {fact.id: [] for fact in world.facts}
     for document in world.documents:
-        for fact in document.facts:
-            places[fact].append(document.id)
+        for id in document.facts:
+            places[id].append(document.id)
     group = {fact.id: fact.id for fact in world.facts}
     alike: dict[object, str] = {}
     for fact in world.facts:

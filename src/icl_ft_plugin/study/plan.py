@@ -12,8 +12,10 @@ from pathlib import Path
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.corpus import corpus_parts
+from icl_ft_plugin.arms.foreign import FILE, Replay, read_texts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.run import identity_of as identity_of_writing
+from icl_ft_plugin.augment.run import identity_of_file
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
@@ -124,7 +126,7 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
     for arm in study.arms_of(entry):
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
-        spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
+        spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm), "replay": _as_planned(arm.replay)})
         asked = kept if arm.corpus else None
         found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], asked))
     return found
@@ -134,7 +136,10 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     """Return the cells of an arm in a world, one for each way of training."""
     entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
     settings = entry.augmentation or study.augmentation
-    writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
+    writings: dict[str, Writing] = {
+        strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus
+    }
+    writings |= {part: _written_elsewhere(world, part) for part in arm.corpus if part.startswith(FILE)}
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
@@ -155,6 +160,15 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             settings=settings,
             kept=taught.kept,
         )
+
+
+def _as_planned(replay: Replay | None) -> Replay | None:
+    return replay and replay.model_copy(update={"sha256": read_texts(replay.path).sha256})
+
+
+def _written_elsewhere(world: PlannedWorld, part: str) -> Writing:
+    found = read_texts(part.removeprefix(FILE)).sha256
+    return Writing(key_of(identity_of_file(world.hash, found)), None, found)
 
 
 class _Writer:

@@ -53,7 +53,7 @@ class WritingCost(Record):
 
     Attributes:
         hash: Of all that it depends on.
-        prompt: Name and version of the prompt.
+        prompt: Name and version of the prompt; empty for what was read from a file.
         requests: Answered ones.
         prompt_tokens: Tokens read.
         generated_tokens: Tokens written.

@@ -40,7 +40,9 @@ def planned_retention(study: StudyConfig, entry: Worlds, seed: int) -> Kept | No
     if READING not in study.retention:
         return Kept(tasks, None, (), study.retention_questions)
     if "path" in entry.config or family_of(entry.family).generate is None:
-        raise UsageError(f"{study.name}: retention: {READING} needs a fresh world, and {shown(entry.label)} is read from files")
+        raise UsageError(
+            f"{study.name}: retention: {READING} needs a fresh world, and {shown(entry.label)} is read from files"
+        )
     fresh = world_of(entry.family, (seed + APART) % 2**32, entry.config)
     reading = tuple(dict.fromkeys(find_tasks(fresh, entry.splits, "icl").values()))
     world = PlannedWorld(entry.family, fresh.config, fresh.seed, fresh.hash)
