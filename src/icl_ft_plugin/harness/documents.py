@@ -26,6 +26,7 @@ from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import World, canonical_json
 from icl_ft_plugin.worlds import folder
+from icl_ft_plugin.worlds.context import LEAST, chosen_by
 
 HIDDEN, SHOWN = "hidden", "shown"
 
@@ -47,6 +48,9 @@ def task_documents(
     seed: int = 0,
     context_copies: int = 1,
     context_tokens: int | None = None,
+    context_nearest: int | None = None,
+    context_distractors: int | None = None,
+    context_distance: int | None = None,
     context_seed: int = 0,
     path: str | None = None,
     prompt: str = PLAIN,
@@ -61,6 +65,9 @@ def task_documents(
         seed: World seed.
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
         context_tokens: In its place, a budget in tokens of the model's tokenizer (``context``).
+        context_nearest: Of these, so many for each question, the nearest by BM25.
+        context_distractors: Or those that the question needs, and so many others.
+        context_distance: How many of the others stand behind the needed ones; by default they stand mixed.
         context_seed: Of the order of the documents in the prompt, and of the copies that stand there.
         path: Folder of a world to load (``icl-ft data build``, own documents) instead of generating one.
         prompt: How the question is asked (``prompts``).
@@ -80,8 +87,10 @@ def task_documents(
         raise UsageError(
             f"metadata of {family}: context_copies={shown(context_copies)} must be a whole number, 0 for all"
         )
-    if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
-        raise UsageError(f"metadata of {family}: context_tokens={shown(context_tokens)} must be a whole number above 0")
+    chosen_by(
+        dict(zip(LEAST, (context_tokens, context_nearest, context_distractors, context_distance), strict=True)),
+        f"metadata of {family}",
+    )
     if type(context_seed) is not int or not 0 <= context_seed < 2**32:
         raise UsageError(
             f"metadata of {family}: context_seed={shown(context_seed)} must be a whole number from 0 to 2**32 - 1"

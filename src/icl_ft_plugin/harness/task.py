@@ -15,12 +15,13 @@ from typing import Any
 from lm_eval.api.task import ConfigurableTask
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.harness.context import budget_of, context_of, per_question, retrieved
+from icl_ft_plugin.harness.context import choice_of, context_of, evidence, per_question, retrieved
 from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.prompts import as_turn, prompt_with
 from icl_ft_plugin.harness.scoring import mean_of_subset
 from icl_ft_plugin.harness.tokens import most_needed, tokens_of
 from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.worlds.context import chosen_by
 
 logger = logging.getLogger(__name__)
 Doc = Mapping[str, Any]
@@ -58,8 +59,8 @@ class InContextTask(Task):
     """A task whose prompt begins with a long shared context.
 
     It refuses a context that the model's window cannot hold, where lm-eval would cut it with a warning, and keeps
-    the context out of the logged samples, where lm-eval would repeat it once per choice. ``context_tokens`` in its
-    metadata chooses documents by the model's tokenizer; task documents stay the same, so that samples pair. Where they
+    the context out of the logged samples, where lm-eval would repeat it once per choice. ``context_tokens`` and the like
+    in its metadata choose documents; task documents stay the same, so that samples pair. Where they
     are chosen for each question, two metrics say so: ``documents``, their mean number, and ``evidence``, the share of
     the questions whose evidence is all there.
     """
@@ -67,10 +68,10 @@ class InContextTask(Task):
     def __init__(self, config: dict[str, Any]) -> None:
         """Find the tokenizer that the budget of the context is counted with, if there is one."""
         metadata = config["metadata"]
-        if metadata.get("context_tokens") is not None:
+        if chosen_by(metadata, config["task"]):
             task_documents(**metadata)  # refuses what cannot be asked, before it is said that a tokenizer is missing
-        self._budget = budget_of(metadata, config["task"])
-        self._retrieves = self._budget is not None and per_question(metadata["family"])
+        self._choice = choice_of(metadata, config["task"])
+        self._retrieves = per_question(self._choice, metadata["family"])
         super().__init__(config)
 
     def _added(self) -> list[str]:
@@ -79,17 +80,16 @@ class InContextTask(Task):
     def process_results(self, doc: Doc, results: Sequence[Any]) -> dict[str, float]:
         """Score as a closed-book task does, and say what the prompt held where that depends on the question."""
         scored = super().process_results(doc, results)
-        if self._budget and self._retrieves:
-            found = {document.id for document in retrieved(doc, self._budget)}
-            scored["documents"] = float(len(found))
-            scored["evidence"] = float(found.issuperset(doc["proof"])) if doc["proof"] else math.nan
+        if self._choice and self._retrieves:
+            found = retrieved(doc, self._choice)
+            scored |= {"documents": float(len(found)), "evidence": evidence(doc, found)}
         return scored
 
     def doc_to_text(self, doc: Doc, *args: Any, **kwargs: Any) -> Any:
-        """Return the prompt as the YAML has it, or with as many documents as the budget allows."""
-        if self._budget is None:
+        """Return the prompt as the YAML has it, or with the documents that are chosen."""
+        if self._choice is None:
             return super().doc_to_text(doc, *args, **kwargs)
-        return prompt_with(context_of(doc, self._budget), doc)
+        return prompt_with(context_of(doc, self._choice), doc)
 
     def build_all_requests(self, **kwargs: Any) -> None:
         """Build the requests as upstream does, after the check of the window.
@@ -105,7 +105,7 @@ class InContextTask(Task):
         filtered = super().apply_filters()
         for instance in self._instances:
             prompt, *rest = instance.arguments
-            instance.arguments = (_shortened(prompt, context_of(instance.doc, self._budget)), *rest)
+            instance.arguments = (_shortened(prompt, context_of(instance.doc, self._choice)), *rest)
         return filtered
 
     def _check_window(self, chat: bool) -> None:
@@ -124,7 +124,7 @@ class InContextTask(Task):
 
         needed = most_needed(self.test_docs(), prompt, tokens, written)
         if needed > tokens.window:
-            knobs = "n_facts and the like, context_copies or context_tokens"
+            knobs = "n_facts and the like, context_copies, context_tokens or context_nearest"
             raise UsageError(
                 f"{self.config.task}: the context and question need {needed} tokens, the window of "
                 f"{tokens.model} is {tokens.window}; make the world or the context smaller "

@@ -40,9 +40,10 @@ def retrieval_notes(block: Block) -> list[str]:
     notes = []
     for arm, cost in block.compute.items():
         if found := cost.retrieved:
+            within = f", within {found.context_tokens:,} tokens" if found.context_tokens else ""
             text = (
                 f"{arm}: not all documents stand in the prompt. {found.by} chose {found.least} to {found.most} of "
-                f"{found.documents} for each question (mean {found.mean:.1f}), within {found.context_tokens:,} tokens"
+                f"{found.documents} for each question (mean {found.mean:.1f}){within}"
             )
             if found.with_evidence:
                 text += f"; all evidence was among them for {found.evidence_whole} of {found.with_evidence} questions"

@@ -73,7 +73,7 @@ class Retrieved(Record):
     most: int
     mean: float
     documents: int
-    context_tokens: int
+    context_tokens: int | None = None
     evidence_whole: int = 0
     with_evidence: int = 0
 

@@ -19,6 +19,7 @@ from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.study.cell import Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.training.launch import DECIDING
+from icl_ft_plugin.worlds.context import chosen_by
 
 # What of an arm decides its training rows, and what is learned of them.
 LEARNED = {"corpus", "rows", "keep", "method"}
@@ -53,6 +54,7 @@ def identity_of(
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
+    asked |= chosen_by(arm.model_dump(), arm.name)
     copies = arm.context_copies if arm.condition == "icl" else None
     test = {**asked, "context_copies": copies, "prompt": prompt.hash}
     return {"training": weights, "tasks": dict(tasks), "test": test}

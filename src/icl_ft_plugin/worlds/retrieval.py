@@ -1,11 +1,13 @@
-"""Documents for the prompt where not all fit: chosen per question by BM25, within a budget in tokens.
+"""Documents for the prompt chosen per question: by BM25, within a budget in tokens or so many, or those that are needed.
 
 For example ``chosen(documents, "Mirela Voss leads", 512, count)`` gives the documents that share the rarest words with the
 question, as many as 512 tokens hold, in the order of their file. The question alone is read, never its choices or answer.
+``needed(documents, question, 4)`` is what a perfect retriever would find: it reads the question's proof.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -31,12 +33,11 @@ def chosen(documents: Sequence[Document], question: str, budget: int, count: Cal
     Raises:
         UsageError: Not one document fits.
     """
-    scores = _scores(tuple(document.text for document in documents), question)
     left = budget
     taken = set()
     # The newline that ends a document in the prompt counts too.
     sizes = [count(f"{document.text}\n") for document in documents]
-    for place in sorted(range(len(documents)), key=lambda i: (-scores[i], i)):
+    for place in _ranked(documents, question):
         if sizes[place] <= left:
             taken.add(place)
             left -= sizes[place]
@@ -45,17 +46,57 @@ def chosen(documents: Sequence[Document], question: str, budget: int, count: Cal
     return [document for i, document in enumerate(documents) if i in taken]
 
 
-def summary(sizes: Sequence[int], whole: Sequence[bool], documents: int, budget: int) -> dict[str, Any]:
+def nearest(documents: Sequence[Document], question: str, most: int) -> list[Document]:
+    """Return the documents nearest to a question by BM25, in their own order.
+
+    Args:
+        documents: Those to choose from.
+        question: What is asked.
+        most: Their number, as far as there are so many.
+    """
+    taken = set(_ranked(documents, question)[:most])
+    return [document for i, document in enumerate(documents) if i in taken]
+
+
+def needed(
+    documents: Sequence[Document], proof: Sequence[str], distractors: int, seed: str, distance: int | None = None
+) -> list[Document]:
+    """Return the documents that state what a question needs, and others.
+
+    Args:
+        documents: Those to choose from; a needed fact is taken from the first that states it.
+        proof: Ids of the needed facts.
+        distractors: The number of others, as far as there are so many; a smaller number gives a part of these.
+        seed: Of the draw.
+        distance: The number of others that stand behind the needed ones; by default all stand in their own order.
+    """
+    missing, own = set(proof), []
+    for document in documents:
+        if not missing.isdisjoint(document.facts):
+            own.append(document)
+            missing.difference_update(document.facts)
+    others = [document for document in documents if document not in own]
+    random.Random(seed).shuffle(others)
+    others = others[:distractors]
+    if distance is not None:
+        before = len(others) - distance
+        return [*others[:before], *own, *others[before:]] if before > 0 else [*own, *others]
+    taken = {document.id for document in (*own, *others)}
+    return [document for document in documents if document.id in taken]
+
+
+def summary(by: str, sizes: Sequence[int], whole: Sequence[bool], documents: int, budget: int | None) -> dict[str, Any]:
     """Return what was chosen, in numbers.
 
     Args:
+        by: What chose.
         sizes: How many documents stood in front of each question.
         whole: Of each question that names its evidence, whether all of it was there.
         documents: How many there were to choose from.
-        budget: Most tokens of the documents together.
+        budget: Most tokens of the documents together, if that was the limit.
     """
     return {
-        "by": "BM25",
+        "by": by,
         "context_tokens": budget,
         "documents": documents,
         "least": min(sizes),
@@ -64,6 +105,12 @@ def summary(sizes: Sequence[int], whole: Sequence[bool], documents: int, budget:
         "with_evidence": len(whole),
         "evidence_whole": sum(whole),
     }
+
+
+def _ranked(documents: Sequence[Document], question: str) -> list[int]:
+    """Return the places of documents, the nearest to the question first."""
+    scores = _scores(tuple(document.text for document in documents), question)
+    return sorted(range(len(documents)), key=lambda i: (-scores[i], i))
 
 
 def _scores(texts: tuple[str, ...], question: str) -> Sequence[float]:
