@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import Document
-from icl_ft_plugin.worlds.retrieval import chosen, summary
+from icl_ft_plugin.worlds.retrieval import chosen, nearest, needed, summary
 
 TEXTS = [
     "Soup is served at noon.",
@@ -58,6 +58,30 @@ def test_the_budget_is_kept_whatever_is_asked(question: str, budget: int) -> Non
 
 
 def test_the_summary_counts_questions_whose_evidence_is_there() -> None:
-    counted = summary([1, 3, 2], [True, False], 4, 99)
+    counted = summary("BM25", [1, 3, 2], [True, False], 4, 99)
     assert (counted["least"], counted["mean"], counted["most"], counted["documents"]) == (1, 2.0, 3, 4)
     assert (counted["with_evidence"], counted["evidence_whole"]) == (2, 1)
+
+
+def test_so_many_of_the_nearest_stand_in_their_own_order() -> None:
+    assert nearest(DOCUMENTS, "Odan Pell leads", 2) == [DOCUMENTS[1], DOCUMENTS[3]]
+    assert nearest(DOCUMENTS, "The Salt Room", 1) == [DOCUMENTS[2]]
+    assert nearest(DOCUMENTS, "Odan", 9) == DOCUMENTS
+
+
+@pytest.mark.parametrize("proof", [["d1"], ["d3", "d0"]])
+def test_what_is_needed_stands_there_with_so_many_others(proof: list[str]) -> None:
+    own = [document for document in DOCUMENTS if document.id in proof]
+    assert needed(DOCUMENTS, proof, 0, "seed") == own
+    one, two = (needed(DOCUMENTS, proof, n, "seed") for n in (1, 2))
+    assert [len(own) + 1, len(own) + 2] == [len(one), len(two)] and {d.id for d in one} < {d.id for d in two}
+    assert needed(DOCUMENTS, proof, 9, "seed") == DOCUMENTS
+    for distance in range(3):
+        found = needed(DOCUMENTS, proof, 2, "seed", distance)
+        assert found[2 - distance :][: len(own)] == own and len(found) == len(own) + 2
+        assert {document.id for document in found} == {document.id for document in two}
+
+
+def test_a_fact_that_stands_in_several_documents_is_taken_once() -> None:
+    twice = [*DOCUMENTS, Document("again", ("It is led by Odan Pell.",), ("d1",))]
+    assert needed(twice, ["d1"], 0, "seed") == [DOCUMENTS[1]]

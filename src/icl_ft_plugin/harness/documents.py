@@ -55,6 +55,7 @@ def task_documents(
     path: str | None = None,
     prompt: str = PLAIN,
     options: str = HIDDEN,
+    pmi: bool = False,
     **metadata: Any,
 ) -> list[dict[str, Any]]:
     """Return the documents of one task.
@@ -72,6 +73,7 @@ def task_documents(
         path: Folder of a world to load (``icl-ft data build``, own documents) instead of generating one.
         prompt: How the question is asked (``prompts``).
         options: Of questions whose answer is written: ``"hidden"``, or ``"shown"`` in the prompt.
+        pmi: Whether each choice is scored behind the bare prompt, too (``task``).
         **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
             arguments) is left alone, except a name that looks like a misspelt knob.
 
@@ -96,6 +98,8 @@ def task_documents(
             f"metadata of {family}: context_seed={shown(context_seed)} must be a whole number from 0 to 2**32 - 1"
         )
     load_question_prompt(prompt)
+    if type(pmi) is not bool:
+        raise UsageError(f"metadata of {family}: pmi={shown(pmi)} must be true or false")
     if options not in (HIDDEN, SHOWN):
         raise UsageError(f"metadata of {family}: options={shown(options)} must be {HIDDEN} or {SHOWN}")
     knobs = {name: metadata[name] for name in sorted(found.knobs.keys() & metadata.keys())}

@@ -2,6 +2,7 @@
 
 A task that asks one split needs a class only for its context. One that asks several gets one metric more for each:
 ``acc_split_reversal`` where one is called ``reversal`` (``exact_match_split_reversal`` where the answers are written).
+With ``pmi: true`` in its metadata a task of choices asks each of them behind the bare prompt, too, and has ``acc_pmi``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from lm_eval.api.task import ConfigurableTask
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.harness.context import choice_of, context_of, evidence, per_question, retrieved
 from icl_ft_plugin.harness.documents import task_documents
-from icl_ft_plugin.harness.prompts import as_turn, prompt_with
-from icl_ft_plugin.harness.scoring import mean_of_subset
+from icl_ft_plugin.harness.prompts import as_turn, bare_prompt, prompt_with
+from icl_ft_plugin.harness.scoring import mean_of_subset, pmi
 from icl_ft_plugin.harness.tokens import most_needed, tokens_of
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.worlds.context import chosen_by
@@ -38,17 +39,36 @@ class Task(ConfigurableTask):  # type: ignore[misc]
         main = "exact_match" if config["output_type"] == "generate_until" else "acc"
         self._splits = {split: f"{main}_split_{split}" for split in splits} if len(splits) > 1 else {}
         self._main = main
+        self._pmi = bool(metadata.get("pmi"))
+        if self._pmi and main != "acc":
+            raise UsageError(
+                f"{config['task']}: pmi: true: answers are written, and no choice has a likelihood to correct"
+            )
         kept = {key: value for key, value in config.items() if key != "class"}  # which upstream's class does not know
         added = [{"metric": name, "aggregation": mean_of_subset, "higher_is_better": True} for name in self._added()]
         super().__init__(config={**kept, "metric_list": [*config["metric_list"], *added]})
 
     def _added(self) -> list[str]:
         """Return the metrics beside those of the YAML."""
-        return list(self._splits.values())
+        return [*self._splits.values(), *(("acc_pmi",) if self._pmi else ())]
+
+    def construct_requests(self, doc: Doc, ctx: Any, **kwargs: Any) -> Any:
+        """Ask as upstream does; with ``pmi``, each choice behind the bare prompt as well."""
+        asked = super().construct_requests(doc, ctx, **kwargs)
+        if not self._pmi:
+            return asked
+        unconditional = super().construct_requests(doc, ctx.replace(self.doc_to_text(doc), bare_prompt(doc)), **kwargs)
+        for instance in unconditional:
+            instance.idx += len(asked)  # by which lm-eval sorts the answers
+        return [*asked, *unconditional]
 
     def process_results(self, doc: Doc, results: Sequence[Any]) -> dict[str, float]:
         """Score as the YAML says, and under the name of the question's split; NaN under the others."""
+        if self._pmi:
+            results, unconditional = results[: len(doc["choices"])], results[len(doc["choices"]) :]
         scored: dict[str, float] = super().process_results(doc, results)
+        if self._pmi:
+            scored["acc_pmi"] = pmi(doc, results, unconditional)
         found = {
             name: scored[self._main] if split == doc["split"] else math.nan for split, name in self._splits.items()
         }

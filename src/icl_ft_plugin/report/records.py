@@ -27,6 +27,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """An accuracy by pointwise mutual information, with the ends of its 95% interval."""
+
+    accuracy: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """One arm on one split.
 
@@ -50,6 +59,7 @@ class Accuracy:
         labels: Parts by label and value.
         training_seeds: Accuracy by training seed.
         world_seeds: Accuracy by world.
+        pmi: By what the prompt adds to each choice's log-likelihood; None where it was not asked for.
     """
 
     arm: str
@@ -71,6 +81,7 @@ class Accuracy:
     labels: Mapping[str, Mapping[str, Part]]
     training_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
+    pmi: Corrected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +261,10 @@ class Block:
 
 def plain(record: Any) -> dict[str, Any]:
     """Return a record as JSON knows it."""
-    values = asdict(record)
-    if values.get("retrieved", 0) is None:
-        del values["retrieved"]
-    elif "retrieved" in values:
+    values = {
+        key: value for key, value in asdict(record).items() if value is not None or key not in ("retrieved", "pmi")
+    }
+    if "retrieved" in values:
         values["retrieved"] = record.retrieved.model_dump()
     return values
 
@@ -261,6 +272,18 @@ def plain(record: Any) -> dict[str, Any]:
 def number(value: Any) -> float | None:
     """Return a number; None where there is none."""
     return float(value) if isfinite(value) else None
+
+
+def weights_and_prompt(arm: str) -> tuple[str, str]:
+    """Return what an arm's name says of its weights and of its prompt.
+
+    Examples:
+        >>> weights_and_prompt("ft+icl+bm25"), weights_and_prompt("icl"), weights_and_prompt("ft+local")
+        (('ft', 'icl+bm25'), ('pretrained', 'icl'), ('ft+local', 'closed'))
+    """
+    parts = arm.split("+")
+    place = parts.index("icl") if "icl" in parts else len(parts)
+    return "+".join(parts[:place]) or "pretrained", "+".join(parts[place:]) or "closed"
 
 
 def is_baseline(arm: str) -> bool:

@@ -1,7 +1,7 @@
 """Writes everything a report consists of beside the tables.
 
-For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
-and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
+For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg``, ``.pdf``
+and ``.png``, and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question), ``items.R`` and ``items.py`` (the mixed model).
 """
 
 from __future__ import annotations

@@ -166,6 +166,7 @@ class Cell:
         training: None for an untrained arm.
         writings: What the model writes for the arm, by strategy.
         settings: How it does so.
+        pmi: Whether the choices are scored behind the bare prompt, too.
     """
 
     key: str
@@ -180,6 +181,7 @@ class Cell:
     training: Training | None
     writings: Mapping[Strategy, Writing]
     settings: Settings
+    pmi: bool = False
 
     def __str__(self) -> str:
         """One line for a person."""

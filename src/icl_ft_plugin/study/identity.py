@@ -50,11 +50,11 @@ def identity_of_weights(
 
 
 def identity_of(
-    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str]
+    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str], pmi: bool
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
-    asked |= chosen_by(arm.model_dump(), arm.name)
+    asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
     copies = arm.context_copies if arm.condition == "icl" else None
     test = {**asked, "context_copies": copies, "prompt": prompt.hash}
     return {"training": weights, "tasks": dict(tasks), "test": test}

@@ -134,7 +134,8 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, arm, taught.prompt, taught.tasks)
+        pmi = study.pmi and not arm.baseline
+        identity = identity_of(weights, arm, taught.prompt, taught.tasks, pmi)
         seed = training.seed if training else None
         yield Cell(
             key=key_of(identity),
@@ -149,6 +150,7 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             training=training,
             writings=writings,
             settings=settings,
+            pmi=pmi,
         )
 
 

@@ -98,6 +98,7 @@ class StudyConfig(_Strict):
         curve_every: Gradient steps between two scorings while an arm trains (``training.curve``); no part of a cell's
             identity. None: none.
         curve_questions: Questions per split that are asked each time, the first ones; None: all.
+        pmi: Whether every choice is scored behind the bare prompt, too, for a prior-corrected accuracy.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
     """
@@ -116,6 +117,7 @@ class StudyConfig(_Strict):
     augmentation: Settings = Settings()
     curve_every: int | None = Field(default=None, ge=1)
     curve_questions: int | None = Field(default=None, ge=1)
+    pmi: bool = False
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
 

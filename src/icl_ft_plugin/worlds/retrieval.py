@@ -64,23 +64,26 @@ def needed(
     """Return the documents that state what a question needs, and others.
 
     Args:
-        documents: Those to choose from; a needed fact is taken from the first that states it.
+        documents: Those to choose from; a fact is taken from the first of those that state most of what is missing.
         proof: Ids of the needed facts.
         distractors: The number of others, as far as there are so many; a smaller number gives a part of these.
         seed: Of the draw.
         distance: The number of others that stand behind the needed ones; by default all stand in their own order.
     """
-    missing, own = set(proof), []
-    for document in documents:
-        if not missing.isdisjoint(document.facts):
-            own.append(document)
-            missing.difference_update(document.facts)
-    others = [document for document in documents if document not in own]
+    missing, stating = set(proof), set()
+    while missing:
+        best = max(documents, key=lambda document: len(missing.intersection(document.facts)))
+        if missing.isdisjoint(best.facts):
+            break  # what no document states is for the proof layer to report
+        stating.add(best.id)
+        missing.difference_update(best.facts)
+    own = [document for document in documents if document.id in stating]
+    others = [document for document in documents if document.id not in stating]
     random.Random(seed).shuffle(others)
     others = others[:distractors]
     if distance is not None:
-        before = len(others) - distance
-        return [*others[:before], *own, *others[before:]] if before > 0 else [*own, *others]
+        before = max(0, len(others) - distance)
+        return [*others[:before], *own, *others[before:]]
     taken = {document.id for document in (*own, *others)}
     return [document for document in documents if document.id in taken]
 

@@ -102,6 +102,8 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "legend": [(arm, shades[arm]) for arm in block.arms],
         "panels": _drawn([*(figures.panel(block, split) for split in _asked(block)), *_joint(block)], f"{anchor}-bars"),
         "accuracy": table_rows.accuracy_rows(block),
+        "pmi": table_rows.pmi_rows(block),
+        "prompts": table_rows.prompt_rows(block),
         "labels": table_rows.label_rows(block),
         "meters": _meters(block, shades),
         "gaps": table_rows.gap_rows(block),

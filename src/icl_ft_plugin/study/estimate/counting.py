@@ -25,7 +25,7 @@ from icl_ft_plugin.worlds.context import chosen_by, context_documents
 def metadata_of(cell: Cell) -> dict[str, Any]:
     """Return what the cell's tasks are built from."""
     metadata = {"seed": cell.world.seed, "context_copies": cell.arm.context_copies, **cell.world.config}
-    metadata |= chosen_by(cell.arm.model_dump(), cell.arm.name)
+    metadata |= {**chosen_by(cell.arm.model_dump(), cell.arm.name), **({"pmi": True} if cell.pmi else {})}
     if cell.arm.prompt != PLAIN:
         metadata["prompt"] = cell.arm.prompt
     if family_of(cell.world.family).generate is None:  # the splits are the author's, and one task asks them all
