@@ -44,7 +44,7 @@ def test_a_budget_that_cannot_hold_the_needed_facts_or_has_no_tokenizer_is_refus
 
 @pytest.mark.parametrize(
     ("family", "split", "knobs"),
-    [("reversal", "reversal", {}), ("syllogism", "inference", {}), ("codebook", "encode", {})],
+    [("reversal", "reversal", {}), ("codebook", "encode", {})],
 )
 def test_documents_are_chosen_for_each_question(family: str, split: str, knobs: dict[str, int]) -> None:
     docs = task_documents(family, split, **knobs)

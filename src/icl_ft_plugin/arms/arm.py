@@ -42,6 +42,7 @@ class Arm(BaseModel):
             in one order, whatever the question.
         prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
         chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
+        scale: Where it stands on each scale that the report draws; arms that differ behind an ``@`` make one line of it.
         baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
             sentences, answers (see ``baselines``).
 
@@ -66,6 +67,7 @@ class Arm(BaseModel):
     context_distance: int | None = None
     prompt: str = PLAIN
     chat_template: bool = False
+    scale: dict[str, float] = {}
     baseline: Literal["cooccurrence", "cooccurrence_sentence", "bigram", "ngram", "least_shown", "recency"] | None = (
         None
     )

@@ -33,6 +33,7 @@ class Item:
         choices: The candidate answers.
         gold: Places of the right ones.
         scores: Log-likelihood of each choice in nats; empty where the answer is written.
+        premises: The facts that its answer takes; 0 where it is not known.
         correct_pmi: ``correct`` by what the prompt adds to each choice's log-likelihood; None where it was not asked for.
     """
 
@@ -48,6 +49,7 @@ class Item:
     choices: tuple[str, ...]
     gold: tuple[int, ...]
     scores: tuple[float, ...]
+    premises: int = 0
     correct_pmi: float | None = None
 
 
@@ -92,6 +94,7 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
             scores=()
             if written
             else tuple(float(score) for score, _ in sample["filtered_resps"][: len(doc["choices"])]),
+            premises=len(doc.get("proof") or ()),
             correct_pmi=float(sample["acc_pmi"]) if "acc_pmi" in sample else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:

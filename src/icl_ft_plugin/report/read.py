@@ -32,6 +32,7 @@ class Labels(Record):
         training_seed: None for an untrained arm.
         splits: Splits it was asked.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
+        scale: Where the worlds and the arm stand on each scale of the study.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Labels(Record):
     training_seed: int | None = None
     splits: tuple[str, ...]
     hyperparameters: str | None = None
+    scale: Mapping[str, float] = {}
 
 
 class Training(Record):

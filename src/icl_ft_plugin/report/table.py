@@ -26,6 +26,7 @@ from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Block, plain
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import (
     Rows,
@@ -39,6 +40,7 @@ from icl_ft_plugin.report.table_rows import (
     legend,
     pmi_rows,
     prompt_rows,
+    scale_rows,
     verdict_rows,
 )
 from icl_ft_plugin.report.words import about
@@ -77,6 +79,8 @@ def to_markdown(study: Study, blocks: list[Block]) -> str:
             parts.append(markdown(rows))
         parts += [f"No gap to close: {reason}" for reason in gap_reasons(block)]
         parts += retrieval_notes(block)
+    if points := scaled(study):
+        parts += ["## Along a scale", markdown(scale_rows(points))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -170,6 +174,7 @@ def to_json(study: Study, blocks: list[Block]) -> str:
             ]
             for kind, of in kinds.items()
         },
+        **({"scales": [plain(point) for point in points]} if (points := scaled(study)) else {}),
     }
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

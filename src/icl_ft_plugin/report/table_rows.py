@@ -5,7 +5,7 @@ For example ``gap_rows(block)`` begins ``[["arm", "reversal", ...], ["ft+oracle"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from icl_ft_plugin.report.records import (
     Accuracy,
@@ -18,7 +18,8 @@ from icl_ft_plugin.report.records import (
     is_baseline,
     weights_and_prompt,
 )
-from icl_ft_plugin.report.words import interval, marks, p_value
+from icl_ft_plugin.report.stats.scale import Scaled
+from icl_ft_plugin.report.words import interval, marks, p_value, spaced
 
 Rows = list[list[str]]
 
@@ -181,6 +182,15 @@ def _pair(pair: Pair) -> list[str]:
     detectable = "" if pair.detectable is None else f"{100 * pair.detectable:.0f}"
     p = "not tested" if pair.p is None else p_value(pair.p)
     return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+.1f}{ends}", p, detectable]
+
+
+def scale_rows(points: Sequence[Scaled]) -> Rows:
+    """Return the accuracies along each scale."""
+    body = [
+        [p.model, p.family, spaced(p.axis), f"{p.value:g}", p.arm, spaced(p.split) or "all but restated", str(p.n), f"{100 * p.accuracy:.1f}{interval(p.low, p.high)}"]
+        for p in points
+    ]  # fmt: skip
+    return [["model", "family", "scale", "at", "arm", "split", "n", "accuracy"], *body]
 
 
 def verdict_rows(block: Block) -> Rows:

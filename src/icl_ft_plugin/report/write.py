@@ -16,6 +16,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.table import csv_records, to_markdown, write_table
 from icl_ft_plugin.report.words import title
 
@@ -107,18 +108,24 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     """
     require_packages()
     from icl_ft_plugin.report.export import write_items
-    from icl_ft_plugin.report.html import figures, page
+    from icl_ft_plugin.report.html import figures, page, scaling
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]
         for block in blocks:
-            name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
+            name = _file_name(f"{block.worlds}-{block.model}")
             files += figures.save(figures.family_figure(block), out.parent / "figures", name)
+        for axis, drawn in scaling.panels(scaled(study), ink="#222222").items():
+            files += figures.save(figures.side_by_side(drawn), out.parent / "figures", _file_name(f"scaling-{axis}"))
         files += write_items(study, out.parent)
         _write_table(blocks, out.parent / "table.parquet")
     except OSError as error:
         raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
     return [*files, out.parent / "table.parquet"]
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "figure"
 
 
 def _write_table(blocks: Sequence[Block], file: Path) -> None:

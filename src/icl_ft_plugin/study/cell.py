@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ class Labels:
         arm: The way of learning.
         training_seed: None for an untrained arm.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
+        scale: Where the worlds and the arm stand on each scale of the study.
     """
 
     model: str
@@ -127,6 +128,7 @@ class Labels:
     arm: str
     training_seed: int | None
     hyperparameters: str | None = None
+    scale: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -139,6 +141,8 @@ class Labels:
         labels = asdict(self)
         if self.hyperparameters is None:
             del labels["hyperparameters"]
+        if not self.scale:
+            del labels["scale"]
         return labels
 
     def __str__(self) -> str:

@@ -141,7 +141,16 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             key=key_of(identity),
             training_key=key_of(weights) if training else None,
             identity=identity,
-            labels=Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters),
+            labels=Labels(
+                model.name,
+                entry.label,
+                world.family,
+                world.seed,
+                arm.name,
+                seed,
+                way.hyperparameters,
+                {**entry.scale, **arm.scale},
+            ),  # fmt: skip
             model=model,
             world=world,
             tasks=taught.tasks,

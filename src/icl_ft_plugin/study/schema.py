@@ -36,6 +36,7 @@ class Worlds(_Strict):
         recipe_overrides: On top of the study's.
         steps: In the place of the study's.
         augmentation: In the place of the study's.
+        scale: Where these worlds stand on each scale that the report draws: ``{"facts": 20}``.
     """
 
     family: str
@@ -48,6 +49,7 @@ class Worlds(_Strict):
     recipe_overrides: dict[str, Any] = {}
     steps: Steps | None = None
     augmentation: Settings | None = None
+    scale: dict[str, float] = {}
 
     @property
     def label(self) -> str:

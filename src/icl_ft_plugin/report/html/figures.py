@@ -113,7 +113,12 @@ def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
 def family_figure(block: Block, *, ink: str = "#222222") -> Any:
     """Return all splits of a block side by side, as the paper draws a family."""
     panels = [panel(block, split, ink=ink) for split in block.splits if _asked(block, split)]
-    return alt.concat(*panels, columns=4, title=title(block))
+    return side_by_side(panels, title=title(block))
+
+
+def side_by_side(panels: Sequence[Any], **properties: Any) -> Any:
+    """Return panels as one figure."""
+    return alt.concat(*panels, columns=4, **properties)
 
 
 def _asked(block: Block, split: str) -> bool:

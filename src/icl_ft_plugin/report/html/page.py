@@ -18,10 +18,11 @@ from icl_ft_plugin.families import named
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report import evidence, table_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.html import figures
+from icl_ft_plugin.report.html import figures, scaling
 from icl_ft_plugin.report.html.questions import browsable
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.table import missing_note
 from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title
 
@@ -43,6 +44,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         blocks=[_block(study, block, f"b{i}") for i, block in enumerate(blocks)],
         glance=at_a_glance(blocks) if len(blocks) > 1 else [],
         claims=[(title(block), _claims(block)) for block in blocks if block.verdicts],
+        scales={axis: _drawn(of, f"scale-{i}") for i, (axis, of) in enumerate(scaling.panels(scaled(study)).items())},
         audit=evidence.audit_table(study),
     )
 
