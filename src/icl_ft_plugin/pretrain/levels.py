@@ -70,7 +70,8 @@ def _answered(model: Any, tokenizer: Any, world: World, most: int) -> Iterator[t
     asked = [question for questions in by_split.values() for question in questions[:most]]
     encode = StemEncoder(lambda text: list(tokenizer(text)["input_ids"]), tokenizer)
     context = context_text(world)
-    requests, choices = [], []
+    requests: list[tuple[list[int], list[int]]] = []
+    choices = []
     for question in asked:
         prompt = f"{context}\n\n{question.prompt}"
         start = len(encode(prompt))

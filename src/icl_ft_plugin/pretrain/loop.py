@@ -114,7 +114,8 @@ def pretrain(
 
     gauge = _Gauge(recipe, model, tokenizer, output)
     line, saved = {"step": step}, time.monotonic()
-    compiled = torch.compile(model, dynamic=False)
+    # On a CPU (one thread, AMX) the compiled model takes 1.3 times as long with rows of 1,024 tokens, twice with 4,096.
+    compiled = torch.compile(model, dynamic=False) if device.type == "cuda" else model
     gauge(step)
     with (output / "log.jsonl").open("a", encoding="utf-8") as log:
         for line in _train(recipe, compiled, model, optimizer, tokenizer, step, device, workers, cooled):
@@ -191,7 +192,9 @@ def _groups(model: torch.nn.Module, recipe: PretrainRecipe) -> list[dict[str, An
 
 def _tokenizer(recipe: PretrainRecipe, output: Path, initial: Path | None) -> PreTrainedTokenizerFast:
     if initial is not None:
-        return PreTrainedTokenizerFast.from_pretrained(initial)
+        return PreTrainedTokenizerFast.from_pretrained(
+            initial, model_max_length=recipe.model["max_position_embeddings"]
+        )
     folder = output / "tokenizer"
     if not folder.exists():
         texts = sample_texts(recipe, recipe.tokenizer_episodes)
