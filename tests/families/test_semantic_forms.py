@@ -89,7 +89,7 @@ def test_false_claims_over_known_words_are_read_too():
 
 
 def test_prose_has_paragraphs_about_one_category_or_more_and_lines_have_none():
-    world = generate("semantic", 0, {"n_categories": 30, "n_documents": 200, "min_sentences": 8})
+    world = generate("semantic", 0, {"n_categories": 30, "n_documents": 200, "min_sentences": 8, "n_holdout": 4})
     parser = Parser(Claim(fact.predicate, fact.arguments) for fact in world.facts)
     several = 0
     for document in world.documents:
