@@ -90,7 +90,7 @@ def test_what_is_not_to_be_had_says_why(hub: Hub, tmp_path: Path) -> None:
     hub.gated = False
     for name in [name for name in hub.files if name.endswith(".safetensors")]:
         del hub.files[name]
-    [pickles] = ask(hub, tmp_path, NAME)
+    [pickles] = ask(hub, tmp_path / "another", NAME)
     assert "holds no *.safetensors" in pickles[1]
 
 

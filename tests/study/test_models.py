@@ -65,7 +65,7 @@ def test_names_recipes_and_templates_of_an_entry(planned: Planned, folder: Path)
     chat = shutil.copytree(folder / "tiny", folder / "chat", dirs_exist_ok=True)
     (chat / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", encoding="utf-8")
     own = {"name": "own", "recipe": str(folder / "own.yaml")}
-    cells = planned({}, own, {"name": "talks", "pretrained": str(chat), "chat_template": True})
+    cells = planned({}, own, {"name": "talks", "pretrained": str(chat), "chat_template": True}, arms=("ft",))
     rates = {(cell.labels.model, cell.training.recipe.values["learning_rate"]) for cell in cells if cell.training}
     assert rates == {("tiny", 0.03), ("own", 0.04), ("talks", 0.03)}
     assert {cell.labels.model: cell.arm.chat_template for cell in cells} == {"tiny": False, "own": False, "talks": True}
@@ -112,6 +112,7 @@ def test_a_model_is_asked_as_its_entry_says(folder: Path, tmp_path: Path) -> Non
     assert ledger["training"]["model"] == str(folder / "tiny")
 
 
+@pytest.mark.slow
 def test_a_study_of_a_hub_model_is_planned_without_its_weights(folder: Path, tmp_path: Path) -> None:
     """And its adapter names the model by its id and commit."""
     arms: dict[str, Any] = {
@@ -121,7 +122,7 @@ def test_a_study_of_a_hub_model_is_planned_without_its_weights(folder: Path, tmp
         "keep_checkpoints": True,
         "steps": 1,
     }
-    lora = {"use_peft": True, "lora_target_modules": ["q_proj"]}
+    lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
     study = save_study(tmp_path, models=[f"{NAME}@main"], recipe_overrides=lora, **arms)
     code = "from icl_ft_plugin.cli.app import main; main()"
     with serving(folder / "tiny") as hub:
