@@ -74,9 +74,10 @@ class Work:
 
 
 def hashes(folder: Path, *patterns: str) -> dict[str, str]:
-    """Return the hashes of files, by names without the times that lm-eval gives them."""
-    found = (file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
-    return {re.sub(r"_\d{4}-\d\d-\d\dT.*", "", str(file.relative_to(folder))): sha256(file) for file in found}
+    """Return the hashes of files, by names without the places and times that lm-eval gives them."""
+    found = (file.relative_to(folder) for pattern in patterns for file in folder.glob(pattern) if file.is_file())
+    place = re.compile(r"__.*__[^/]*/|_\d{4}-\d\d-\d\dT.*")
+    return {place.sub("", str(file)): sha256(folder / file) for file in found}
 
 
 def works(place: Path) -> dict[str, Work]:
@@ -161,6 +162,8 @@ class Watched:
             app(arguments)
         except SystemExit as end:
             code = int(end.code or 0)
+        except KeyboardInterrupt:  # before the command has begun
+            code = 130
         finally:
             os._exit(code)
 

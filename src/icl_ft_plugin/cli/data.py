@@ -105,7 +105,7 @@ def data_verify(
         loaded = generate(world, seed, overrides_from(settings or []))
     violations = verify(loaded, [context_documents(loaded)])
     for violation in violations:
-        typer.echo(f"{violation.rule}: {violation.message}")
+        typer.echo(cut(f"{violation.rule}: {violation.message}", 400))
     splits = ", ".join(f"{sum(q.split == split for q in loaded.questions)} {split}" for split in loaded.splits)
     typer.echo(f"{loaded.family}, seed {loaded.seed}: {splits}: {len(violations) or 'no'} violations")
     if violations:
