@@ -1,6 +1,6 @@
 """The classes of our tasks under lm-evaluation-harness; what they ask, how, and how it is scored is said by the YAMLs.
 
-A task that asks one split needs a class only for its context. One that asks several gets one metric more for each:
+A task that asks several splits gets one metric more for each:
 ``acc_split_reversal`` where one is called ``reversal`` (``exact_match_split_reversal`` where the answers are written).
 With ``pmi: true`` in its metadata a task of choices asks each of them behind the bare prompt, too, and has ``acc_pmi``.
 """
@@ -29,7 +29,7 @@ Doc = Mapping[str, Any]
 
 
 class Task(ConfigurableTask):  # type: ignore[misc]
-    """A task of one split, or of several with a metric for each."""
+    """A task of one split, or of several with a metric for each; the class of every task of ours."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Add the metrics to those of the YAML, before lm-eval reads them."""
