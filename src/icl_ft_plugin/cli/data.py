@@ -10,7 +10,7 @@ import typer
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
-from icl_ft_plugin.errors import UsageError, shown, suggest
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.families.own.check import Tokens
