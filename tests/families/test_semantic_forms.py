@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.semantic.documents import Plan, write_documents
 from icl_ft_plugin.families.semantic.forms import Parser
 from icl_ft_plugin.families.semantic.hierarchy import Claim
@@ -87,6 +88,25 @@ def test_false_claims_over_known_words_are_read_too():
     assert Parser(CLAIMS).read("glon are a type of femp.") == [(Claim("is a", ("glon", "femp")), False)]
 
 
+def test_prose_has_paragraphs_about_one_category_or_more_and_lines_have_none():
+    world = generate("semantic", 0, {"n_categories": 30, "n_documents": 200, "min_sentences": 8, "n_holdout": 4})
+    parser = Parser(Claim(fact.predicate, fact.arguments) for fact in world.facts)
+    several = 0
+    for document in world.documents:
+        style = STYLES[document.style]
+        assert "\n\n" not in document.text and " \n" not in document.text
+        subjects = [claim.subject for claim, _ in parser.read(document.text)]
+        runs = [name for i, name in enumerate(subjects) if i == 0 or subjects[i - 1] != name]
+        assert len(runs) == len(set(runs)), "what is said of one category stands together"
+        if style.turns:
+            paragraphs = document.text.split("\n")
+            several += len(paragraphs) > 1
+            assert all(len(parser.read(text)) >= 2 for text in paragraphs)
+        else:
+            assert [sentence for sentence in document.sentences if "\n" in sentence] == []
+    assert several > 80
+
+
 def test_there_are_at_least_twelve_styles_and_no_two_write_alike():
     assert len(STYLES) >= 12
     assert len({(s.first, s.then, s.separator, s.title) for s in STYLES.values()}) == len(STYLES)
@@ -102,5 +122,5 @@ def test_every_style_states_what_its_documents_list_in_sentences(style):
     found = [f"f{claims.index(c)}-{'backward' if b else 'forward'}" for c, b in Parser(claims).read(document.text)]
     assert len(found) == 6 - bool(STYLES[style].title) and set(found) == set(document.facts)
     for sentence in document.sentences:
-        assert sentence[0].isupper() and sentence[-1] in ".?:,", sentence
+        assert sentence.lstrip("\n")[0].isupper() and sentence[-1] in ".?:,", sentence
         assert len(Parser(claims).read(sentence)) == (sentence is not document.sentences[0] or not STYLES[style].title)

@@ -1,7 +1,7 @@
 """Writes the documents of the semantic structure: ``write_documents(...)[0].text`` is e.g. "Note 1: femp can bilku. ...".
 
-A document has a topic, a category, and states what is known of it and of some categories nearby: its parent, its
-siblings and those its parent is compared with. So a category meets what these have as often as what its parent
+A document has a topic, a category, and states what is known of it and then, in paragraphs of their own, of some
+categories nearby: its parent, its siblings and those its parent is compared with. So a category meets what these have as often as what its parent
 has, and that words meet does not tell what it inherits. What was stated least often so far comes first, so that every
 fact is stated, and all about equally often, whatever its place in the hierarchy.
 """
@@ -96,6 +96,9 @@ def write_documents(
         chosen = due + _rarest(pool, size - len(due), counts, rng)
         unstated = counts.count(0) if unstated else 0
         rng.shuffle(chosen)
+        # What is said of one category stands together, the topic first.
+        order = dict.fromkeys((topic, *(statements[k].topic for k in chosen)))
+        chosen = [k for name in order for k in chosen if statements[k].topic == name]
         texts = _write(style, topic, [statements[k] for k in chosen], rng)
         facts = tuple(dict.fromkeys(statements[k].fact for k in chosen))
         documents.append(Document(f"d{i}", texts, facts, 0, name, style.separator))
@@ -168,9 +171,15 @@ def _rarest(pool: list[int], n: int, counts: list[int], rng: random.Random) -> l
 def _write(style: Style, topic: str, statements: list[Statement], rng: random.Random) -> tuple[str, ...]:
     texts = [style.title.format(topic=topic)] if style.title else []
     turn = int(rng.random() * len(style.then))
+    starts = [0]  # of paragraphs, which have two sentences or more
     for i, made in enumerate(statements):
         stem = made.stems[int(rng.random() * N_FORMS)]
-        frames = (style.first,) if i == 0 else style.but if made.denial else style.then
-        frame = frames[(turn + i) % len(frames)]
-        texts.append(frame.format(f"{stem} {made.word}", n=i + 1, stem=stem, word=made.word))
+        frames, place = style.but if made.denial else style.then, turn + i
+        if i == 0:
+            frames = (style.first,)
+        elif made.topic != statements[i - 1].topic and starts[-1] + 2 <= i <= len(statements) - 2 and style.turns:
+            frames, place = style.turns, turn + len(starts)
+            starts.append(i)
+        text = frames[place % len(frames)].format(f"{stem} {made.word}", n=i + 1, stem=stem, word=made.word)
+        texts.append(f"\n{text}" if i and starts[-1] == i else text)
     return tuple(texts)

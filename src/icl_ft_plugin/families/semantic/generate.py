@@ -3,7 +3,8 @@
 110 categories of animals and objects with properties and relations (``data/hierarchy.yaml``), every noun, adjective
 and verb replaced by one pseudoword, are described in 2200 documents of 4 to 20 sentences in 16 styles, e.g.::
 
-    A short guide to femp. You will soon see that femp are a kind of glon. Nearby, among things that can bilku one finds femp.
+    A guide to femp. You will see that femp are a kind of glon. Here, among things that can bilku one finds femp.
+    A little further on, tworm have long been lolti. But under things that have no snost come tworm.
 
 Asked is the same in other words (rephrase), in the other direction (reversal), what a category inherits over one
 (syllogism) or more levels (syllogism_deep), all that follows about a category of which only the parent is ever
