@@ -26,7 +26,7 @@ SMALL = {
         "n_documents": (10, 60),
         "min_sentences": (2, 4),
         "max_sentences": (4, 12),
-        "n_questions": (2, 8),
+        "n_questions": (4, 20),
         "n_holdout": (0, 3),
         "n_choices": (2, 5),
         "max_properties": (1, 6),

@@ -44,8 +44,9 @@ def parts(text: str, tag: str, files: Container[str]) -> dict[str, str]:
     """
     found = sections(text)
     answerers, _, rest = found["Answerers that know nothing, or everything"].partition("\n\n`oracle` derives")
+    answerers = re.sub(r"<!--.*?-->\n*", "", answerers).strip()
     _, _, properties = rest.partition("Properties of the splits")
-    properties = properties.partition("\n* The small world above")[0].strip()
+    properties = properties.strip()
     return {
         "title": next(iter(found)),
         "paper": found["Paper"].partition("\n\nHomepage:")[0] + "\n\nHomepage: `https://arxiv.org/abs/2505.00661`",
