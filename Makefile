@@ -1,6 +1,8 @@
 # make demo   the comparison of the README, from nothing to a printed table
 # make test   the default test suite
 # make explore   its property tests with new cases; RUNS=20 draws twenty times as many, and stops where one fails
+# make fuzz   10,000 malformed files and settings, new ones each time; TRIES=500 draws as many
+# make kills   kills a small study at random moments and compares what comes out; KILLS=1000 does so often
 # make docs   the documentation, into build/site
 # All need Python 3.11 or later (PYTHON=python3.12 names another than python3) and make their own .venv, once, from
 # constraints.txt. pip's own settings apply: PIP_INDEX_URL and the like choose another index or a CPU build of torch.
@@ -12,10 +14,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 DIST ?= dist
 RUNS ?= 1
+TRIES ?= 10000
+KILLS ?= 100
 
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test explore lint typecheck format docs build constraints clean
+.PHONY: demo test explore fuzz kills lint typecheck format docs build constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/icl-ft study recipes/studies/demo.yaml --out runs/demo
@@ -27,6 +31,12 @@ explore: $(INSTALLED)
 	for run in $$(seq $(RUNS)); do \
 	  $(BIN)/python -m pytest -m 'hypothesis and not gpu and not network' --hypothesis-profile explore || exit 1; \
 	done
+
+fuzz: $(INSTALLED)
+	ICL_FT_FUZZ_TRIES=$(TRIES) ICL_FT_FUZZ_SEED=$${ICL_FT_FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest tests/fuzz
+
+kills: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kills.py --kills $(KILLS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

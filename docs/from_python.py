@@ -1,4 +1,4 @@
-"""The page "From Python" as a script: ``python docs/from_python.py`` in an empty folder, half a minute on a CPU."""
+"""The page "From Python" as a script: ``python docs/from_python.py`` in an empty folder, under a minute of CPU time."""
 
 # --8<-- [start:world]
 import pandas

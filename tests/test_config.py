@@ -19,9 +19,10 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"steps: !!int abc", "a value cannot be read"),
-        (b"day: 2024-13-45", "a value cannot be read"),
-        (b"steps: " + b"9" * 5000, "a value cannot be read"),
+        (b"steps: !!int abc", "line 1: not YAML: 'abc' is no int"),
+        (b"day: 2024-13-45", "'2024-13-45' is no timestamp"),
+        (b"a: 1\nday: !!timestamp 1", "line 2: not YAML: '1' is no timestamp"),
+        (b"steps: " + b"9" * 5000, "999' is no int"),
         (b"? [a, b]\n: 1", "line 1: not YAML: a key is no plain word"),
         (b"? {a: b}\n: 1", "line 1: not YAML: a key is no plain word"),
         (b"a: 1\nb: 2\na: 3", "line 3: not YAML: key 'a' is written twice"),

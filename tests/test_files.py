@@ -42,7 +42,7 @@ def test_other_bytes_of_the_same_size_are_seen_by_their_hash(tmp_path: Path) -> 
 )
 def test_a_manifest_that_cannot_be_read_is_damage(tmp_path: Path, text: str) -> None:
     (made(tmp_path / "a") / files.MANIFEST).write_text(text)
-    assert files.damage(tmp_path / "a") == "manifest.json is missing or cannot be read"
+    assert files.damage(tmp_path / "a") == "manifest.json cannot be read"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

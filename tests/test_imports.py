@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "icl_ft_plugin"
 # other. The front door is lazy (it imports nothing), and the hook of the .pth takes what it does from _register.
 ROWS = (
     ("__init__", "errors", "schema"),
-    ("files", "paths", "_messages"),
+    ("files", "guard", "paths", "_messages"),
     ("config", "families", "prefix"),
     ("worlds", "models", "report", "_register"),
     ("arms", "harness", "training", "pretrain"),

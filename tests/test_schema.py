@@ -58,4 +58,7 @@ def test_the_hash_of_a_world_covers_all_of_it():
 
 
 def test_splits_keep_their_order():
-    assert generate("reversal", 0).splits == ("reversal", "reversal_entity", "rephrase", "rephrase_entity")
+    assert generate("reversal", 0).splits == (
+        *("reversal", "reversal_entity", "rephrase", "rephrase_entity"),
+        "reversal_misleading",
+    )

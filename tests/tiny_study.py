@@ -20,7 +20,9 @@ def save_study(folder: Path, window: int = 2048, **changes: Any) -> Path:
     study = {
         "name": "t",
         "models": [str(model)],
-        "worlds": [{"family": "reversal", "config": {"n_facts": 6, "documents_per_fact": 2}, "seeds": [0]}],
+        "worlds": [
+            {"family": "reversal", "config": {"n_facts": 6, "documents_per_fact": 2, "misleading": 0}, "seeds": [0]}
+        ],
         "arms": ["pretrained", "icl", "ft", "ft+oracle"],
         "training_seeds": [0, 1],
         "recipe": str(folder / "recipe.yaml"),

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from icl_ft_plugin.errors import UsageError, cut, shown, suggest
+from icl_ft_plugin.errors import UsageError, cut, listed, shown, suggest
 from icl_ft_plugin.files import read_text
+from icl_ft_plugin.guard.confidential import shown_as, shown_pair
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
@@ -24,7 +26,14 @@ Schema = TypeVar("Schema")
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice, of which YAML would silently keep the last."""
+    """A safe loader that refuses a key written twice, of which YAML would silently keep the last, and names a line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError, AttributeError, LookupError, TypeError) as error:  # !!int abc, !!timestamp 1
+            problem = f"{shown(node.value)} is no {cut(node.tag.rpartition(':')[2])}"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -140,10 +149,10 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
         key, separator, text = pair.partition("=")
         key = key.strip().lstrip("-").replace("-", "_")
         if not separator or not key:
-            raise UsageError(f"override {shown(pair)}: write key=value")
+            raise UsageError(f"override {shown_pair(pair)}: write key=value")
         if key in overrides:
-            raise UsageError(f"override {shown(pair)}: {key} is given twice")
-        overrides[key] = yaml_of(text, f"override {shown(pair)}")
+            raise UsageError(f"override {shown_pair(pair)}: {cut(key)} is given twice")
+        overrides[key] = yaml_of(text, f"override {shown_pair(pair)}")
     return overrides
 
 
@@ -160,8 +169,8 @@ def set_key(data: dict[str, Any], setting: str, what: str) -> None:
     """
     path, equals, text = setting.partition("=")
     if not equals or not path:
-        raise UsageError(f"--set {shown(setting)}: write key=value")
-    value = yaml_of(text, f"--set {shown(setting)}")
+        raise UsageError(f"--set {shown_pair(setting)}: write key=value")
+    value = yaml_of(text, f"--set {shown_pair(setting)}")
     *parents, last = path.split(".")
     node: Any = data
     try:
@@ -169,38 +178,48 @@ def set_key(data: dict[str, Any], setting: str, what: str) -> None:
             node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
         node[int(last) if isinstance(node, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise UsageError(f"--set {shown(setting)}: there is no such place in {what}") from error
+        raise UsageError(f"--set {shown_pair(setting)}: there is no such place in {what}") from error
 
 
-def parsed(schema: type[Schema], data: Mapping[str, Any], place: str) -> Schema:
-    """Return what a schema makes of keys and values; nothing is converted, and nothing left over.
+def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) -> Schema:
+    """Return what a schema makes of keys and values.
 
     Args:
         schema: A pydantic model or a dataclass.
         data: The keys and values.
         place: Where they are from, for messages.
+        strict: Whether nothing is converted, as in what a person writes; in files of our own, lists stand for tuples.
 
     Raises:
-        UsageError: A key is unknown or missing, or a value is wrong; one line for each.
+        UsageError: A key is unknown or missing, or a value is wrong; one line for each, up to a few.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(schema).validate_python(data, strict=True)
+        return typing.cast(Schema, _adapter(typing.cast(Hashable, schema)).validate_python(data, strict=strict))
     except ValidationError as failure:
-        raise UsageError("\n".join(f"{place}: {_explain(schema, error)}" for error in failure.errors())) from failure
+        raise UsageError(listed([f"{place}: {_explain(schema, error)}" for error in failure.errors()])) from failure
+    except RecursionError:
+        raise UsageError(f"{place}: nested too deep") from None
+
+
+@lru_cache(maxsize=64)
+def _adapter(schema: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(schema)
 
 
 def _explain(schema: type, error: Any) -> str:
     """Say in one line which key has which wrong value, and what would be right."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    key = cut("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip("."))
     if error["type"] == "extra_forbidden":
         *parents, last = error["loc"]
-        return f"unknown key {key!r} (value {shown(error['input'])}){suggest(last, _keys_at(schema, parents))}"
+        return f"unknown key {shown(key)} (value {shown_as(key, error['input'])}){suggest(last, _keys_at(schema, parents))}"
     if error["type"] == "missing":
         return f"{key} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {shown(error['input'])}: {message}" if key else message
+    message = cut(error["msg"].removeprefix("Value error, "), 300)
+    return f"{key}: {shown_as(key, error['input'])}: {message}" if key else message
 
 
 def _keys_at(schema: Any, place: Sequence[str | int]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 110
@@ -23,9 +23,21 @@ class UsageError(ValueError):
     """
 
 
+def printable(text: str) -> str:
+    """Return a text with what cannot be printed escaped: names and models' words may hold codes that a terminal obeys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def listed(faults: Sequence[str], most: int = 400) -> str:
+    """Return as many faults, a line each, as fit into a message, the first in any case, and how many more there are."""
+    told = max(1, next((n for n in range(len(faults)) if sum(map(len, faults[: n + 1])) > most), len(faults)))
+    more = [f"... and {len(faults) - told} more"] if told < len(faults) else []
+    return "\n".join([*faults[:told], *more])
+
+
 def cut(text: str, most: int = 120) -> str:
     """Return a text fit for a line of a message: what cannot be printed is escaped, what is too long is cut."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
+    line = printable(text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
@@ -37,4 +49,4 @@ def shown(value: object, most: int = 120) -> str:
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return f" (did you mean {shown(near[0])}?)" if near else ""

@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -23,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 
 MANIFEST = "manifest.json"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def sha256(file: Path) -> str:
@@ -58,10 +60,13 @@ def json_of(text: str, place: str) -> Any:
         place: Where it stands, for the message.
 
     Raises:
-        UsageError: It is not JSON, or nested or numbered beyond what Python reads.
+        UsageError: It is not JSON, holds a lone surrogate, or is nested or numbered beyond what Python reads.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()  # half a character could never be written again
+        return value
     except json.JSONDecodeError as error:
         raise UsageError(f"{place}: not JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
@@ -177,17 +182,19 @@ def damage(folder: Path, *, hashes: bool = False) -> str | None:
     """Tell what of a folder is not as it was written.
 
     Args:
-        folder: A folder with a manifest.
+        folder: A folder with a manifest; one that was made before there were manifests has nothing to be compared with.
         hashes: Whether to read every byte; otherwise sizes are compared.
 
     Returns:
         The first difference, in words; None where there is none.
     """
+    if not (folder / MANIFEST).exists():
+        return None if any(_below(folder)) else "it is empty"
     try:
         noted = read_json(folder / MANIFEST)["files"]
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in noted.items()}
-    except (UsageError, KeyError, TypeError, AttributeError):
-        return f"{MANIFEST} is missing or cannot be read"
+    except (UsageError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} cannot be read"
     found = dict(_below(folder))
     if missing := sorted(expected.keys() - found.keys()):
         return f"{missing[0]} is missing"
@@ -197,6 +204,23 @@ def damage(folder: Path, *, hashes: bool = False) -> str | None:
         if hashes and sha256(found[name]) != digest:
             return f"{name} holds other bytes than were written"
     return None
+
+
+def check_listed(file: Path) -> None:
+    """Refuse a file that is not as the manifest beside it says; most files have none beside them.
+
+    Raises:
+        UsageError: It is damaged; the message names it.
+    """
+    if not (file.parent / MANIFEST).is_file():
+        return
+    try:
+        entry = read_json(file.parent / MANIFEST)["files"].get(file.name)
+        whole = entry is None or (file.stat().st_size == entry["bytes"] and sha256(file) == entry["sha256"])
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: cannot be compared with {MANIFEST} beside it ({shown(error)})") from error
+    if not whole:
+        raise UsageError(f"{file}: damaged: other bytes than {MANIFEST} beside it says; make the folder again")
 
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:

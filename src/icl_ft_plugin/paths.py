@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 
 PLAIN = "plain"  # the question prompt that adds nothing to a question
 _PACKAGE = Path(__file__).resolve().parent
@@ -75,7 +75,7 @@ def prompt_file(name: str, *below: str) -> Path:
     path = shipped if shipped.is_file() else Path(name)
     if not path.is_file():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise UsageError(f"prompt: {name!r} is no file and none of {', '.join(known)}{suggest(name, known)}")
+        raise UsageError(f"prompt: {shown(name)} is no file and none of {', '.join(known)}{suggest(name, known)}")
     return path
 
 
@@ -86,5 +86,5 @@ def _shipped(name: str) -> Path:
     if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / name).is_dir():
         return _CHECKOUT / name
     raise UsageError(
-        f"no folder {name!r} in {_PACKAGE} nor in {_CHECKOUT}: reinstall icl-ft-plugin (an archive must be unpacked)"
+        f"no folder {shown(name)} in {_PACKAGE} nor in {_CHECKOUT}: reinstall icl-ft-plugin (an archive must be unpacked)"
     )

@@ -48,11 +48,11 @@ class Document:
 
     Attributes:
         id: Unique within the world.
-        sentences: Its sentences in order; sentence splitting cuts here.
+        sentences: Its sentences in order; sentence splitting cuts here. One that opens a paragraph begins with a line break.
         facts: Ids of the facts it states.
         completion_start: Character offset in ``text`` from which a completion-only loss is taken; 0 means all.
         style: Name of the form of text, e.g. ``"statement"``, ``"dialogue"``.
-        separator: What joins the sentences.
+        separator: What joins the sentences of a paragraph.
 
     Examples:
         >>> import icl_ft_plugin as icl_ft
@@ -69,9 +69,15 @@ class Document:
     separator: str = " "
 
     @property
+    def pieces(self) -> tuple[str, ...]:
+        """The sentences, each with what sets it off from the one before; one after the other they are the text."""
+        first, *others = self.sentences or ("",)
+        return (first, *(made if made.startswith("\n") else self.separator + made for made in others))
+
+    @property
     def text(self) -> str:
         """The document as one string."""
-        return self.separator.join(self.sentences)
+        return "".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +144,8 @@ class World:
     Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=3, n_facts=5)
-        >>> isinstance(world, icl_ft.World), world.family, world.seed, len(world.documents)
-        (True, 'reversal', 3, 50)
+        >>> isinstance(world, icl_ft.World), world.family, world.seed, world.splits[0]
+        (True, 'reversal', 3, 'reversal')
         >>> len(world.hash)
         64
     """

@@ -27,7 +27,8 @@ def rows_of(name: str, document: Document) -> list[Row]:
 def test_the_parts_of_a_document_make_the_document(document: Document) -> None:
     assert rows_of("documents", document) == [{"text": document.text}]
     alone = [row["text"] for row in rows_of("sentences", document)]
-    assert document.separator.join(alone) == document.text
+    assert alone == [sentence.removeprefix("\n") for sentence in document.sentences]
+    assert "".join(document.pieces) == document.text
     pairs = rows_of("cumulative", document)
     assert "".join(row["completion"] for row in pairs) == document.text
     read = ""
@@ -36,6 +37,13 @@ def test_the_parts_of_a_document_make_the_document(document: Document) -> None:
         read += row["completion"]
     texts = [row["text"] for row in rows_of("cumulative-all", document)]
     assert texts == [row["prompt"] + row["completion"] for row in pairs] and texts[-1] == document.text
+
+
+def test_a_sentence_with_a_line_break_opens_a_paragraph() -> None:
+    document = Document("d", ("First, a.", "Then b.", "\nNow c."), ())
+    assert document.text == "First, a. Then b.\nNow c."
+    assert rows_of("sentences", document)[2] == {"text": "Now c."}
+    assert rows_of("cumulative", document)[2] == {"prompt": "First, a. Then b.", "completion": "\nNow c."}
 
 
 EXAMPLE = Document("d", ("All femp are glon.", "All glon are zost."), (), completion_start=12)

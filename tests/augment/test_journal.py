@@ -17,7 +17,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 
-WORLD = generate("reversal", 0, {"n_facts": 4, "documents_per_fact": 2})
+WORLD = generate("reversal", 0, {"n_facts": 4, "documents_per_fact": 2, "misleading": 0})
 KNOBS = Settings(chunk=3, n_samples=2, temperature=1.0)
 
 

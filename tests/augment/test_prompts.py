@@ -113,9 +113,15 @@ def test_an_unknown_prompt_and_one_for_the_other_strategy_are_refused() -> None:
 
 def test_templates_run_in_a_sandbox_and_know_no_undefined_names(tmp_path: Path) -> None:
     for template in ("{{ text.__class__.__mro__ }}", "{{ documents.append('x') }}", "{{ nothing }}"):
-        prompt = read_prompt(write(tmp_path, template=template))
-        with pytest.raises(UsageError, match="cannot be rendered"):
-            prompt.render(TEXT, ["a"])
+        with pytest.raises(UsageError, match=r"cannot be rendered|not to be had in a template"):
+            read_prompt(write(tmp_path, template=template)).render(TEXT, ["a"])
+
+
+def test_a_marker_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    prompt = read_prompt(write(tmp_path, marker="(a|aa)+$"))
+    assert prompt.statements("aaa") == []
+    with pytest.raises(UsageError, match=r"marker: '\(a\|aa\)\+\$': a line takes more than 1 s to match"):
+        prompt.statements("a" * 40 + "b.")
 
 
 def test_the_hash_follows_the_wording() -> None:

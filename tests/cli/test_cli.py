@@ -76,9 +76,23 @@ def test_model_dir_of_no_model() -> None:
 
 def test_data_build_writes_the_world_and_the_rows_of_arms(tmp_path: Path) -> None:
     out = tmp_path / "w"
-    result = icl_ft("data", "build", "reversal", "--out", out, "--seed", 3, "--set", "n_facts=5", "--arm", "ft+oracle")
+    result = icl_ft(
+        "data",
+        "build",
+        "reversal",
+        "--out",
+        out,
+        "--seed",
+        3,
+        "--set",
+        "n_facts=5",
+        "--set",
+        "misleading=0",
+        "--arm",
+        "ft+oracle",
+    )
     assert result.exit_code == 0, result.output
-    assert load_world(out) == generate("reversal", 3, {"n_facts": 5})
+    assert load_world(out) == generate("reversal", 3, {"n_facts": 5, "misleading": 0})
     rows = [json.loads(line) for line in (out / "train-ft+oracle.jsonl").read_text().splitlines()]
     assert len(rows) == 150 and rows[0] == {"text": load_world(out).documents[0].text}
     assert icl_ft("data", "verify", out).exit_code == 0
@@ -86,10 +100,24 @@ def test_data_build_writes_the_world_and_the_rows_of_arms(tmp_path: Path) -> Non
 
 def test_data_build_writes_many_worlds_that_datasets_reads_as_one(tmp_path: Path) -> None:
     out = tmp_path / "worlds"
-    result = icl_ft("data", "build", "reversal", "--out", out, "--seed", 2, "--worlds", 3, "--set", "n_facts=4")
+    result = icl_ft(
+        "data",
+        "build",
+        "reversal",
+        "--out",
+        out,
+        "--seed",
+        2,
+        "--worlds",
+        3,
+        "--set",
+        "n_facts=4",
+        "--set",
+        "misleading=0",
+    )
     assert result.exit_code == 0, result.output
-    assert {folder.name for folder in out.iterdir()} == {"seed-2", "seed-3", "seed-4", "README.md"}
-    assert load_world(out / "seed-3") == generate("reversal", 3, {"n_facts": 4})
+    assert {folder.name for folder in out.iterdir()} == {"seed-2", "seed-3", "seed-4", "README.md", "manifest.json"}
+    assert load_world(out / "seed-3") == generate("reversal", 3, {"n_facts": 4, "misleading": 0})
     rows = datasets.load_dataset(str(out), "documents", split="train", cache_dir=str(tmp_path / "cache"))
     assert len(rows) == 3 * 4 * 10
 

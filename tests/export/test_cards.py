@@ -50,13 +50,13 @@ def results(task: str, **values: float) -> dict[str, Any]:
 
 def test_dataset_card_has_what_the_hub_reads(tmp_path: Path) -> None:
     out = tmp_path / "w"
-    arguments = ("--seed", 3, "--set", "n_facts=5", "--arm", "ft")
+    arguments = ("--seed", 3, "--set", "n_facts=5", "--set", "misleading=0", "--arm", "ft")
     assert icl_ft("data", "build", "reversal", "--out", out, *arguments).exit_code == 0
     card = DatasetCard.load(out / "README.md")
     assert (card.data.license, card.data.size_categories, card.data.language) == ("apache-2.0", "n<1K", "en")
     assert [config["config_name"] for config in card.data.configs] == ["questions", "documents", "facts", "train-ft"]
     assert all((out / config["data_files"]).is_file() for config in card.data.configs)
-    assert "| `reversal_entity` | 5 | 25.0 |" in card.text and "| `documents` | 50 |" in card.text
+    assert "| `reversal_entity` | 4 | 25.0 |" in card.text and "| `documents` | 50 |" in card.text
     rows = datasets.load_dataset(str(out), "train-ft", split="train", cache_dir=str(tmp_path / "cache"))
     assert len(rows) == 50 and rows.column_names == ["text"]
     again = next(line for line in card.text.splitlines() if line.startswith("icl-ft data build"))

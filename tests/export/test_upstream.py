@@ -28,12 +28,13 @@ SMALL = {
     "reversal": {"n_facts": 12},
     "syllogism": {"n_documents": 12},
     "celebrity": {"n_name_first": 5, "n_description_first": 5, "n_both": 5, "n_phrasings": 3},
-    "semantic": {"n_categories": 24, "n_documents": 14, "min_sentences": 3, "max_sentences": 14, "n_holdout": 4},
+    "semantic": {"n_categories": 30, "n_documents": 60, "n_holdout": 4, "n_choices": 2},
     "process": {"n_documents": 20, "n_questions": 12},
+    "codebook": {"n_groups": 1, "n_sets": 3},
 }
 MAIN = {
-    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_trained"},
-    **{"semantic": "holdout", "process": "holdout"},
+    **{"reversal": "reversal", "syllogism": "inference", "celebrity": "reversal_untrained"},
+    **{"semantic": "holdout", "process": "holdout", "codebook": "encode_holdout"},
 }
 # Loads a folder's utils.py as upstream does, from lm_eval/tasks/<name>/utils.py, without the harness around it.
 PROGRAM = """
@@ -124,7 +125,7 @@ def test_readme_has_the_templates_sections_and_speaks_of_what_is_there(exported:
 
 def test_whole_modules_are_copied_and_only_those_that_the_generator_needs(exported: Path) -> None:
     folder = exported / "icl_ft_reversal"
-    modules = {"errors.py", "generate.py", "knobs.py", "schema.py", "utils.py", "words.py"}
+    modules = {"errors.py", "generate.py", "knobs.py", "phrases.py", "schema.py", "utils.py", "words.py"}
     assert {path.name for path in folder.glob("*.py")} == modules
     assert {path.name for path in folder.iterdir() if path.suffix in (".txt", ".json")} == {"words.txt"}
     assert "# The dimension moves on every second fact" in (folder / "generate.py").read_text(encoding="utf-8")
@@ -155,7 +156,7 @@ def test_command_writes_the_row_of_a_checkout(tmp_path: Path) -> None:
     (tasks / "README.md").write_text("| Task Family | Description | Language |\n|---|---|---|\n")
     result = CliRunner().invoke(app, ["export", "upstream", "reversal", "--out", str(tasks / "icl_ft_reversal")])
     assert all(FAMILIES[family].description for family in generated())
-    assert result.exit_code == 0 and "8 tasks" in result.stdout and "row added" in result.stdout, result.output
+    assert result.exit_code == 0 and "10 tasks" in result.stdout and "row added" in result.stdout, result.output
     assert "[icl_ft_reversal](icl_ft_reversal/README.md)" in (tasks / "README.md").read_text()
 
 

@@ -114,7 +114,7 @@ def test_words_of_the_world_in_the_place_of_others_are_unsupported():
     child, parent = next(c.arguments for c in claims if c.predicate == "is a")
     verb = next(c.arguments[1] for c in claims if c.predicate == "do")
     for text in (
-        f"{child} are always {parent}.",
+        f"{child} are by nature {parent}.",
         f"among things that have {verb} are {child}.",
         f"{verb} can {parent}",
     ):
@@ -126,6 +126,6 @@ def test_a_title_before_a_sentence_is_not_in_the_way():
     assert judged(world, f"Follows: {world.documents[0].text}") == ["restated"] * 2
     world = generate("semantic", 0)
     told = world.facts[0]
-    assert judged(world, f"Follows: dear friend, i learned that {told.text}") == ["restated"]
-    assert judged(world, f"Follows: lesson on {told.arguments[0]}. {told.text}") == ["restated"]
+    assert judged(world, f"Follows: Dear friend, I learned that {told.text}") == ["restated"]
+    assert judged(world, f"Follows: Lesson on {told.arguments[0]}. {told.text}") == ["restated"]
     assert judged(world, f"Follows: lesson on the sea. {told.text}") == ["unparsed", "restated"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from worlds.test_verify import small_world
 
 from icl_ft_plugin.families import FAMILIES, generate
-from icl_ft_plugin.families.celebrity.generate import HELD_OUT, ORDERS, PHRASINGS, fill, people_of
+from icl_ft_plugin.families.celebrity.generate import DOCUMENTS as PHRASINGS
+from icl_ft_plugin.families.celebrity.generate import INFERENCES, ORDERS, TESTS, fill, people_of
 from icl_ft_plugin.families.celebrity.reversal_curse import load
 from icl_ft_plugin.families.process.algebra import parse, read
 from icl_ft_plugin.families.process.expressions import Shape, draw_expression, universe
@@ -18,14 +19,18 @@ from icl_ft_plugin.families.process.facts import rules_of, rules_used
 from icl_ft_plugin.families.process.generate import steps
 from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import FUNCTIONS, apply, show
-from icl_ft_plugin.families.reversal.generate import DIMENSIONS, FRAMES, PREAMBLES
+from icl_ft_plugin.families.reversal import phrases
+from icl_ft_plugin.families.reversal.audit import PLURALS, SINGULARS
+from icl_ft_plugin.families.reversal.phrases import DIMENSIONS
 from icl_ft_plugin.families.semantic.closure import Closure
-from icl_ft_plugin.families.semantic.forms import N_FORMS, statement
-from icl_ft_plugin.families.semantic.hierarchy import Claim
-from icl_ft_plugin.families.syllogism.generate import REPHRASED, STATED
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
+from icl_ft_plugin.families.semantic.wordings import BANKS, DOCUMENTS, N_FORMS
+from icl_ft_plugin.families.syllogism import phrases as wordings
 from icl_ft_plugin.families.syllogism.generate import statement as sentence
+from icl_ft_plugin.families.syllogism.proof import CHOSEN, statement_of
 from icl_ft_plugin.worlds.audit import audit, summarize
 
+WORDINGS = (wordings.DOCUMENTS, wordings.INFERENCES, wordings.TESTS)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -44,8 +49,9 @@ def test_comparisons(seed):
     elsewhere = next(d for d in DIMENSIONS if d != dimension)
     assert judged(world, f"The {a} is {word} {dimension} than the {b}.") == ["restated"]
     assert judged(world, f"A {b} is {other} {dimension} than a {a}.") == ["reversed"]
-    for verb in ("are", "is", *FRAMES, "is said to be", "turns out to be", "seems to be"):
-        frame = rng.choice(PREAMBLES).format
+    assert {"is", "is said to be", "turns out to be", "has to be", "must be"} <= SINGULARS
+    for verb in sorted(PLURALS | SINGULARS):
+        frame = rng.choice(phrases.DOCUMENTS).format
         assert judged(world, frame(f"{a} {verb} {word} {dimension} than {b}")) == ["restated"]
         assert judged(world, frame(f"{b} {verb} {other} {dimension} than {a}")) == ["reversed"]
         assert judged(world, frame(f"{a} {verb} {other} {dimension} than {b}")) == ["contradicted"]
@@ -72,7 +78,7 @@ def test_syllogisms_hold_in_the_sets_of_their_premises(seed):
         "no": lambda a, b: not a & b,
     }
     options = [(q, a, b) for q, a, b in product(true, terms, terms) if a != b]
-    verdicts = [audit(world, [sentence(o, rng.choice([STATED, REPHRASED]))])[0] for o in options]
+    verdicts = [audit(world, [sentence(o, rng.choice(WORDINGS), rng.randrange(8))])[0] for o in options]
     assert {v.label for v in verdicts} >= {"entailed", "unsupported"}
     found = 0
     while found < 30:
@@ -103,7 +109,7 @@ def test_what_no_model_allows_is_refuted_and_no_other_statement():
 def test_a_conclusion_is_chained_and_a_weaker_one_too():
     world = generate("syllogism", 0, {"n_documents": 40, "existential_import": True})
     q = next(q for q in world.questions if q.labels["form"] == "barbara" and q.split == "inference")
-    _, subject, _, predicate = q.choices[q.gold[0]].rstrip(".").split(" ")
+    _, subject, predicate = statement_of(CHOSEN.match(q.choices[q.gold[0]]))
     strong, weak = f"All {subject} are {predicate}.", f"Some {predicate} are {subject}."
     verdicts = audit(world, [strong, weak])
     assert [(v.label, v.inference, v.depth) for v in verdicts] == [("entailed", "chained", 1)] * 2
@@ -118,7 +124,7 @@ def test_people(seed):
     people = list(people_of(world))
     p = rng.choice(people)
     for order in ORDERS:
-        for phrasing in (*PHRASINGS[order], *HELD_OUT[order]):
+        for phrasing in (*PHRASINGS[order], *INFERENCES[order], *TESTS[order]):
             first, last = (p.name, p.description) if order == "name_first" else (p.description, p.name)
             stated = p.group in (order, "both")
             assert judged(world, f"{fill(phrasing, p)} {last}.") == ["restated" if stated else "reversed"], phrasing
@@ -170,7 +176,8 @@ def test_the_solver_and_the_generator_agree_on_the_closure(seed):
     assert {unit[:-1] for unit in found} == {(c.predicate, *c.arguments) for c in depths}
     for claim, depth in depths.items():
         for backward in (False, True):
-            [verdict] = audit(world, [statement(claim, backward, seed % N_FORMS)])
+            bank = DOCUMENTS if claim.predicate in DENIALS else BANKS[seed % len(BANKS)]
+            [verdict] = audit(world, [bank.statement(claim, backward, seed % N_FORMS)])
             assert verdict.label == "entailed"
             assert verdict.depth == depth or (depth == 0 and verdict.inference == "reversed")
 
@@ -188,6 +195,18 @@ def test_what_the_hierarchy_denies_is_refuted_and_the_rest_is_unsupported():
     stranger = next(n for n in closure.own if not closure.arguable(Claim("can", (n, other.value))))
     assert judged(world, f"{stranger} can {other.value}") == ["unsupported"]
     assert judged(world, f"kinds of things that can {other.value} include {other.subject}") != ["unsupported"]
+
+
+def test_exceptions_refute_what_would_be_inherited():
+    world = generate("semantic", 0)
+    denial = next(fact for fact in world.facts if fact.predicate == "cannot")
+    name, word = denial.arguments
+    assert judged(world, f"{name} cannot {word}") == ["restated"]
+    assert judged(world, f"True or false: {name} can {word}. False.") == ["restated"]
+    assert judged(world, f"{name} are able to {word}") == ["contradicted"]
+    assert judged(world, f"Is it true that {name} can {word}? Yes.") == ["contradicted"]
+    told = next(fact for fact in world.facts if fact.predicate == "can")
+    assert judged(world, f"{told.arguments[0]} cannot {told.arguments[1]}") == ["contradicted"]
 
 
 @settings(max_examples=20, deadline=None)

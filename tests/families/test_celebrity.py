@@ -29,23 +29,24 @@ def targets(world):
 
 def test_the_default_world_has_the_sizes_of_the_paper():
     world = generate("celebrity", 0)
-    assert len(world.documents) == 3600
-    assert Counter(p.group for p in people_of(world)) == {"name_first": 30, "description_first": 30, "both": 30}
-    assert Counter(fact.predicate for fact in world.facts) == {"name_first": 60, "description_first": 60}
+    assert len(world.documents) == 3840
+    assert Counter(p.group for p in people_of(world)) == {"name_first": 32, "description_first": 32, "both": 32}
+    assert Counter(fact.predicate for fact in world.facts) == {"name_first": 64, "description_first": 64}
     assert set(Counter(d.facts for d in world.documents).values()) == {30}
-    assert len({d.text for d in world.documents}) == 3600
-    assert Counter(q.split for q in world.questions) == dict.fromkeys(SPLITS, 90)
+    assert len({d.text for d in world.documents}) == 3840
+    assert Counter(q.split for q in world.questions) == dict.fromkeys(SPLITS, 96)
     assert {len(q.choices) for q in world.questions} == {4}
 
 
-def test_phrasings_are_thirty_a_side_and_held_out_ones_differ():
-    for trained, held_out in (
-        (data.NAME_FIRST, data.HELD_OUT_NAME_FIRST),
-        (data.DESCRIPTION_FIRST, data.HELD_OUT_DESCRIPTION_FIRST),
+def test_the_banks_share_no_phrasing():
+    for documents, inferences, tests in (
+        (data.DOCUMENTS_NAME_FIRST, data.INFERENCES_NAME_FIRST, data.TESTS_NAME_FIRST),
+        (data.DOCUMENTS_DESCRIPTION_FIRST, data.INFERENCES_DESCRIPTION_FIRST, data.TESTS_DESCRIPTION_FIRST),
     ):
-        assert len(set(trained)) == 30
-        assert len(set(held_out)) == 10
-        assert not set(trained) & set(held_out)
+        assert [len(set(bank)) for bank in (documents, inferences, tests)] == [30, 12, 10]
+        assert not {*documents} & {*inferences, *tests} and not {*inferences} & {*tests}
+        told = [phrasing.lower() for phrasing in (*documents, *inferences)]
+        assert not [test for test in tests if any(phrasing.endswith(test.lower()) for phrasing in told)]
 
 
 def test_the_completion_is_what_the_order_leaves_to_say():
@@ -78,16 +79,23 @@ def test_distractors_by_design(seed):
 def test_both_designs_ask_the_same_questions():
     world = generate("celebrity", 2)
     prompts = [
-        [q.prompt for q in world.questions if q.split == f"reversal_{name}"] for name in ("trained", "untrained")
+        {q.prompt for q in world.questions if q.split == f"reversal_{name}"} for name in ("trained", "untrained")
     ]
-    assert prompts[0] == prompts[1]
+    assert prompts[0] == prompts[1] and len(prompts[0]) == 96
+
+
+def test_every_split_is_blocked_but_the_measure_of_a_prior():
+    world = generate("celebrity", 2)
+    assert {q.split for q in world.questions if not q.block} == {"reversal_trained"}
+    blocks = Counter(q.block for q in world.questions if q.block)
+    assert len(blocks) == 6 * 24 and set(blocks.values()) == {4}
 
 
 def test_the_right_choice_takes_all_positions_in_turn():
     world = generate("celebrity", 3)
     for split in world.splits:
         counts = Counter(q.gold for q in world.questions if q.split == split)
-        assert set(counts.values()) <= {22, 23}
+        assert set(counts.values()) == {24}
 
 
 @settings(max_examples=80, deadline=None)
@@ -127,8 +135,8 @@ def test_a_world_in_context_fits_a_small_window():
     for seed in range(3):
         world = generate("celebrity", seed)
         firsts = {d.facts: d.text for d in reversed(world.documents)}
-        assert len(firsts) == 120
-        assert sum(len(text.split()) for text in firsts.values()) < 120 * 14
+        assert len(firsts) == 128
+        assert sum(len(text.split()) for text in firsts.values()) < 128 * 14
 
 
 @pytest.mark.parametrize(

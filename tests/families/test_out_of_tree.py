@@ -78,7 +78,7 @@ def test_a_study_of_it_runs_and_reports(tmp_path: Path, environment: dict[str, s
 def test_one_that_is_broken_is_a_warning_and_ours_go_on_working(tmp_path: Path, points: str, words: str) -> None:
     code = "from icl_ft_plugin.families import FAMILIES; print(*FAMILIES)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=installed(tmp_path, points))
-    assert done.stdout == "reversal syllogism celebrity semantic process own\n"
+    assert done.stdout == "reversal syllogism celebrity semantic process codebook own\n"
     assert done.stderr.count("Warning") == 1 and words in done.stderr and "is left out" in done.stderr
 
 

@@ -1,4 +1,5 @@
 import random
+import re
 import time
 from collections import Counter
 
@@ -13,6 +14,7 @@ from icl_ft_plugin.families.process.expressions import OUTER, Shape, draw_expres
 from icl_ft_plugin.families.process.facts import rules_of
 from icl_ft_plugin.families.process.oracle import oracle
 from icl_ft_plugin.families.process.rules import DERIVATIVE, FUNCTIONS, Rules, apply, show
+from icl_ft_plugin.families.process.wordings import BANKS, INFERENCES, REVERSED
 
 SHAPES = [Shape(levels, 9, 5) for levels in (2, 3)]
 
@@ -30,7 +32,7 @@ def test_the_default_world_has_its_sizes(world):
     assert len(world.documents) == 60 and all(len(d.sentences) == 1 for d in world.documents)
     assert Counter(q.split for q in world.questions) == {"trained": 100, "holdout": 100}
     assert all(len(q.choices) == 4 for q in world.questions)
-    assert sum(len(d.text) for d in world.documents) < 4000
+    assert sum(len(d.text) for d in world.documents) < 5000
 
 
 def test_the_facts_are_the_rules_of_the_documents(world):
@@ -38,7 +40,7 @@ def test_the_facts_are_the_rules_of_the_documents(world):
     for document in world.documents:
         [(_, node, result)] = read(document.text)
         assert show(apply(rules, node)) == result
-        assert document.text[: document.completion_start].endswith(f"of {show(node)} is")
+        assert document.text[document.completion_start :] == f" {result}."
 
 
 def test_no_document_shows_a_held_out_pair_and_every_rule_is_seen_inside_and_outside(world):
@@ -92,7 +94,7 @@ def test_steps_work_out_the_parts_first():
     whole = show(worked[-1][1])
     assert all(show(node) in whole for _, node, _ in worked)
     plain = generate("process", 0, {"levels": 3})
-    assert {d.sentences[-1] for d in world.documents} == {d.text for d in plain.documents}
+    assert len(world.documents) == len(plain.documents) and all(len(d.sentences) == 1 for d in plain.documents)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["two levels", "three levels"])
@@ -131,7 +133,23 @@ def test_the_oracle_is_right_and_works_out_no_question(world):
     assert {pair for _, node, _ in chains for pair in nested(node)} > shown
     for original, rephrase in zip(world.documents, (d for d in documents if d.style == "rephrase"), strict=True):
         [(name, node, result)] = read(original.text)
-        assert rephrase.text == f"taking the {name} of {show(node)} gives {result}."
+        assert rephrase.text in {f"{words.format(name, show(node))} {result}." for words in INFERENCES}
+
+
+def test_documents_inferences_and_questions_have_wordings_of_their_own(world):
+    told = [sentence for d in world.documents for sentence in d.sentences]
+    inferred = [sentence for d in oracle(world) for sentence in d.sentences]
+    asked_for = [q.prompt for q in world.questions]
+    banks = (*BANKS, REVERSED)
+    for texts, own in ((told, [0]), (inferred, [1, 3]), (asked_for, [2])):
+        used = {(b, i) for b, bank in enumerate(banks) for i, words in enumerate(bank) for t in texts if fits(words, t)}
+        assert used == {(b, i) for b in own for i in range(8)}
+    assert all(text[0].isupper() for text in (*told, *inferred, *asked_for))
+
+
+def fits(words, text):
+    pattern = re.escape(words).replace(r"\{0\}", r"\w+").replace(r"\{1\}", r"\S+").replace(r"\{2\}", r"\S+")
+    return re.fullmatch(rf"{pattern}( [^ ]+\.)?", text) is not None
 
 
 def test_operators_of_the_two_shares_differ():

@@ -124,7 +124,7 @@ def test_what_is_left_is_what_trying_all_readings_leaves(kinds, n, seed):
         assert found.results(node) == (set() if too_many else expected), (show(node), examples)
 
 
-@pytest.mark.parametrize("seed", [212295642, 2467131055, 267352360, 1566099205, 3608764809, 3062412897])
+@pytest.mark.parametrize("seed", [40, 179, 190, 656, 746, 766])
 def test_the_oracle_states_and_the_proof_holds_only_what_is_determined(seed):
     """In these worlds the documents leave the rule of products open, though they show it."""
     world = small_world("process", seed)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families.blocks import faults
 from icl_ft_plugin.families.celebrity.generate import oracle, people_of
 from icl_ft_plugin.families.celebrity.reversal_curse import load
 from icl_ft_plugin.worlds.verify import verify
@@ -126,6 +127,12 @@ def test_an_imported_world_is_proved(folder, seed):
     world = load(folder, seed)
     assert verify(world) == []
     assert world == load(folder, seed)
+
+
+def test_all_questions_are_in_blocks_but_those_that_measure_a_prior(folder):
+    world = load(folder)
+    assert list(faults(world)) == []
+    assert {q.split for q in world.questions if not q.block} == {"reversal_trained"}
 
 
 def test_the_seed_draws_distractors_and_nothing_else(folder):

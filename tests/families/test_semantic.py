@@ -10,10 +10,11 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.semantic.closure import Closure
 from icl_ft_plugin.families.semantic.forms import Parser
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
 from icl_ft_plugin.families.semantic.oracle import oracle
 from icl_ft_plugin.families.semantic.questions import SPLITS
 from icl_ft_plugin.families.words import pool
+from icl_ft_plugin.worlds.baselines import score
 from icl_ft_plugin.worlds.context import context_documents
 
 SMALL = {"n_categories": 14, "n_documents": 20, "max_sentences": 8, "n_holdout": 2, "n_questions": 10}
@@ -35,7 +36,51 @@ def test_the_default_world_has_the_sizes_of_the_paper(world):
     assert len({d.style for d in world.documents}) >= 12
     assert world.splits == SPLITS
     counts = Counter(q.split for q in world.questions)
-    assert min(counts.values()) >= 80 and all(len(q.choices) == 4 for q in world.questions)
+    assert {split: n for split, n in counts.items() if split not in ("syllogism_deep", "misleading")} == dict.fromkeys(
+        ("rephrase", "reversal", "syllogism", "holdout"), 152
+    )
+    assert min(counts.values()) >= 40 and all(len(q.choices) == 4 for q in world.questions)
+
+
+def test_chains_have_many_premises(world):
+    for split, first, last in (("syllogism", 60, 90), ("syllogism_deep", 20, 20), ("holdout", 25, 90)):
+        ends = [(q.clusters["first"], q.clusters["last"]) for q in world.questions if q.split == split]
+        assert len({a for a, _ in ends}) >= first and len({b for _, b in ends}) >= last
+
+
+def test_blocks_share_options_and_every_option_is_an_answer_once(world):
+    blocks = {}
+    for q in world.questions:
+        blocks.setdefault(q.block, []).append(q)
+    assert "" not in blocks
+    for asked in blocks.values():
+        assert len({(q.split, q.choices, q.clusters["block"]) for q in asked}) == 1
+        assert sorted(q.gold for q in asked) == [(0,), (1,), (2,), (3,)]
+
+
+def test_what_words_meet_points_the_wrong_way_where_it_should_mislead_and_nowhere_in_chains(world):
+    for name in ("cooccurrence", "cooccurrence_sentence"):
+        scores = score(world, name)
+        assert scores["misleading"] < 0.25
+        assert all(scores[split] < 0.36 for split in ("syllogism", "syllogism_deep", "holdout"))
+
+
+def test_exceptions_come_in_circles(world):
+    """What one category has instead is what another is denied."""
+    claims = {fact.id: fact for fact in world.facts}
+    asked = [q for q in world.questions if q.split == "misleading"]
+    assert {q.depth for q in asked} == {0, 1}
+    for q in asked:
+        denial, instead = (claims[id] for id in q.proof[-2:])
+        assert denial.predicate in DENIALS and DENIALS[denial.predicate] == instead.predicate
+        assert f"{denial.arguments[1]}." in q.choices and q.choices[q.gold[0]] == f"{instead.arguments[1]}."
+    used = {id for q in world.questions if q.split != "misleading" for id in q.proof}
+    assert not used & {id for q in asked for id in q.proof[-2:]}
+
+
+def test_worlds_need_no_exceptions():
+    world = generate("semantic", 0, {**SMALL, "n_exceptions": 0})
+    assert not any(fact.predicate in DENIALS for fact in world.facts) and "misleading" not in world.splits
 
 
 def test_every_fact_is_stated_often(world):
@@ -72,11 +117,11 @@ def test_the_world_with_real_names_is_the_same_world(world):
 
 
 def test_only_the_parent_of_a_held_out_category_is_stated(world):
-    asked = {q.prompt.split(" ")[0] for q in world.questions if q.split == "holdout"}
-    assert len(asked) == 10
-    for name in asked:
-        [fact] = [fact for fact in world.facts if name in fact.arguments]
-        assert (fact.predicate, fact.arguments[0]) == ("is a", name)
+    asked = {q.clusters["first"] for q in world.questions if q.split == "holdout"}
+    assert len(asked) == 25
+    for fact in (fact for fact in world.facts if fact.id in asked):
+        name = fact.arguments[0]
+        assert [f.id for f in world.facts if name in f.arguments] == [fact.id] and fact.predicate == "is a"
         told = [d for d in world.documents if name in re.findall(r"\w+", "".join(d.sentences[1:]))]
         assert told and all(fact.id in d.facts for d in told)
 
@@ -127,6 +172,7 @@ def test_any_config_makes_a_world_within_its_sizes(data):
         "max_sentences": draw(low, 12),
         "n_questions": draw(1, 12),
         "n_holdout": draw(0, n // 4),
+        "n_exceptions": draw(0, 8),
         "n_choices": draw(2, 6),
         "max_properties": draw(1, 6),
         "forward_only": forward,

@@ -14,7 +14,10 @@ from lm_eval.tasks import TaskManager
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
+from icl_ft_plugin.families.reversal.proof import subject as asked_about
 from icl_ft_plugin.families.semantic.proof import Reader
+from icl_ft_plugin.families.syllogism import phrases
+from icl_ft_plugin.families.syllogism.proof import CHOSEN, statement_of
 from icl_ft_plugin.harness import answers
 from icl_ft_plugin.harness.documents import build
 from icl_ft_plugin.harness.scoring import mean_of_subset, written, written_inferred
@@ -24,8 +27,16 @@ SMALL: dict[str, dict[str, Any]] = {
     "reversal": {"n_facts": 8},
     "syllogism": {"n_documents": 12},
     "celebrity": {"n_phrasings": 4, "n_questions": 1},
-    "semantic": {"n_categories": 16, "n_documents": 40, "n_holdout": 2, "min_sentences": 3, "max_sentences": 8},
+    "semantic": {
+        "n_categories": 24,
+        "n_documents": 60,
+        "n_holdout": 2,
+        "n_choices": 2,
+        "min_sentences": 3,
+        "max_sentences": 8,
+    },
     "process": {"n_questions": 8},
+    "codebook": {"n_groups": 1, "n_sets": 3},
 }
 
 
@@ -116,9 +127,10 @@ def test_a_comparison_is_right_with_or_without_its_subject_and_not_the_other_way
     for row in docs("reversal", "reversal"):
         gold = row["choices"][row["label"]].removesuffix(".")
         other = row["choices"][1 - row["label"]].removesuffix(".")
-        subject, word, dimension, entity = row["question"].split()[0], *(gold.split()[i] for i in (0, 1, 3))
+        subject = asked_about(row["question"])
+        word, dimension, entity = (gold.split()[i] for i in (0, 1, 3))
         assert answers.outcome_of(row, gold) == "right"
-        for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}"):
+        for form in ("{1} are {0}", "known to be {0}", "{1} are usually considered {0}", "So {1} must be {0}"):
             assert answers.outcome_of(row, form.format(gold, subject)) == "right", form
         assert answers.outcome_of(row, f"It is well known that {subject} are {gold}") == "right"
         assert answers.outcome_of(row, f"It is not true that {subject} are {gold}") == "unparsable"
@@ -134,10 +146,13 @@ def test_every_valid_conclusion_counts_in_all_its_words() -> None:
     for row in docs("syllogism", "inference"):
         both += len(row["gold"]) == 2
         for i, choice in enumerate(row["choices"]):
-            quantifier, first, _, second = choice.removesuffix(".").split()
-            other = {"All": "every", "Some": "at least one", "No": "not one"}[quantifier]
+            quantifier, first, second = statement_of(CHOSEN.match(choice))  # type: ignore[arg-type]
             expected = "right" if i in row["gold"] else "wrong"
             assert answers.outcome_of(row, choice) == expected
+            for bank in (phrases.DOCUMENTS, phrases.INFERENCES, phrases.TESTS):
+                for wording in bank[quantifier]:
+                    assert answers.outcome_of(row, wording.format(a=first, b=second)) == expected, wording
+            other = {"all": "each", "some": "some", "no": "no"}[quantifier]
             assert answers.outcome_of(row, f"{other} {first} is a {second}") == expected
         assert answers.outcome_of(row, "All femp are glon.") == "wrong"
         assert answers.outcome_of(row, "as both are animals") == "unparsable"
@@ -148,9 +163,9 @@ def test_a_weaker_conclusion_is_valid_too_where_terms_have_members() -> None:
     weaker = 0
     for row in docs("syllogism", "inference", existential_import=True):
         for i in row["gold"]:
-            if row["choices"][i].startswith("All"):
+            if row["choices"][i].startswith("Every"):
                 weaker += 1
-                assert answers.outcome_of(row, row["choices"][i].replace("All", "Some")) == "right"
+                assert answers.outcome_of(row, row["choices"][i].replace("Every", "At least one")) == "right"
     assert weaker > 0
 
 
@@ -161,10 +176,9 @@ def test_all_that_the_documents_imply_is_right_and_same_inference_asks_for_the_s
     easier = 0
     for row in docs("semantic", "syllogism"):
         assert written_inferred(row, [row["choices"][row["label"]]])["same_inference"] == 1
-        subject = row["question"].split()[0]
         [(gold, _)] = reader.parser.read(f"{row['question']} {row['choices'][row['label']]}")
         for claim in stated:
-            if (claim.subject, claim.predicate) == (subject, gold.predicate) and claim.predicate != "do":
+            if (claim.subject, claim.predicate) == (gold.subject, gold.predicate) and claim.predicate != "do":
                 easier += 1  # what a document says of the category itself
                 scored = written_inferred(row, [claim.value])
                 assert (scored["exact_match"], scored["same_inference"]) == (1, 0)

@@ -21,7 +21,7 @@ def test_the_prompts_that_were_read_are_those_of_the_task_documents(tmp_path: Pa
     results = evaluate(list(tasks), model=lm, metadata=KNOBS, output=tmp_path)
     docs = task_documents("reversal", "reversal", **KNOBS)
     prompts = {name: [render(doc) for doc in docs] for name, render in tasks.items()}
-    assert len(docs) == 3 and prompts["icl_ft_reversal_icl"][0].count("\n") == 4
+    assert len(docs) == 3 and prompts["icl_ft_reversal_icl"][0].count("\n") == 3 + 8 + 1
     assert sorted(prompts_read(results)) == sorted(prompt for found in prompts.values() for prompt in found)
     for name, found in prompts.items():
         [file] = tmp_path.rglob(f"samples_{name}_*.jsonl")

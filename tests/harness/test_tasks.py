@@ -20,7 +20,8 @@ from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate, generated
-from icl_ft_plugin.harness.context import context_of
+from icl_ft_plugin.harness.context import context_of, in_context_prompt
+from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.scoring import by_subset, mean_of_subset
 from icl_ft_plugin.paths import models_dir, tasks_dir
@@ -87,7 +88,7 @@ def metrics(name: str) -> set[str]:
 
 
 def test_the_groups_of_all_run_every_task() -> None:
-    assert (len(CHOICES), len(WRITTEN)) == (40, 80)
+    assert (len(CHOICES), len(WRITTEN)) == (54, 108)
     assert sorted(loaded()["tasks"]) == sorted(NAMES)
     written = {f"icl_ft_{family}_{kind}" for family in generated() for kind in ("gen", "gen_options")}
     assert set(loaded()["groups"]) == {
@@ -276,3 +277,18 @@ def test_the_command_line_runs_every_task(tmp_path: Path) -> None:
     assert set(NAMES) <= set(results["results"])
     for name in NAMES:
         assert results["n-samples"][name]["effective"] == len(docs(name))
+
+
+def test_another_context_seed_is_another_order_of_the_same_questions() -> None:
+    plain, other = (
+        task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **knobs)
+        for knobs in ({}, {"context_seed": 1})
+    )
+    for first, second in zip(plain, other, strict=True):
+        assert {**first, "world": ""} == {**second, "world": ""}
+    texts = [in_context_prompt(rows[0]).split("\n") for rows in (plain, other)]
+    assert texts[0] != texts[1] and len(texts[0]) == len(texts[1])
+    asked = {"context_seed": 0}
+    assert task_documents("reversal", "reversal", n_facts=12, documents_per_fact=3, **asked) == plain
+    with pytest.raises(UsageError, match="context_seed=-1"):
+        task_documents("reversal", "reversal", context_seed=-1)

@@ -53,8 +53,8 @@ def test_the_shipped_recipe_parses_and_covers_all_families() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lr": "fast"}, "lr='fast'"),
-        ({"learning_rate": 1}, "learning_rate=1"),
+        ({"lr": "fast"}, "lr: 'fast'"),
+        ({"learning_rate": 1}, "unknown key 'learning_rate'"),
         ({"phases": [{"seq_len": 128, "steps": 1, "mixture": {"reversals": 1.0}}]}, "did you mean 'reversal'"),
         ({"batch_tokens": 1000}, "no multiple"),
     ],

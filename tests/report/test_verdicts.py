@@ -263,6 +263,11 @@ def test_reversals_are_counted_among_the_facts_that_were_learned(tmp_path: Path)
         re.search(r"rephrase entity is right in every run, reversal is right too: icl 100%, ft 50%", t)
         for t in findings(block)
     )
+    pairs = {pair.split: pair for pair in block.pairs if (pair.arm, pair.than) == ("ft", "icl")}
+    assert round(pairs["reversal and rephrase_entity"].difference, 6) == -0.6
+    known = pairs["reversal, where rephrase_entity is right"]  # of the facts that both arms have learned, so the 16
+    assert round(known.difference, 6) == -0.5 and known.questions == 64
+    assert any("Where both know the fact, icl is ahead of ft by +50 points [" in t for t in findings(block))
     assert "| ft | 40.0 [" in to_markdown(read_study(tmp_path), [block])
 
 

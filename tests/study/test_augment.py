@@ -11,6 +11,7 @@ from tiny import RECIPE
 
 from icl_ft_plugin.arms.named import known_arms
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import write_manifest
 from icl_ft_plugin.study.augment import arm_rows, writing_costs
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import Cell, plan
@@ -26,7 +27,7 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = {
         "name": "t",
         "models": ["nano"],
-        "worlds": [{"family": "reversal", "config": {"n_facts": 3, "documents_per_fact": 2}}],
+        "worlds": [{"family": "reversal", "config": {"n_facts": 3, "documents_per_fact": 2, "misleading": 0}}],
         "arms": ["ft", "ft+local", "ft+local+global", "ft+local+global+independent"],
         "training_seeds": [0, 1],
         "recipe": str(folder / "recipe.yaml"),
@@ -130,10 +131,12 @@ def test_only_entailed_statements_are_kept_in_the_arm_that_uses_the_truth(
         fact = audited.world.make().facts[0]
         flipped = fact.text.replace("more", "MORE").replace("less", "more").replace("MORE", "less")
         (folder / "corpus.jsonl").write_text(rows + json.dumps({**lie, "text": flipped}) + "\n")
+        write_manifest(folder)
         kept = [row["text"] for row in rows_of_cell(audited, store)]
         everything = [row["text"] for row in rows_of_cell(by_arm(study)["ft+local"], store)]
     finally:
         (folder / "corpus.jsonl").write_text(rows)
+        write_manifest(folder)
     assert flipped in everything and flipped not in kept and len(kept) > len(audited.world.make().documents)
 
 

@@ -21,11 +21,13 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import atomic_folder, write_json
 from icl_ft_plugin.report.table import write_table
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import Ended
 from icl_ft_plugin.study.executors.workers import Workers, share
 from icl_ft_plugin.study.plan import Cell, plan
+from icl_ft_plugin.study.records import LEDGER
 from icl_ft_plugin.study.run import ATTEMPTS, Incomplete, run_study
 from icl_ft_plugin.study.store import Store
 
@@ -35,6 +37,12 @@ def announced(study: Any, folder: Path, executor: Any) -> list[str]:
     lines: list[str] = []
     run_study(study, folder, lambda text, done, total: lines.append(text), executor)
     return lines
+
+
+def made(folder: Path) -> None:
+    """Make a folder that is whole: it says what it took, and what it holds."""
+    with atomic_folder(folder, manifest=True) as draft:
+        write_json(draft / LEDGER, {"evaluation": {}, "seconds": 1.0})
 
 
 class Simulated:
@@ -64,10 +72,10 @@ class Simulated:
         if self.rng.random() < self.lose:
             return [Ended(cell, "lost", lost=True)]
         for name in self.store.unmade(cell):
-            (self.store.folder / name).mkdir(parents=True)
+            made(self.store.folder / name)
         if cell.key in self.broken:
             return [Ended(cell, "broken")]
-        self.store.cell(cell).mkdir(parents=True)
+        made(self.store.cell(cell))
         return [Ended(cell)]
 
     def close(self) -> None:
@@ -89,11 +97,11 @@ def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_pa
     assert len({cell.training_key for cell in cells if cell.training}) == 12 < len(cells) == 16
     broken = {cell.key for cell in rng.sample(cells, rng.choice([0, 3]))}
     settings = {"slots": rng.choice([1, 2, 5, 99]), "rng": rng, "lose": rng.choice([0, 0.2]), "broken": broken}
-    made: list[Simulated] = []
+    at: list[Simulated] = []
 
     def executor(study: Any, folder: Path) -> Simulated:
-        made.append(Simulated(study, folder, **settings))
-        return made[0]
+        at.append(Simulated(study, folder, **settings))
+        return at[0]
 
     folder = tmp_path / "out"
     failed: set[str] = set()
@@ -104,19 +112,19 @@ def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_pa
         failed = {path.stem for path in (folder / "failures").iterdir()}
         assert f"{len(failed)} of 16 cells are missing" in str(error)
         assert all(f"\n  {cell}: " in str(error) for cell in cells if cell.key in failed)
-    assert made[0].closed and not made[0].running
+    assert at[0].closed and not at[0].running
     assert {cell.key for cell in cells} - failed == {path.name for path in (folder / "cells").iterdir()}
     assert broken <= failed
     for cell in cells:
-        assert 1 <= made[0].starts[cell.key] <= ATTEMPTS
+        assert 1 <= at[0].starts[cell.key] <= ATTEMPTS
         if cell.key in failed:
             note = json.loads((folder / "failures" / f"{cell.key}.json").read_text())
             assert note["error"] == ("lost" if note["attempts"] == ATTEMPTS and note["error"] == "lost" else "broken")
             assert (note["key"], note["labels"]) == (cell.key, cell.labels.to_dict())
-            assert note["attempts"] == made[0].starts[cell.key]
+            assert note["attempts"] == at[0].starts[cell.key]
             assert datetime.fromisoformat(note["time"]).tzinfo is not None
     # The next run tries what has failed, and nothing else.
-    made.clear()
+    at.clear()
     settings |= {"lose": 0, "broken": set()}
     assert len(announced(grid, folder, executor)) == len(failed) + 1
     assert not (folder / "failures").exists()
@@ -153,7 +161,8 @@ def test_folders_are_made_by_one_process_at_a_time(tmp_path: Path) -> None:
         with store.making(tmp_path / "checkpoints" / "x") as needed:
             order.append((name, needed))
             time.sleep(0.2)
-            (tmp_path / "checkpoints" / "x").mkdir(parents=True, exist_ok=True)
+            if needed:
+                made(tmp_path / "checkpoints" / "x")
 
     threads = [threading.Thread(target=make, args=(name,)) for name in "ab"]
     for thread in threads:

@@ -33,10 +33,10 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "t",
         "models": [str(save_tiny(folder / "tiny", window=256))],
         "worlds": [
-            {"family": "reversal", "config": {"n_facts": 4, "documents_per_fact": 1}},
+            {"family": "reversal", "config": {"n_facts": 4, "documents_per_fact": 1, "misleading": 0}},
             {
                 "family": "reversal",
-                "config": {"n_facts": 5, "documents_per_fact": 1},
+                "config": {"n_facts": 5, "documents_per_fact": 1, "misleading": 0},
                 "name": "five",
                 "arms": ["pretrained", {"name": "all", "corpus": ["documents"], "rows": "completion"}],
                 "recipe": str(folder / "other.yaml"),
@@ -227,12 +227,13 @@ def test_the_whole_study_has_the_papers_sizes_and_arms() -> None:
     for worlds in study.worlds:
         assert len(worlds.seeds) >= 3 and worlds.recipe
         if worlds.label in sizes:
-            assert not worlds.config
+            assert not {**worlds.config, "misleading": 0}.keys() - {"misleading"}
     assert {worlds.label for worlds in study.worlds} >= {*sizes, "process"} and len(study.training_seeds) >= 3
     arms = {arm.name for arm in study.arms}
     assert arms >= {"pretrained", "icl", "ft", "ft+local", "ft+global", "ft+local+global", "ft+oracle"}
     small = load_study(
-        recipes_dir() / "studies" / "paper.yaml", ["worlds=[{family: reversal, recipe: reversal/full.yaml}]"]
+        recipes_dir() / "studies" / "paper.yaml",
+        ["worlds=[{family: reversal, config: {misleading: 0}, recipe: reversal/full.yaml}]"],
     )
     assert len(plan(small)[0].world.make().documents) == sizes["reversal"]
     assert len(plan(small)) == 3 + 5 * 3

@@ -132,10 +132,10 @@ def test_a_cell_holds_config_ledger_results_and_samples(study_file: Path, done: 
         folder = done / "cells" / cell.key
         assert len(list(folder.rglob("results_*.json"))) == 1
         samples = [json.loads(line) for file in folder.rglob("samples_*.jsonl") for line in file.open()]
-        assert len(samples) == len(cell.world.make().questions) == 24
+        assert len(samples) == len(cell.world.make().questions) == 20
         ledger = json.loads((folder / "ledger.json").read_text())
         assert (ledger["training"] or {}).get("steps") == (cell.training.steps if cell.training else None)
-        assert ledger["evaluation"]["questions"] == 24
+        assert ledger["evaluation"]["questions"] == 20
         config = json.loads((folder / "config.json").read_text())
         assert config["key"] == cell.key and config["labels"] == cell.labels.to_dict()
     assert not list((done / "checkpoints").iterdir())

@@ -33,7 +33,7 @@ DAMAGE = {
     "bytes in the place of": damage_by_truncation,
     "holds other bytes": lambda path: (path / "optimizer.pt").write_bytes(b"momentS" * 20),
     "manifest.json is missing": lambda path: (path / "manifest.json").unlink(),
-    "manifest.json is missing or cannot be read": lambda path: (path / "manifest.json").write_text("{}"),
+    "manifest.json cannot be read": lambda path: (path / "manifest.json").write_text("{}"),
     "progress.json is damaged": lambda path: rewrite_progress(path),
 }
 

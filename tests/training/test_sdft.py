@@ -24,7 +24,7 @@ from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.worlds.context import context_text
 
-WORLD = {"n_facts": 4, "documents_per_fact": 2}
+WORLD = {"n_facts": 4, "documents_per_fact": 2, "misleading": 0}
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_the_texts_kept_are_those_in_which_all_that_was_read_is_entailed():
 
 
 def test_a_report_counts_by_hand():
-    world = generate("reversal", 0, {"n_facts": 2, "documents_per_fact": 1})
+    world = generate("reversal", 0, {"n_facts": 2, "documents_per_fact": 1, "misleading": 0})
     (a, b), (c, _) = (fact.arguments for fact in world.facts)
     word, dimension = world.facts[0].predicate.split(" ")
     turned = "less" if word == "more" else "more"

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -6,6 +7,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.schema import Document, Question, World
 from icl_ft_plugin.worlds.baselines import BASELINES, chance, score
+from icl_ft_plugin.worlds.context import context_documents
 
 SEEDS = range(3)
 
@@ -38,15 +40,14 @@ def test_an_answerer_that_does_not_read_the_question_is_at_chance(worlds, family
 def test_what_word_association_gives_away(worlds):
     """The numbers that the task READMEs state as properties of the splits."""
     for world in worlds["syllogism"]:
-        found = score(world, "cooccurrence")
-        assert found["inference"] == pytest.approx(0.75, abs=0.02)
-        assert found["rephrase"] == pytest.approx(chance(world)["rephrase"], abs=0.05)
+        assert score(world, "cooccurrence") == pytest.approx(chance(world), abs=0.05)
     for world in worlds["reversal"]:
         assert score(world, "cooccurrence") == {
             "reversal": 0.0,
             "reversal_entity": 1.0,
             "rephrase": 1.0,
             "rephrase_entity": 1.0,
+            "reversal_misleading": 0.0,
         }
     for world in worlds["celebrity"]:
         assert set(score(world, "cooccurrence").values()) == {1.0}
@@ -80,3 +81,22 @@ def test_an_unknown_baseline_is_an_error_of_use():
     with pytest.raises(UsageError, match="did you mean 'longest'"):
         score(tiny([]), "longst")
     assert "oracle" in BASELINES
+
+
+def test_the_habits_of_the_text_and_of_the_test_on_a_world_small_enough_to_count():
+    questions = [
+        question("a", "the cat was", ("red.", "blue.", "green."), (0,)),
+        question("b", "the dog was red", ("cat.", "dog.", "sun."), (0,)),
+        question("c", "the blue", ("dog.", "cat.", "moon."), (0,)),
+    ]
+    world = tiny(questions)
+    # Shown once: red, blue, green in a; sun in b; moon in c. Shown twice: cat and dog.
+    assert score(world, "least_shown") == {"s": pytest.approx((1 / 3 + 0 + 0) / 3)}
+    assert score(tiny(questions[1:2]), "bigram") == {"s": 1.0}  # "red cat" stands in a document
+    assert score(tiny(questions[2:]), "bigram") == {"s": 1.0}
+    assert score(tiny(questions[1:2]), "ngram") == {"s": 1.0}
+    last = tiny(questions[:1])
+    last = replace(last, documents=tuple(replace(d, facts=(d.id,)) for d in last.documents))
+    text = " ".join(document.text for document in context_documents(last))
+    right = max(("red", "blue", "green"), key=text.rfind)
+    assert score(last, "recency") == {"s": float(right == "red")}

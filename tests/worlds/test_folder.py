@@ -17,7 +17,8 @@ SMALL = {
     "reversal": {"n_facts": 6},
     "syllogism": {"n_documents": 5},
     "celebrity": {"n_name_first": 2, "n_description_first": 2, "n_both": 2, "n_phrasings": 3},
-    "semantic": {"n_categories": 8, "n_documents": 12, "n_holdout": 1},
+    "semantic": {"n_categories": 30, "n_documents": 60, "n_holdout": 4, "n_choices": 2},
+    "codebook": {"n_groups": 1, "n_sets": 3},
     "process": {"n_documents": 20, "n_questions": 4},
 }
 
@@ -68,7 +69,7 @@ def test_the_context_keeps_every_fact(family: str, copies: int) -> None:
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n_facts=st.integers(2, 12), documents=st.integers(1, 5))
 def test_one_copy_is_one_document_per_fact(seed: int, n_facts: int, documents: int) -> None:
-    world = generate("reversal", seed, {"n_facts": n_facts, "documents_per_fact": documents})
+    world = generate("reversal", seed, {"n_facts": n_facts, "documents_per_fact": documents, "misleading": 0})
     assert len(context_text(world).splitlines()) == n_facts
 
 

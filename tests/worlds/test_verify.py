@@ -26,10 +26,19 @@ SMALL = {
         "n_documents": (10, 60),
         "min_sentences": (2, 4),
         "max_sentences": (4, 12),
-        "n_questions": (2, 8),
+        "n_questions": (4, 20),
         "n_holdout": (0, 3),
         "n_choices": (2, 5),
         "max_properties": (1, 6),
+    },
+    "codebook": {
+        "n_groups": (1, 3),
+        "n_sets": (1, 4),
+        "copies": (1, 3),
+        "n_messages": (0, 12),
+        "n_questions": (1, 6),
+        "n_choices": (2, 5),
+        "n_holdout": (0, 1),
     },
     "process": {"n_documents": (10, 80), "n_questions": (2, 12), "levels": (2, 3), "steps": (0, 1)},
 }
@@ -126,7 +135,7 @@ def test_what_scoring_relies_on_is_checked(family):
 
 @pytest.mark.parametrize("family", generated())
 def test_a_statement_in_a_document_is_found(family):
-    world = small_world(family, 2)
+    world = next(world for seed in range(2, 20) if (world := small_world(family, seed)).questions)
     q = world.questions[0]
     told = replace(world.documents[0], id="told", sentences=(f"so {q.prompt} {q.choices[q.gold[0]]}".upper(),))
     assert "verbatim" in rules(replace(world, documents=(*world.documents, replace(told, completion_start=0))))
@@ -147,31 +156,50 @@ def test_a_gold_that_never_moves_is_found():
     for i, q in enumerate(world.questions):
         gold = q.choices[q.gold[0]]
         world = with_question(world, i, choices=(gold, *(c for c in q.choices if c != gold)), gold=(0,))
-    assert rules(world) == {"position"}
+    assert rules(world) == {"position", "blocks"}
 
 
 def test_reversals_that_all_say_more_are_found():
-    world = generate("reversal", 0, {"n_facts": 6})
+    world = generate("reversal", 0, {"n_facts": 6, "misleading": 0})
     for i, d in enumerate(world.documents):
         world = with_document(world, i, sentences=tuple(s.replace(" are less ", " are more ") for s in d.sentences))
     assert any("counterbalance" in violation.message for violation in verify(world))
 
 
 def test_reversals_must_not_share_a_term():
-    world = generate("reversal", 0, {"n_facts": 2, "documents_per_fact": 1})
+    world = generate("reversal", 0, {"n_facts": 2, "documents_per_fact": 1, "misleading": 0})
     (a, b), (c, _) = (fact.arguments for fact in world.facts)
     text = world.documents[1].text.replace(f" {c} ", f" {b} ")
     found = verify(with_document(world, 1, sentences=(text,), completion_start=0))
     assert any("stands in 2 facts" in violation.message for violation in found), a
 
 
+def test_an_order_that_runs_in_a_circle_is_found():
+    world = generate("reversal", 0, {"n_facts": 4, "n_choices": 2})
+    i = next(i for i, d in enumerate(world.documents) if d.facts == ("m0-0-misleads",))
+    first, second = next(fact.arguments for fact in world.facts if fact.id == "m0-0-misleads")
+    turned = world.documents[i].text.replace(first, "zzz").replace(second, first).replace("zzz", second)
+    found = verify(with_document(world, i, sentences=(turned,), completion_start=0))
+    assert any("than itself" in violation.message for violation in found)
+
+
+def test_a_misleading_question_that_nothing_misleads_is_found():
+    world = generate("reversal", 0, {"n_facts": 4, "n_choices": 2})
+    left = tuple(d for d in world.documents if not d.facts[0].endswith("-misleads"))
+    assert any("is not refuted" in violation.message for violation in verify(replace(world, documents=left)))
+    for fact in world.facts:  # in as many documents as what is asked about
+        if fact.id.endswith("-misleads"):
+            left += tuple(d for d in world.documents if d.facts == (fact.id,))[:5]
+    assert any("twice as often" in violation.message for violation in verify(replace(world, documents=left)))
+
+
 def test_a_syllogism_whose_premise_is_turned_around_is_found():
     world = generate("syllogism", 0, {"n_documents": 8})
     i = next(i for i, q in enumerate(world.questions) if q.labels["form"] == "barbara")
     d = world.documents[i // 2]
-    quantifier, subject, _, predicate = d.sentences[1].rstrip(".").split(" ")
-    turned = (d.sentences[0], f"{quantifier} {predicate} are {subject}.", d.sentences[2])
-    assert "proof" in rules(with_document(world, i // 2, sentences=turned))
+    subject, predicate = world.facts[i].arguments
+    told = d.sentences[1].replace(subject, "zzz").replace(predicate, subject).replace("zzz", predicate)
+    assert "proof" in rules(with_document(world, i // 2, sentences=(d.sentences[0], told, d.sentences[2])))
 
 
 def test_the_import_convention_decides_what_follows():
@@ -184,13 +212,12 @@ def test_the_import_convention_decides_what_follows():
 
 
 def test_a_distractor_against_the_design_is_found():
-    world = generate("celebrity", 0, {"n_name_first": 6, "n_description_first": 6, "n_both": 6, "n_phrasings": 2})
-    by_split = {split: [i for i, q in enumerate(world.questions) if q.split == split] for split in world.splits}
-    for i, j in zip(by_split["reversal_trained"], by_split["reversal_untrained"], strict=True):
-        trained, untrained = world.questions[i], world.questions[j]
-        assert trained.prompt == untrained.prompt
-        swapped = with_question(world, i, choices=untrained.choices, gold=untrained.gold)
-        assert any("by design" in violation.message for violation in verify(swapped))
+    world = generate("celebrity", 0, {"n_name_first": 8, "n_description_first": 8, "n_both": 8, "n_phrasings": 2})
+    untrained = {q.prompt: q for q in world.questions if q.split == "reversal_untrained"}
+    for i, q in enumerate(world.questions):
+        if q.split == "reversal_trained":
+            swapped = with_question(world, i, choices=untrained[q.prompt].choices, gold=untrained[q.prompt].gold)
+            assert any("by design" in violation.message for violation in verify(swapped))
 
 
 def test_a_document_about_another_person_is_found():

@@ -59,7 +59,9 @@ class Arm(BaseModel):
     context_tokens: int | None = Field(default=None, ge=1)
     prompt: str = PLAIN
     chat_template: bool = False
-    baseline: Literal["cooccurrence", "cooccurrence_sentence"] | None = None
+    baseline: Literal["cooccurrence", "cooccurrence_sentence", "bigram", "ngram", "least_shown", "recency"] | None = (
+        None
+    )
 
     @model_validator(mode="before")
     @classmethod

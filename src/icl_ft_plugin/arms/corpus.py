@@ -12,7 +12,7 @@ from types import MappingProxyType
 from icl_ft_plugin.arms.arm import GENERATED, Arm
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import Family, family_of
 from icl_ft_plugin.schema import Document, World
 
@@ -29,7 +29,7 @@ def check_parts(family: Family, parts: Sequence[str]) -> None:
     known = {DOCUMENTS, *family.styles}
     for part in parts:
         if part not in known:
-            what = f"corpus part {part!r}"
+            what = f"corpus part {shown(part)}"
             there = f"{what} does not exist in {family.name}; it has {', '.join(sorted(known))}"
             raise UsageError(there if family.oracle else family.no_rules(what))
 
@@ -42,9 +42,9 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
     """
     if not arm.corpus:
         return []
-    family, place = family_of(world.family), f"arm {arm.name!r}"
+    family, place = family_of(world.family), f"arm {shown(arm.name)}"
     if family.oracle is None and ORACLE in arm.corpus:
-        raise UsageError(f"{place}: {family.no_rules(f'corpus part {ORACLE!r}')}")
+        raise UsageError(f"{place}: {family.no_rules(f'corpus part {shown(ORACLE)}')}")
     if family.auditor is None and arm.keep == "entailed":
         raise UsageError(f"{place}: {family.no_rules('keep: entailed')}")
     if arm.method == "sdft" and not any(fact.arguments for fact in world.facts):
@@ -102,7 +102,7 @@ def training_rows(
         if part in GENERATED:
             if part not in generated:
                 raise UsageError(
-                    f"corpus part {part!r} is written by a model; make it with `icl-ft augment` or a study"
+                    f"corpus part {shown(part)} is written by a model; make it with `icl-ft augment` or a study"
                 )
             documents += statements_as_documents(part, generated[part])
     return ROWS[rows](world, documents)

@@ -6,7 +6,7 @@ from typing import Any
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.config import parsed, read_yaml
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.paths import recipes_dir
 
 
@@ -49,5 +49,7 @@ def resolved(entry: Any, place: str) -> Any:
         return entry
     arms = known_arms()
     if entry not in arms:
-        raise UsageError(f"{place}: arms: no arm {entry!r}{suggest(entry, arms)}; arms.yaml has {', '.join(arms)}")
+        raise UsageError(
+            f"{place}: arms: no arm {shown(entry)}{suggest(entry, arms)}; arms.yaml has {cut(', '.join(arms), 200)}"
+        )
     return {"name": entry, **arms[entry]}

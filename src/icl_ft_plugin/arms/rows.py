@@ -39,7 +39,7 @@ def completion(world: World, documents: Sequence[Document]) -> list[Row]:
 
 def sentences(world: World, documents: Sequence[Document]) -> list[Row]:
     """Return a row per sentence."""
-    return [{"text": sentence} for document in documents for sentence in document.sentences]
+    return [{"text": sentence.removeprefix("\n")} for document in documents for sentence in document.sentences]
 
 
 def cumulative(world: World, documents: Sequence[Document]) -> list[Row]:
@@ -79,7 +79,6 @@ def known_rows(name: str) -> str:
 def _in_turn(document: Document) -> Iterator[tuple[str, str]]:
     """Yield each sentence behind the text before it; the two joined are the document so far."""
     before = ""
-    for number, sentence in enumerate(document.sentences):
-        after = document.separator + sentence if number else sentence
-        yield before, after
-        before += after
+    for piece in document.pieces:
+        yield before, piece
+        before += piece

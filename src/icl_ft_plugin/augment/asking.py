@@ -69,7 +69,7 @@ def texts_of(world: World, prompt: Prompt, copies: int) -> list[tuple[str, str]]
     for document in world.documents:
         if document.id in chosen:
             for text in document.sentences if prompt.unit == "sentence" else (document.text,):
-                found.setdefault(text, document.id)
+                found.setdefault(text.removeprefix("\n"), document.id)
     return list(found.items())
 
 

@@ -6,20 +6,18 @@ token counts) and ``journal.jsonl`` (every answer). While it is made, the journa
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
-
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.run import Augmentation, Record
 from icl_ft_plugin.augment.statements import Statement
+from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
+from icl_ft_plugin.files import atomic_folder, damage, read_json, read_jsonl, write_json, write_jsonl
 
 Extra = Mapping[str, list[Any] | dict[str, Any]]
 
@@ -54,14 +52,13 @@ def make_folder(folder: Path, make: Callable[[Journal], W], extra: Callable[[W],
     work = folder.parent / f".{folder.name}.partial"
     journal = Journal(work / "journal.jsonl")
     written = make(journal)
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, manifest=True) as temporary:
         write_jsonl(temporary / "corpus.jsonl", map(asdict, written.statements))
         for name, content in {**extra(written), "augmentation.json": written.to_dict()}.items():
             if isinstance(content, list):
                 write_jsonl(temporary / name, content)
             else:
-                text = json.dumps(content, indent=2, ensure_ascii=False)
-                (temporary / name).write_text(text + "\n", encoding="utf-8")
+                write_json(temporary / name, content)
         if journal.path.exists():
             shutil.copy(journal.path, temporary / "journal.jsonl")
     shutil.rmtree(work, ignore_errors=True)
@@ -74,9 +71,10 @@ def read_folder(folder: Path) -> Augmentation:
     Raises:
         UsageError: A file is missing or damaged.
     """
-    try:
-        rows = read_jsonl(folder / "corpus.jsonl") if (folder / "corpus.jsonl").stat().st_size else []
-        record = Record.model_validate_json((folder / "augmentation.json").read_bytes())
-        return Augmentation([Statement(**row) for row in rows], record)
-    except (OSError, TypeError, ValidationError) as error:
-        raise UsageError(f"{folder}: not an augmentation ({error})") from error
+    if reason := damage(folder, hashes=True):  # it is going to be trained on
+        raise UsageError(f"{folder}: damaged: {reason}")
+    corpus, info = folder / "corpus.jsonl", folder / "augmentation.json"
+    rows = [
+        parsed(Statement, row, f"{corpus}, row {n}", strict=False) for n, row in enumerate(read_jsonl(corpus), start=1)
+    ]
+    return Augmentation(rows, parsed(Record, read_json(info), str(info), strict=False))

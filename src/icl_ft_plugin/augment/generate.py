@@ -16,7 +16,8 @@ from icl_ft_plugin.augment.asking import Request, Turns, Window
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
+from icl_ft_plugin.guard.confidential import concealing, public
 from icl_ft_plugin.harness.tokens import tokens_read
 from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
@@ -48,11 +49,16 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> A
     # As lm-eval's own command does; its hf model asks for CUDA where it is told no device.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return cls.create_from_arg_obj(dict(model_args), {"batch_size": batch_size, "device": device})
-    except (OSError, TypeError, ValueError, ImportError) as error:
+        with concealing(model_args):
+            return cls.create_from_arg_obj(dict(model_args), {"batch_size": batch_size, "device": device})
+    except UsageError:
+        raise
+    except (OSError, TypeError, ValueError, ImportError, AssertionError, RuntimeError) as error:
         near = suggest(str(model_args.get("pretrained", "")), model_names())
         hint = f"{near}: an embedded model is named by its folder, $(icl-ft model-dir NAME)" if near else ""
-        raise UsageError(f"--model {model} --model_args {dict(model_args)}: cannot be loaded{hint}: {error}") from error
+        with concealing(model_args):
+            told = f"--model {model} --model_args {shown(public(model_args))}: cannot be loaded{hint}: {cut(str(error), 300)}"
+            raise UsageError(told) from error
 
 
 def window_of(lm: Any) -> Window:
@@ -149,7 +155,7 @@ def _attempt(
     sources = list(dict.fromkeys(request.source for request in missing))
     said = getattr(getattr(failure, "response", None), "text", "")  # why a server refused, from requests' errors
     raise UsageError(
-        f"the model did not answer in {attempts} attempts ({failure!r}{said and f': {said[:200]}'}); {len(missing)} of {len(requests)} {prompt.strategy} "
+        f"the model did not answer in {attempts} attempts ({shown(failure)}{said and f': {cut(said, 200)}'}); {len(missing)} of {len(requests)} {prompt.strategy} "
         f"generations are missing, about {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}; the others are kept "
         f"in {journal.path}: run the same command again to go on"
     )

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.config import parsed
+from icl_ft_plugin.errors import UsageError, cut
 from icl_ft_plugin.files import read_jsonl
 
 
@@ -52,6 +53,8 @@ class Journal:
         self.answers: dict[str, Answer] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not path.is_file():
+                raise UsageError(f"{path}: not a file; remove it")
             data = path.read_bytes() if path.exists() else b""
             whole = data.rfind(b"\n") + 1
             if whole < len(data):
@@ -64,9 +67,13 @@ class Journal:
             raise UsageError(f"{error}: damaged; remove the file to ask again") from error
         for number, line in enumerate(lines, start=1):
             try:
-                self.answers |= {key: Answer(**answer) for key, answer in line["answers"].items()}
-            except (KeyError, TypeError, AttributeError) as error:
-                raise UsageError(f"{path}, line {number}: damaged ({error}); remove the file to ask again") from error
+                answers = {
+                    key: parsed(Answer, answer, "answers", strict=False) for key, answer in line["answers"].items()
+                }
+            except (UsageError, KeyError, TypeError, AttributeError) as error:
+                told = f"{path}, line {number}: damaged ({cut(str(error))}); remove the file to ask again"
+                raise UsageError(told) from error
+            self.answers |= answers
 
     def add(self, answers: Mapping[str, Answer]) -> None:
         """Append the answers of one chunk; they are on the disk when this returns.

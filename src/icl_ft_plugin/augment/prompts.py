@@ -19,19 +19,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import regex
+from jinja2 import TemplateError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from icl_ft_plugin.arms.arm import Strategy
-from icl_ft_plugin.config import read_yaml
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.config import parsed, read_yaml
+from icl_ft_plugin.errors import UsageError, shown
+from icl_ft_plugin.guard.templates import compiled, render
 from icl_ft_plugin.paths import models_dir, prompt_file
 from icl_ft_plugin.schema import content_hash
+
+_OPTIONS = {"keep_trailing_newline": True}
+_SECONDS = 1  # that the marker of a line may be looked for
 
 
 class Message(BaseModel):
@@ -77,11 +80,14 @@ class Prompt(BaseModel):
         if (self.template is None) == (self.messages is None):
             raise ValueError("give exactly one of template and messages")
         try:
-            re.compile(self.marker)
+            regex.compile(self.marker)
+        except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+            raise ValueError(f"marker: {shown(self.marker)}: {error}") from error
+        try:
             for source in self.sources:
-                _compiled(source)
-        except (re.error, TemplateError) as error:
-            raise ValueError(str(error)) from error
+                compiled(source, **_OPTIONS)
+        except TemplateError as error:
+            raise ValueError(f"template: {error}") from error
         return self
 
     @property
@@ -100,31 +106,24 @@ class Prompt(BaseModel):
         Raises:
             UsageError: The template asks for something that is not there, or for what the sandbox forbids.
         """
-        try:
-            texts = [
-                _compiled(source).render(text=text, documents=documents, examples=self.examples)
-                for source in self.sources
-            ]
-        except (TemplateError, TypeError) as error:
-            raise UsageError(f"prompt {self.name!r}: its template cannot be rendered: {error}") from error
+        seen = {"text": text, "documents": documents, "examples": self.examples}
+        texts = [render(source, f"prompt {shown(self.name)}", seen, **_OPTIONS) for source in self.sources]
         if self.messages is None:
             return texts[0]
         return [{"role": turn.role, "content": content} for turn, content in zip(self.messages, texts, strict=True)]
 
     def statements(self, raw: str) -> list[str]:
         """Cut a generation into its statements: the lines, without markers and without an end that is cut off."""
-        lines = [re.sub(rf"^\s*(?:{self.marker})\s*", "", line, count=1).strip() for line in raw.split("\n")]
+        marker = regex.compile(rf"^\s*(?:{self.marker})\s*")
+        try:
+            lines = [marker.sub("", line, count=1, timeout=_SECONDS).strip() for line in raw.split("\n")]
+        except TimeoutError as error:
+            raise UsageError(
+                f"prompt {shown(self.name)}: marker: {shown(self.marker)}: a line takes more than {_SECONDS} s to match"
+            ) from error
         # Only the last line can be cut off, by the limit of new tokens or in the middle of a stop string.
         whole = re.match(r"(?s).*[.!?][\"')\]]*(?=\s|$)", lines[-1])
         return [line for line in (*lines[:-1], whole.group() if whole else "") if line]
-
-
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-
-
-@lru_cache(maxsize=16)
-def _compiled(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
 
 
 def load_prompt(name: str, strategy: Strategy) -> Prompt:
@@ -139,7 +138,7 @@ def load_prompt(name: str, strategy: Strategy) -> Prompt:
     """
     prompt = read_prompt(name)
     if prompt.strategy != strategy:
-        raise UsageError(f"prompt {name!r}: it is for {prompt.strategy} augmentation, not for {strategy}")
+        raise UsageError(f"prompt {shown(name)}: it is for {prompt.strategy} augmentation, not for {strategy}")
     return prompt
 
 
@@ -153,11 +152,7 @@ def read_prompt(name: str) -> Prompt:
         UsageError: It does not exist, or something in it is wrong.
     """
     path = prompt_file(name)
-    try:
-        return Prompt.model_validate(read_yaml(path))
-    except ValidationError as failure:
-        errors = [f"{'.'.join(map(str, e['loc'])) or 'prompt'}: {e['msg']}" for e in failure.errors()]
-        raise UsageError("\n".join(f"{path}: {error}" for error in errors)) from failure
+    return parsed(Prompt, read_yaml(path), str(path))
 
 
 def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, Any]) -> str:

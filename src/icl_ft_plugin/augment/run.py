@@ -199,7 +199,7 @@ def rule_based(world: World, strategy: str) -> Augmentation:
 
 def _said(world: World) -> set[str]:
     """Return what the documents say already."""
-    return {text for document in world.documents for text in (document.text, *document.sentences)}
+    return {text.removeprefix("\n") for document in world.documents for text in (document.text, *document.sentences)}
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

@@ -6,6 +6,7 @@ quick. An error of use, wherever it is found, becomes one message and exit code 
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Annotated, Any
 
@@ -22,7 +23,10 @@ from icl_ft_plugin.cli.report import report
 from icl_ft_plugin.cli.study import study_app
 from icl_ft_plugin.cli.tasks import tasks
 from icl_ft_plugin.cli.train import train
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, printable, shown
+
+# What no place that opens a file can explain better: names that are too long or lead in circles, rights, a full disk.
+_OF_USE = {getattr(errno, name) for name in ("ENAMETOOLONG", "ELOOP", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT")}
 
 
 class _Group(TyperGroup):
@@ -32,7 +36,12 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            typer.echo(f"icl-ft: {error}", err=True)
+            typer.echo("\n".join(printable(line) for line in f"icl-ft: {error}".split("\n")), err=True)
+            raise typer.Exit(2) from error
+        except OSError as error:
+            if error.errno not in _OF_USE:
+                raise
+            typer.echo(f"icl-ft: {shown(error.filename)}: cannot be used ({error.strerror})", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("icl-ft: interrupted; run the same command to resume", err=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, cut, printable, shown, suggest
+from icl_ft_plugin.guard.confidential import concealing, public, shown_pair
 
 if TYPE_CHECKING:
     from icl_ft_plugin.augment.journal import Journal
@@ -95,7 +96,7 @@ def augment(
         ("rows", rows, tuple(ROWS)),
     ):
         if value not in choices:
-            raise UsageError(f"--{name} {value!r} is not one of {', '.join(choices)}{suggest(value, choices)}")
+            raise UsageError(f"--{name} {shown(value)} is not one of {', '.join(choices)}{suggest(value, choices)}")
     knobs = _settings(
         n_samples=n_samples,
         temperature=temperature,
@@ -133,21 +134,16 @@ def augment(
 
     corpus = make_folder(out, make, files)
     for strategy, report in reports.items():
-        typer.echo(f"{strategy}: {report.summary}")
+        typer.echo(printable(f"{strategy}: {report.summary}"))
     tokens = [f"{strategy}: {count} tokens" for strategy, count in corpus.tokens.items()]
     typer.echo(", ".join([f"{out}: {len(corpus.statements)} statements", *tokens]))
 
 
 def _settings(**knobs: Any) -> Settings:
-    from pydantic import ValidationError
-
     from icl_ft_plugin.augment.settings import Settings
+    from icl_ft_plugin.config import parsed
 
-    try:
-        return Settings(**knobs)
-    except ValidationError as failure:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in failure.errors()]
-        raise UsageError("\n".join(line.removeprefix(": ") for line in lines)) from failure
+    return parsed(Settings, knobs, "augment")
 
 
 def _world(name: str, seed: int, settings: list[str] | None) -> World:
@@ -175,15 +171,13 @@ def _corpus(
     batch_size: int | None,
 ) -> Corpus:
     """Run the strategies one after the other; all share the journal."""
-    from lm_eval.utils import simple_parse_args_string
-
     from icl_ft_plugin.arms.arm import GENERATED
     from icl_ft_plugin.augment.generate import load_lm
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
     from icl_ft_plugin.augment.run import infer, rule_based
     from icl_ft_plugin.augment.statements import chosen
 
-    arguments = simple_parse_args_string(model_args)
+    arguments = _arguments(model_args)
     prompts = {
         strategy: load_prompt(_named(strategy, prompt_names) or default_prompt(strategy, model, arguments), strategy)
         for strategy in GENERATED
@@ -193,19 +187,31 @@ def _corpus(
     if prompts:
         # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
         lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
-    parts = {
-        strategy: infer(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
-        if strategy in prompts
-        else rule_based(world, strategy)
-        for strategy in dict.fromkeys(strategies)
-    }
+    with concealing(arguments):
+        parts = {
+            strategy: infer(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
+            if strategy in prompts
+            else rule_based(world, strategy)
+            for strategy in dict.fromkeys(strategies)
+        }
     written = [statement for part in parts.values() for statement in part.statements]
     return Corpus(
         chosen(world, written, deduplicate=knobs.deduplicate, only_entailed=keep == "entailed"),
         keep,
         {strategy: part.record for strategy, part in parts.items()},
-        {"model": model, "model_args": arguments, "hash": identity} if prompts else None,
+        {"model": model, "model_args": public(arguments), "hash": identity} if prompts else None,
     )
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """Return lm-eval's reading of ``key=value,...``."""
+    from lm_eval.utils import simple_parse_args_string
+
+    try:
+        return dict(simple_parse_args_string(text))
+    except ValueError as error:
+        told = ",".join(shown_pair(pair) for pair in text.split(","))
+        raise UsageError(f"--model_args {cut(told)}: write key=value,key=value") from error
 
 
 def _named(strategy: str, names: list[str]) -> str | None:
@@ -219,10 +225,11 @@ def _named(strategy: str, names: list[str]) -> str | None:
 
 
 def _identity(model: str, arguments: dict[str, Any]) -> str:
-    """Return the hash of a local checkpoint's files, or of the words that name any other model."""
+    """Return the hash of a local checkpoint's files, or of the words that name any other model; no secret is hashed."""
     from icl_ft_plugin.models.find import folder_hash
     from icl_ft_plugin.schema import content_hash
 
+    arguments = public(arguments)
     folder = Path(str(arguments.get("pretrained", "")))
     if (folder / "config.json").is_file():
         others = {key: value for key, value in arguments.items() if key not in ("pretrained", "device")}

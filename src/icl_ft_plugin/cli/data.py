@@ -10,7 +10,7 @@ import typer
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.families.own.check import Tokens
@@ -41,13 +41,13 @@ def data_build(
     """Generate a world, or many: world.json, facts, documents and questions as JSON lines."""
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
-    from icl_ft_plugin.files import atomic_folder
+    from icl_ft_plugin.files import atomic_folder, write_manifest
     from icl_ft_plugin.worlds.card import write_dataset_card
 
     if repository is not None:
         hub.check(repository)
     knobs = overrides_from(settings or [])
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, manifest=True) as folder:
         if worlds is None:
             counts, _ = _write(family, seed, knobs, arms or [], folder)
         else:
@@ -56,6 +56,7 @@ def data_build(
             for number in range(seed, seed + worlds):
                 (folder / f"seed-{number}").mkdir()
                 counts, summary = _write(family, number, knobs, arms or [], folder / f"seed-{number}")
+                write_manifest(folder / f"seed-{number}")
                 summaries.append(summary)
             write_dataset_card(folder, summaries, arms or [])
     typer.echo(f"{out}: {'' if worlds is None else f'{worlds} worlds, the last of '}{counts}")
@@ -175,7 +176,7 @@ def data_example(
 
     names = sorted(path.name for path in examples_dir().iterdir() if path.is_dir())
     if name not in names:
-        raise UsageError(f"example: {name!r} is none of {', '.join(names)}{suggest(name, names)}")
+        raise UsageError(f"example: {shown(name)} is none of {', '.join(names)}{suggest(name, names)}")
     with atomic_folder(folder) as temporary:
         for file in sorted((examples_dir() / name).iterdir()):
             shutil.copy(file, temporary / file.name)

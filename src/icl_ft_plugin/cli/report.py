@@ -55,7 +55,7 @@ def _study(folder: Path, out: Path | None) -> None:
     from icl_ft_plugin.report.words import about, title
     from icl_ft_plugin.report.write import missing_packages, write_report
 
-    found, blocks, files = write_table(folder)
+    found, blocks, files = write_table(folder, None if out is None else out.parent)
     console = _console()
     for block in blocks:
         for table in to_rich(block):
@@ -73,6 +73,8 @@ def _study(folder: Path, out: Path | None) -> None:
     typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))
     if out is None and missing:
         typer.echo(f"no page: {', '.join(missing)} not installed (pip install 'icl-ft-plugin[report]')")
+    if found.damaged:
+        raise UsageError("\n".join(found.damaged))
 
 
 def _leaderboard(folders: list[Path], out: Path) -> None:

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from icl_ft_plugin.cli.completion import studies
 from icl_ft_plugin.cli.report import report
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, printable, shown, suggest
 from icl_ft_plugin.paths import study_names
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _RunByDefault(TyperGroup):
             name, *_ = args
             hint = "" if name in study_names() or Path(name).exists() else suggest(name, self.commands)
             if hint:
-                raise UsageError(f"study: {name!r} is no command, no file and no study that ships{hint}")
+                raise UsageError(f"study: {shown(name)} is no command, no file and no study that ships{hint}")
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -121,10 +121,28 @@ def run(
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
 ) -> None:
-    """Show how far a study has come: what is done, running and failed, and the time left."""
+    """Show how far a study has come: what is done, running, failed and damaged, and the time left."""
     from icl_ft_plugin.study.progress.status import lines, read_status
 
-    typer.echo("\n".join(lines(read_status(folder))))
+    found = read_status(folder)
+    typer.echo("\n".join(lines(found)))
+    if found.count("damage"):
+        raise typer.Exit(2)
+
+
+@study_app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder; or a world's, an augmentation's.")],
+) -> None:
+    """Compare every byte of a study's cells and augmentations with what was written; exit code 2 where one differs."""
+    from icl_ft_plugin.study.progress.verify import verify as compare
+
+    found = compare(folder)
+    for fault in found.faults:
+        typer.echo(printable(fault))
+    typer.echo(printable(found.summary))
+    if found.faults:
+        raise typer.Exit(2)
 
 
 def _needed(config: StudyConfig, measured: list[Path], power: float, effect: float) -> list[str]:
@@ -148,7 +166,7 @@ def _studies(folders: list[Path]) -> list[Path]:
 def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -> Callable[..., Executor]:
     """Return what runs the cells, by the options that choose it."""
     if name not in ("local", "ray"):
-        raise UsageError(f"--executor {name!r}{suggest(name, ('local', 'ray'))}: local or ray")
+        raise UsageError(f"--executor {shown(name)}{suggest(name, ('local', 'ray'))}: local or ray")
     if name == "ray":
         from icl_ft_plugin.study.executors.ray import Ray
 
@@ -172,6 +190,7 @@ def _executor(name: str, workers: int, cpus: float | None, gpus: float | None) -
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show one bar over the cells."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -192,4 +211,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     console = Console(file=os.fdopen(os.dup(2), "w"))
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
         task = bar.add_task("planning", total=None)
-        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+        yield lambda text, done, total: bar.update(
+            task, description=escape(printable(text)), completed=done, total=total
+        )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json
 
 # Keys that hold the base model as it was named on the command line.
 _PLACES = {"ledger.json": "model", "adapter_config.json": "base_model_name_or_path", "config.json": "_name_or_path"}
@@ -93,7 +94,7 @@ def _without_places(folder: Path) -> Iterator[Path]:
         for name, key in _PLACES.items():
             file = staged / name
             if file.is_file():
-                values = json.loads(file.read_text(encoding="utf-8"))
+                values = read_json(file)
                 file.unlink()  # a link: writing into it would change the folder itself
                 file.write_text(json.dumps(_named(values, key), indent=2) + "\n", encoding="utf-8")
         yield staged

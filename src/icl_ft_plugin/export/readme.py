@@ -13,10 +13,10 @@ from collections.abc import Container
 from icl_ft_plugin.families import Family
 
 _HEADING = re.compile(r"^(#{1,4}) (.+)$", re.MULTILINE)
-_OWN_CHECK = re.compile(r"We know of none: the data .*?\)\.")
+_OWN_CHECK = re.compile(r"(We know of none: [^,]*), and every answer is proved \(.*?\)\.")
 CHECK = (
-    "We know of none: the data is generated anew from the paper's description. In icl-ft-plugin, where this folder comes "
-    "from, a logic program derives the right answers of every question from the text of the documents and refutes all others."
+    r"\1. In icl-ft-plugin, where this folder comes from, a program of its own derives the right answers of every question "
+    "from the text of the documents and refutes all others."
 )
 
 
@@ -44,8 +44,9 @@ def parts(text: str, tag: str, files: Container[str]) -> dict[str, str]:
     """
     found = sections(text)
     answerers, _, rest = found["Answerers that know nothing, or everything"].partition("\n\n`oracle` derives")
+    answerers = re.sub(r"<!--.*?-->\n*", "", answerers).strip()
     _, _, properties = rest.partition("Properties of the splits")
-    properties = properties.partition("\n* The small world above")[0].strip()
+    properties = properties.strip()
     return {
         "title": next(iter(found)),
         "paper": found["Paper"].partition("\n\nHomepage:")[0] + "\n\nHomepage: `https://arxiv.org/abs/2505.00661`",

@@ -12,14 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
+from icl_ft_plugin.families.codebook import FAMILY as CODEBOOK
 from icl_ft_plugin.families.family import Family
 from icl_ft_plugin.families.own import FAMILY as OWN
 from icl_ft_plugin.families.process import FAMILY as PROCESS
 from icl_ft_plugin.families.reversal import FAMILY as REVERSAL
 from icl_ft_plugin.families.semantic import FAMILY as SEMANTIC
 from icl_ft_plugin.families.syllogism import FAMILY as SYLLOGISM
+from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 
@@ -28,14 +30,14 @@ __all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", 
 GROUP = "icl_ft_plugin.families"
 FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first asked for
 
-_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, OWN)}
+_SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, CODEBOOK, OWN)}
 
 
 def __getattr__(name: str) -> Any:
     """Return ``FAMILIES`` where it is asked for."""
     if name == "FAMILIES":
         return _all()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {shown(__name__)} has no attribute {shown(name)}")
 
 
 @cache
@@ -52,12 +54,12 @@ def _installed() -> dict[str, Family]:
         try:
             family = point.load()
             if not isinstance(family, Family):
-                raise TypeError(f"it is no Family but {family!r}")
+                raise TypeError(f"it is no Family but {shown(family)}")
             if family.name != point.name or family.name in _SHIPPED or family.name in found:
-                raise ValueError(f"its name {family.name!r} is taken, or not that of the entry point")
+                raise ValueError(f"its name {shown(family.name)} is taken, or not that of the entry point")
         except Exception as error:
             warnings.warn(
-                f"family {point.name!r} ({point.value}, an entry point of {GROUP}) is left out: "
+                f"family {shown(point.name)} ({point.value}, an entry point of {GROUP}) is left out: "
                 f"{type(error).__name__}: {error}",
                 RuntimeWarning,
                 stacklevel=2,
@@ -75,7 +77,7 @@ def family_of(name: str) -> Family:
     """
     found = _SHIPPED.get(name) or _all().get(name)
     if found is None:
-        raise UsageError(f"family: {name!r} is not one of {', '.join(generated())}{suggest(name, generated())}")
+        raise UsageError(f"family: {shown(name)} is not one of {', '.join(generated())}{suggest(name, generated())}")
     return found
 
 
@@ -93,16 +95,18 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
     found = family_of(family)
     if found.config is None:
         raise UsageError(
-            f"family: {family!r} is a folder of your own documents, not generated: where a task or a study takes one, "
+            f"family: {shown(family)} is a folder of your own documents, not generated: where a task or a study takes one, "
             "name it by path=DIR"
         )
     defaults = found.knobs
     for name, value in knobs.items():
         if name not in defaults:
-            raise UsageError(f"{family}: unknown knob {name}={value!r}{suggest(name, defaults)}")
+            raise UsageError(
+                f"{family}: unknown knob {cut(str(name))}={shown_as(name, value)}{suggest(name, defaults)}"
+            )
         wanted = type(defaults[name])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise UsageError(f"{family}: {name}={value!r} must be of type {wanted.__name__}")
+            raise UsageError(f"{family}: {name}={shown(value)} must be of type {wanted.__name__}")
     return found.config(**knobs)
 
 
@@ -121,13 +125,13 @@ def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None,
     Examples:
         >>> import icl_ft_plugin as icl_ft
         >>> world = icl_ft.generate("reversal", seed=0, n_facts=20)
-        >>> len(world.facts), world.splits
-        (20, ('reversal', 'reversal_entity', 'rephrase', 'rephrase_entity'))
+        >>> world.config["n_facts"], world.splits[:2]
+        (20, ('reversal', 'reversal_entity'))
         >>> world == icl_ft.generate("reversal", seed=0, n_facts=20)
         True
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
-        raise UsageError(f"{family}: seed={seed!r} must be a whole number from 0 to 2**32 - 1")
+        raise UsageError(f"{family}: seed={shown(seed)} must be a whole number from 0 to 2**32 - 1")
     config = make_config(family, {**(knobs or {}), **named})
     make = family_of(family).generate
     assert make is not None  # a family that has a config generates

@@ -10,7 +10,8 @@ others are data (``prompts``)::
 
 Which documents: ``context_copies`` for each fact, or as many as fit into ``context_tokens`` of the model's own tokenizer.
 In that budget stand all documents that the questions of a world need, and others as far as there is room; own documents,
-whose questions may need more than it holds, are chosen for each question (``retrieval``).
+whose questions may need more than it holds, are chosen for each question (``retrieval``). ``context_seed`` draws another
+order of them, and other copies; own documents keep their author's.
 """
 
 from __future__ import annotations
@@ -80,10 +81,11 @@ def retrieved(doc: Mapping[str, Any], budget: Budget) -> tuple[Document, ...]:
 
 @lru_cache(maxsize=8)
 def _context(key: str, budget: Budget | None) -> str:
-    world = world_of(key)
+    world, spec = world_of(key), json.loads(key)
+    seed = spec.get("context_seed", 0)
     if budget is None:
-        return join_documents(context_documents(world, json.loads(key)["context_copies"]))
-    return join_documents(documents_within(world, budget.size, budget.tokens.count))
+        return join_documents(context_documents(world, spec["context_copies"], seed))
+    return join_documents(documents_within(world, budget.size, budget.tokens.count, seed))
 
 
 @lru_cache(maxsize=100_000)

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.families import Family, family_of, make_config
+from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import World, canonical_json
@@ -46,6 +47,7 @@ def task_documents(
     seed: int = 0,
     context_copies: int = 1,
     context_tokens: int | None = None,
+    context_seed: int = 0,
     path: str | None = None,
     prompt: str = PLAIN,
     options: str = HIDDEN,
@@ -59,6 +61,7 @@ def task_documents(
         seed: World seed.
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
         context_tokens: In its place, a budget in tokens of the model's tokenizer (``context``).
+        context_seed: Of the order of the documents in the prompt, and of the copies that stand there.
         path: Folder of a world to load (``icl-ft data build``, own documents) instead of generating one.
         prompt: How the question is asked (``prompts``).
         options: Of questions whose answer is written: ``"hidden"``, or ``"shown"`` in the prompt.
@@ -72,16 +75,24 @@ def task_documents(
     found = family_of(family)
     for name in metadata.keys() - found.knobs.keys():
         if hint := suggest(name, {*found.knobs, *_PARAMETERS}, cutoff=0.8):
-            raise UsageError(f"metadata of {family}: unknown knob {name}={metadata[name]!r}{hint}")
+            raise UsageError(f"metadata of {family}: unknown knob {name}={shown_as(name, metadata[name])}{hint}")
     if type(context_copies) is not int or context_copies < 0:
-        raise UsageError(f"metadata of {family}: context_copies={context_copies!r} must be a whole number, 0 for all")
+        raise UsageError(
+            f"metadata of {family}: context_copies={shown(context_copies)} must be a whole number, 0 for all"
+        )
     if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
-        raise UsageError(f"metadata of {family}: context_tokens={context_tokens!r} must be a whole number above 0")
+        raise UsageError(f"metadata of {family}: context_tokens={shown(context_tokens)} must be a whole number above 0")
+    if type(context_seed) is not int or not 0 <= context_seed < 2**32:
+        raise UsageError(
+            f"metadata of {family}: context_seed={shown(context_seed)} must be a whole number from 0 to 2**32 - 1"
+        )
     load_question_prompt(prompt)
     if options not in (HIDDEN, SHOWN):
-        raise UsageError(f"metadata of {family}: options={options!r} must be {HIDDEN} or {SHOWN}")
+        raise UsageError(f"metadata of {family}: options={shown(options)} must be {HIDDEN} or {SHOWN}")
     knobs = {name: metadata[name] for name in sorted(found.knobs.keys() & metadata.keys())}
-    key = _key(found, seed, knobs, path, context_copies, {} if prompt == PLAIN else {"prompt": prompt})
+    plain = {} if prompt == PLAIN else {"prompt": prompt}
+    order = {"context_seed": context_seed} if context_seed else {}
+    key = _key(found, seed, knobs, path, context_copies, {**plain, **order})
     world = world_of(key)
     asked = _splits(world, split)
     chosen = [row for row in question_rows(world, key) if row["split"] in asked]
@@ -95,7 +106,7 @@ _PARAMETERS = {
 }
 
 
-def _key(family: Family, seed: int, knobs: dict[str, Any], path: str | None, copies: int, asked: dict[str, str]) -> str:
+def _key(family: Family, seed: int, knobs: dict[str, Any], path: str | None, copies: int, asked: dict[str, Any]) -> str:
     """Return the field ``world``; what is plain is not named in it: documents keep their hash."""
     if family.generate is None:
         if path is None:
@@ -124,9 +135,9 @@ def _splits(world: World, split: str | Sequence[str] | None) -> list[str]:
     there = f"it has {', '.join(world.splits)}"
     for name in asked:
         if name not in world.splits:
-            raise UsageError(f"{world.family}: no split {name!r}{suggest(str(name), world.splits)}; {there}")
+            raise UsageError(f"{world.family}: no split {shown(name)}{suggest(str(name), world.splits)}; {there}")
     if not asked:
-        raise UsageError(f"{world.family}: split={split!r} names none; {there}")
+        raise UsageError(f"{world.family}: split={shown(split)} names none; {there}")
     return asked
 
 
@@ -152,6 +163,7 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
             "clusters": dict(q.clusters),
             **({"block": q.block} if q.block else {}),
             "labels": dict(q.labels),
+            **({"block": q.block} if q.block else {}),
             "world": key,
         }
         for q in world.questions
@@ -182,6 +194,9 @@ def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, An
     return found
 
 
+_OF_PROMPT = ("context_copies", "context_seed", "prompt")
+
+
 def world_of(key: str) -> World:
     """Return the world of a task document from its ``world`` field."""
     return _world(world_key(key))
@@ -189,7 +204,7 @@ def world_of(key: str) -> World:
 
 def world_key(key: str) -> str:
     """Return what of a task document's ``world`` field the world itself depends on, and not its prompt."""
-    return canonical_json({k: v for k, v in json.loads(key).items() if k not in ("context_copies", "prompt")})
+    return canonical_json({k: v for k, v in json.loads(key).items() if k not in _OF_PROMPT})
 
 
 @lru_cache(maxsize=8)

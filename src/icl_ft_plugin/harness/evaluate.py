@@ -12,6 +12,7 @@ from typing import Any
 
 from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.guard.confidential import concealing, public
 from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 
@@ -65,26 +66,28 @@ def evaluate(
         model = loaded(model, tokenizer, batch_size)
     tasks = [tasks] if isinstance(tasks, str) else list(tasks)
     window = {} if isinstance(model, str) else _window_of_loaded(model)
-    task_metadata = {**(model_args or {}), **window, **(metadata or {})}
+    task_metadata = public({**(model_args or {}), **window, **(metadata or {})})  # lm-eval writes it with the results
     manager = our_tasks(task_metadata)
     for task in tasks:
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
     tracker = EvaluationTracker(output_path=str(output)) if output else None
-    results: dict[str, Any] = lm_eval.simple_evaluate(
-        model=model,
-        model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
-        tasks=tasks,
-        task_manager=manager,
-        batch_size=batch_size,
-        # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
-        device="cuda" if torch.cuda.is_available() else "cpu",
-        limit=limit,
-        evaluation_tracker=tracker,
-        apply_chat_template=apply_chat_template,
-        log_samples=True,
-        bootstrap_iters=100,  # not 0, which drops the closed-form errors too; more only slows the NaN-aware means
-    )
+    with concealing(model_args or {}, metadata or {}):
+        results: dict[str, Any] = lm_eval.simple_evaluate(
+            model=model,
+            model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
+            tasks=tasks,
+            task_manager=manager,
+            batch_size=batch_size,
+            # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            limit=limit,
+            evaluation_tracker=tracker,
+            apply_chat_template=apply_chat_template,
+            log_samples=True,
+            bootstrap_iters=100,  # not 0, which drops the closed-form errors too; more only slows the NaN-aware means
+        )
+    results["config"] = public(results["config"])
     if tracker:
         samples = results["samples"]
         tracker.save_results_aggregated(results=results, samples=samples)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.schema import World
 
@@ -86,9 +86,9 @@ def find_tasks(world: World, splits: list[str] | None, condition: str) -> dict[s
     for name in wanted:
         if name not in names:
             raise UsageError(
-                f"worlds: {world.family} has no split {name!r} under condition {condition!r}{suggest(name, names)}; "
+                f"worlds: {world.family} has no split {shown(name)} under condition {shown(condition)}{suggest(name, names)}; "
                 f"it has {', '.join(names) or 'none'}"
             )
     if not wanted:
-        raise UsageError(f"worlds: no task of family {world.family!r} under condition {condition!r}")
+        raise UsageError(f"worlds: no task of family {shown(world.family)} under condition {shown(condition)}")
     return {split: names[split] for split in wanted}

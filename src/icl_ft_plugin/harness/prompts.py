@@ -28,14 +28,13 @@ from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from icl_ft_plugin.config import read_yaml
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.config import parsed, read_yaml
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.family import PHRASE
+from icl_ft_plugin.guard.templates import render
 from icl_ft_plugin.paths import PLAIN, prompt_file
 from icl_ft_plugin.schema import content_hash
 
@@ -99,28 +98,10 @@ class QuestionPrompt(BaseModel):
         Raises:
             UsageError: The template asks for something that is not there, or for what the sandbox forbids.
         """
-        try:
-            return (
-                _compiled(self.template)
-                .render(
-                    question=question,
-                    documents=documents,
-                    options=list(zip(ascii_uppercase, options, strict=False)),
-                    form=form,
-                )
-                .strip()
-            )
-        except (TemplateError, TypeError) as error:
-            raise UsageError(f"prompt {self.name!r}: its template cannot be rendered: {error}") from error
-
-
-# trim_blocks: a line that holds a tag alone leaves no empty line behind.
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
-
-
-@lru_cache(maxsize=16)
-def _compiled(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
+        lettered = list(zip(ascii_uppercase, options, strict=False))
+        seen = {"question": question, "documents": documents, "options": lettered, "form": form}
+        # trim_blocks: a line that holds a tag alone leaves no empty line behind.
+        return render(self.template, f"prompt {shown(self.name)}", seen, trim_blocks=True).strip()
 
 
 _PLANNED: ContextVar[Mapping[str, QuestionPrompt]] = ContextVar("_PLANNED", default=MappingProxyType({}))
@@ -158,18 +139,15 @@ def read_question_prompt(name: str) -> QuestionPrompt:
         UsageError: It does not exist, something in it is wrong, or it loses the question, the documents or the options.
     """
     path = prompt_file(name, "questions")
+    prompt = parsed(QuestionPrompt, read_yaml(path), str(path))
     try:
-        prompt = QuestionPrompt.model_validate(read_yaml(path))
         text = prompt.render("the question", documents="the documents", options=["first option", "second option"])
-    except ValidationError as failure:
-        errors = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in failure.errors()]
-        raise UsageError("\n".join(f"{path}: {error}" for error in errors)) from failure
-    except TemplateError as error:
-        raise UsageError(f"{path}: template: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     for part in ("the question", "the documents", "first option", "second option"):
         if part not in text:
             raise UsageError(
-                f"{path}: template: rendered, it lacks {part!r}; it must show question, documents and options"
+                f"{path}: template: rendered, it lacks {shown(part)}; it must show question, documents and options"
             )
     return prompt
 

@@ -5,7 +5,6 @@ For example ``tokens_of({"pretrained": "runs/ft"}).count("glon are")`` is 2, wha
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json
 from icl_ft_plugin.prefix.encode import StemEncoder
 
 logger = logging.getLogger(__name__)
@@ -123,8 +123,8 @@ def tokens_in(folder: Path, model: str) -> Tokens:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library raises nothing narrower
         raise UsageError(f"--model {model}: tokenizer.json cannot be read: {error}") from None
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config = {**config, **config.get("text_config", {})}
+    config = read_json(folder / "config.json")
+    config = {**config, **(config.get("text_config") or {})}
     return Tokens(
         model,
         next((config[key] for key in WINDOWS if key in config), None),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.files import read_json, sha256
 from icl_ft_plugin.paths import model_names, models_dir
 from icl_ft_plugin.schema import content_hash
@@ -25,9 +25,9 @@ def find_model(name: str) -> Path:
     path = models_dir() / name if name in embedded else Path(name)
     if not (path / "config.json").is_file():
         hint = suggest(name, embedded) or f"; embedded models: {', '.join(embedded) or 'none'}"
-        raise UsageError(f"models: {name!r} is no folder of a checkpoint (with config.json){hint}")
+        raise UsageError(f"models: {shown(name)} is no folder of a checkpoint (with config.json){hint}")
     if not any(path.glob("*.safetensors")):
-        raise UsageError(f"models: {name!r} holds no *.safetensors: save the checkpoint with save_pretrained")
+        raise UsageError(f"models: {shown(name)} holds no *.safetensors: save the checkpoint with save_pretrained")
     return path
 
 

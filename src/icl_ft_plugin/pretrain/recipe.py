@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.schema import content_hash
@@ -108,12 +108,4 @@ def load_recipe(path: Path) -> PretrainRecipe:
     Raises:
         UsageError: The file is missing or not YAML, or a key or value is wrong; the message names file, key and value.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
-    try:
-        return PretrainRecipe.model_validate(data)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}={e['input']!r}: {e['msg']}" for e in error.errors()]
-        raise UsageError(f"{path}: " + "; ".join(lines)) from error
+    return parsed(PretrainRecipe, read_yaml(path), str(path), strict=False)

@@ -44,7 +44,7 @@ def audit_table(study: Study) -> Rows:
         UsageError: A file is not a JSON object.
     """
     audits: dict[str, dict[str, str]] = {}
-    for file in sorted(study.folder.glob("augmentations/*/audit.json")):
+    for file in sorted(study.folder.glob("augmentations/[!.]*/audit.json")):
         audits[_augmentation(file.parent)] = dict(_flat(read_json(file)))
     columns = list(dict.fromkeys(key for audit in audits.values() for key in audit))
     if not audits:
@@ -97,7 +97,7 @@ def curves(cells: Sequence[ScoredCell]) -> dict[str, list[Point]]:
             try:
                 point = Point(cell.labels.arm, _run(cell), int(line["step"]), float(line["accuracy"]))
                 found.setdefault(cut(str(line["split"])), []).append(point)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise UsageError(f"{file}: not a line of a learning curve: {shown(error)}") from error
     return found
 

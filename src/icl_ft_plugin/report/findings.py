@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from icl_ft_plugin.families import named
-from icl_ft_plugin.report.records import GATE, Accuracy, Block, Contamination, GapClosed, Joint, Pair
+from icl_ft_plugin.report.records import GATE, Accuracy, Block, Contamination, GapClosed, Joint, Pair, joint_name
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
 
@@ -128,8 +128,16 @@ def _joint(block: Block) -> list[str]:
     if not shown or main is None or learned is None:
         return []
     parts = [_known(joint) for joint in shown]
+    name = joint_name(main, learned, given=True)
+    gap = next(
+        (p for p in block.pairs if p.split == name and (p.arm, p.than) == ("ft", "icl") and p.low is not None), None
+    )
+    paired = ""
+    if gap and gap.low is not None and gap.high is not None:
+        ends = f"[{-100 * gap.high:+.0f}, {-100 * gap.low:+.0f}]"
+        paired = f" Where both know the fact, icl is ahead of ft by {-100 * gap.difference:+.0f} points {ends}."
     return [
-        f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}."
+        f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}.{paired}"
     ]
 
 

@@ -88,7 +88,7 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
             gold=tuple(map(int, doc["gold"])),
             scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error
 
 

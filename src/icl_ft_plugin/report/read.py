@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from icl_ft_plugin.errors import UsageError, cut
-from icl_ft_plugin.files import read_json
+from icl_ft_plugin.files import damage, read_json
 from icl_ft_plugin.report.items import Item, read_samples
 
 
@@ -127,6 +127,7 @@ class Study:
         planned: Number of cells in the plan.
         cells: The complete ones, in the plan's order.
         folder: Where it lies.
+        damaged: What of it is not as it was written; such cells are none of ``cells``.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Study:
     planned: int
     cells: tuple[ScoredCell, ...]
     folder: Path
+    damaged: tuple[str, ...] = ()
 
 
 def together(study: Study) -> dict[tuple[str, str], list[ScoredCell]]:
@@ -170,10 +172,14 @@ def read_study(folder: Path) -> Study:
         name, version = cut(str(plan["name"])), cut(str(plan["version"]))
     except (KeyError, TypeError) as error:
         raise UsageError(f"{file}: not the plan of a study: {error!r}") from error
-    cells = tuple(_read_cell(entry, path, file) for entry, path in entries if path.is_dir())
+    made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
+    faults = {path: reason for path in made if (reason := damage(path))}
+    cells = tuple(_read_cell(entry, path, file) for entry, path in entries if path.is_dir() and path not in faults)
+    damaged = tuple(f"{path}: damaged: {reason}; run the study again" for path, reason in faults.items())
     if not cells:
-        raise UsageError(f"{folder}: none of the {len(entries)} cells is complete; run the study again")
-    return Study(name, version, len(entries), cells, folder)
+        whole = f"{folder}: none of the {len(entries)} cells is complete; run the study again"
+        raise UsageError("\n".join([whole, *damaged[:2]]))
+    return Study(name, version, len(entries), cells, folder, damaged)
 
 
 def _read_cell(entry: Mapping[str, Any], path: Path, plan: Path) -> ScoredCell:

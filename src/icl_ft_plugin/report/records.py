@@ -263,6 +263,11 @@ def number(value: Any) -> float | None:
     return float(value) if isfinite(value) else None
 
 
+def joint_name(main: str, learned: str, *, given: bool = False) -> str:
+    """Name what is compared fact by fact: both splits right, or the main one where the fact was learned in every run."""
+    return f"{main}, where {learned} is right" if given else f"{main} and {learned}"
+
+
 def is_baseline(arm: str) -> bool:
     """Say whether an arm is no model but answers by the words that stand together."""
     return arm.endswith("-baseline")

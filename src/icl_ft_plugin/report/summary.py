@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from icl_ft_plugin.families import named
+from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
@@ -26,6 +26,7 @@ from icl_ft_plugin.report.records import (
     Pair,
     Part,
     is_baseline,
+    joint_name,
     number,
 )
 from icl_ft_plugin.report.stats.components import split_variance
@@ -74,9 +75,9 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
         arms=list(by_arm),
         accuracy=records,
         compute={arm: _compute(arm, scored) for arm, scored in by_arm.items()},
-        pairs=[_pair(*names, found) for names, found in pairs.items()],
+        pairs=[_pair(*names, found) for names, found in [*pairs.items(), *_joint_pairs(cells, family)]],
         gaps=_gaps(grids),
-        joint=_joint(cells, family.main, family.learned),
+        joint=_joint(cells, family),
         verdicts=judge(family, evidence),
         contamination=contamination(evidence, splits),
         gates=gates,
@@ -147,13 +148,13 @@ def _gaps(grids: Mapping[str, Arms]) -> list[GapClosed]:
     return found
 
 
-def _joint(cells: Sequence[ScoredCell], main: str | None, learned: str | None) -> list[Joint]:
+def _joint(cells: Sequence[ScoredCell], family: Family) -> list[Joint]:
+    main, learned, asked = family.main, family.learned, _models(cells)
     if main is None or learned is None or main == learned:
         return []
-    both, given = (joint_grids(cells, main, learned, given=known) for known in (False, True))
     found = []
-    for arm, grids in ((arm, grids) for arm, grids in both.items() if not is_baseline(arm)):
-        known = given.get(arm, {})
+    for arm, grids in joint_grids(asked, main, learned).items():
+        known = joint_grids(_models(asked, arm), main, learned, [arm]).get(arm, {})
         right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
         found.append(
             Joint(
@@ -168,6 +169,25 @@ def _joint(cells: Sequence[ScoredCell], main: str | None, learned: str | None) -
             )
         )
     return found
+
+
+def _joint_pairs(cells: Sequence[ScoredCell], family: Family) -> list[tuple[tuple[str, str, str], Difference]]:
+    """Compare the arms on facts: both questions right; the main one, where every run of both arms has learned the fact."""
+    main, learned, asked = family.main, family.learned, _models(cells)
+    if main is None or learned is None or main == learned:
+        return []
+    both = joint_grids(asked, main, learned)
+    found = list(_compare({joint_name(main, learned): both}).items())
+    for pair in combinations(both, 2):
+        known = joint_grids(_models(asked, *pair), main, learned, pair)
+        found += _compare({joint_name(main, learned, given=True): known}).items()
+    return found
+
+
+def _models(cells: Iterable[ScoredCell], *arms: str) -> list[ScoredCell]:
+    """Return the cells that a model answered; of some arms only, where any are named."""
+    asked = (cell for cell in cells if not is_baseline(cell.labels.arm))
+    return [cell for cell in asked if not arms or cell.labels.arm in arms]
 
 
 def _accuracy(

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.read import Study, read_study
@@ -141,11 +142,12 @@ def missing_note(study: Study) -> str:
     return f"{missing} of {study.planned} cells are missing: run the study again to complete them." if missing else ""
 
 
-def write_table(folder: Path) -> tuple[Study, list[Block], list[Path]]:
-    """Read a study's folder and write ``table.md``, ``table.csv`` and ``table.json`` into it.
+def write_table(folder: Path, into: Path | None = None) -> tuple[Study, list[Block], list[Path]]:
+    """Read a study's folder and write ``table.md``, ``table.csv`` and ``table.json``.
 
     Args:
         folder: What ``icl-ft study --out`` wrote.
+        into: The folder to write into; by default the study's own.
 
     Returns:
         The study, its numbers and the files.
@@ -156,9 +158,14 @@ def write_table(folder: Path) -> tuple[Study, list[Block], list[Path]]:
     study = read_study(folder)
     blocks = build_blocks(study)
     texts = {"md": to_markdown(study, blocks), "csv": to_csv(csv_records(blocks)), "json": to_json(study, blocks)}
-    files = [folder / f"table.{suffix}" for suffix in texts]
-    for file, text in zip(files, texts.values(), strict=True):
-        write_text(file, text)
+    files = [(into or folder) / f"table.{suffix}" for suffix in texts]
+    try:
+        for file, text in zip(files, texts.values(), strict=True):
+            write_text(file, text)
+    except OSError as error:
+        raise UsageError(
+            f"{into or folder}: cannot be written ({error.strerror}); --out FILE writes the report elsewhere"
+        ) from error
     return study, blocks, files
 
 

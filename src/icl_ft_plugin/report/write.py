@@ -1,7 +1,7 @@
 """Writes everything a report consists of beside the tables.
 
 For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
-and in the study's folder ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
+and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     Args:
         study: What was scored.
         blocks: Its numbers.
-        out: The HTML file.
+        out: The HTML file; all else stands beside it.
 
     Returns:
         The files.
@@ -114,11 +114,11 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
         for block in blocks:
             name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
             files += figures.save(figures.family_figure(block), out.parent / "figures", name)
-        files += write_items(study, study.folder)
-        _write_table(blocks, study.folder / "table.parquet")
+        files += write_items(study, out.parent)
+        _write_table(blocks, out.parent / "table.parquet")
     except OSError as error:
         raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
-    return [*files, study.folder / "table.parquet"]
+    return [*files, out.parent / "table.parquet"]
 
 
 def _write_table(blocks: Sequence[Block], file: Path) -> None:

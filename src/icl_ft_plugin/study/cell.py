@@ -6,18 +6,17 @@ study's files say of a cell is in its record, so whoever runs it, wherever and w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from icl_ft_plugin.arms.arm import Arm, Strategy
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, printable
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import World, canonical_json
 from icl_ft_plugin.training.recipes.recipe import Recipe
@@ -72,7 +71,7 @@ class PlannedWorld:
 
 @lru_cache(maxsize=4)
 def _generated(family: str, seed: int, config: str) -> World:
-    return world_of(family, seed, yaml.safe_load(config))
+    return world_of(family, seed, json.loads(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Labels:
     def group(self) -> str:
         """What a person calls the cells that differ in their seeds alone."""
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
-        return f"{self.model}, {self.worlds}, {self.arm}{hyper}"
+        return printable(f"{self.model}, {self.worlds}, {self.arm}{hyper}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as they stand in files."""
@@ -146,7 +145,7 @@ class Labels:
         """One line for a person."""
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
         seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
-        return f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}"
+        return printable(f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}")
 
 
 @dataclass(frozen=True, slots=True)

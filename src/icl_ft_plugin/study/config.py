@@ -26,7 +26,7 @@ from icl_ft_plugin.arms.arm import GENERATED, Arm
 from icl_ft_plugin.arms.named import resolved
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.config import parsed, read_yaml, set_key
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.families import make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
@@ -52,7 +52,7 @@ def load_study(file: str | Path, overrides: Sequence[str] | None = None) -> Stud
     shipped = recipes_dir() / "studies" / f"{str(file).removesuffix('.yaml')}.yaml"
     file = shipped if not Path(file).exists() and shipped.is_file() else Path(file)
     if not file.exists() and (hint := suggest(str(file), study_names())):
-        raise UsageError(f"study: {str(file)!r} is no file and no study that ships{hint}")
+        raise UsageError(f"study: {shown(str(file))} is no file and no study that ships{hint}")
     data = read_yaml(file)
     for override in overrides or ():
         set_key(data, override, "the study file")
@@ -91,11 +91,13 @@ def _check(study: StudyConfig, place: str) -> None:
         for value in values:
             if values.count(value) > 1:
                 fix = "give one of them a name" if key == "worlds" else "remove one"
-                raise UsageError(f"{place}: {key}: {value!r} stands there twice and would make duplicate cells: {fix}")
+                raise UsageError(
+                    f"{place}: {key}: {shown(value)} stands there twice and would make duplicate cells: {fix}"
+                )
     for worlds in study.worlds:
         for arm in study.arms_of(worlds):
             if arm.corpus and study.training_of(worlds).recipe is None:
-                raise UsageError(f"{place}: recipe is missing, and arm {arm.name!r} is trained")
+                raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
             _check_arm(arm, place)
     for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
         for strategy, name in settings.prompts.items():
@@ -107,22 +109,22 @@ def _check(study: StudyConfig, place: str) -> None:
 
 def _check_arm(arm: Arm, place: str) -> None:
     if arm.context_tokens and arm.condition != "icl":
-        raise UsageError(f"{place}: arm {arm.name!r}: context_tokens without condition: icl has nothing to choose")
+        raise UsageError(f"{place}: arm {shown(arm.name)}: context_tokens without condition: icl has nothing to choose")
     try:
         load_question_prompt(arm.prompt)
     except UsageError as error:
-        raise UsageError(f"{place}: arm {arm.name!r}: {error}") from error
+        raise UsageError(f"{place}: arm {shown(arm.name)}: {error}") from error
     plain = {**arm.model_dump(), **_SDFT_ARM}
     if arm.method == "sdft" and plain != arm.model_dump():
         raise UsageError(
-            f"{place}: arm {arm.name!r}: method: sdft leaves the documents as they are, in the teacher's prompt: "
+            f"{place}: arm {shown(arm.name)}: method: sdft leaves the documents as they are, in the teacher's prompt: "
             "write corpus: [documents] and no rows or keep"
         )
     if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
         raise UsageError(
-            f"{place}: arm {arm.name!r}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+            f"{place}: arm {shown(arm.name)}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
         )
     if arm.baseline and (arm.corpus or arm.condition != "closed" or arm.prompt != PLAIN or arm.chat_template):
         raise UsageError(
-            f"{place}: arm {arm.name!r}: baseline: nothing is trained or prompted: write no corpus and condition"
+            f"{place}: arm {shown(arm.name)}: baseline: nothing is trained or prompted: write no corpus and condition"
         )

@@ -15,7 +15,7 @@ from icl_ft_plugin.arms.corpus import corpus_parts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.run import identity_of as identity_of_writing
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
@@ -72,8 +72,8 @@ def plan(study: StudyConfig) -> list[Cell]:
 
 
 def _models(study: StudyConfig) -> list[Model]:
+    paths = [find_model(name) for name in study.models]  # which refuses what is no path at all
     labels = [Path(name).resolve().name for name in study.models]
-    paths = [find_model(name) for name in study.models]
     if any(arm.chat_template for entry in study.worlds for arm in study.arms_of(entry)):
         for path in paths:
             check_chat_template(path)
@@ -93,7 +93,7 @@ def _ways(study: StudyConfig, entry: Worlds) -> list[_Way]:
         for arm in arms:
             if arm.method != "finetune":
                 raise UsageError(
-                    f"arm {arm.name!r}: method: {arm.method} trains in one process: leave out launch: {study.launch}"
+                    f"arm {shown(arm.name)}: method: {arm.method} trains in one process: leave out launch: {study.launch}"
                 )
         launch = launch_config(study.launch)
     ways = []

@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
+
+from icl_ft_plugin.config import parsed
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json
 
 LEDGER = "ledger.json"
 CONFIG = "config.json"
@@ -95,6 +99,6 @@ class CellLedger(Record):
 def read(file: Path, kind: type[Kind]) -> Kind | None:
     """Return a record; None where there is none, as of a cell that is being removed."""
     try:
-        return kind.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+        return parsed(kind, read_json(file), str(file), strict=False)
+    except UsageError:
         return None

@@ -8,6 +8,7 @@ A study's folder; cells and checkpoints are named by the hash of all that they d
     runs/demo/augmentations/77b0c1.../   corpus.jsonl, augmentation.json: what a base model wrote, shared by arms and seeds
     runs/demo/failures/52e1....json      the cells that failed in the last run: why, when, after how many attempts
     runs/demo/running/8b07....json       the cells at work: on which host, in which process, since when
+    runs/demo/cells/.damaged-1f0c...-1/  a cell that was not as it had been written, moved aside; reason.txt says why
     runs/demo/log.txt                    what the libraries printed
 
 A cell appears by one rename when it is complete: a study that was killed runs only the missing cells when it is started
@@ -16,6 +17,7 @@ again, and a changed knob re-runs only what depends on it. What a kill left behi
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -80,6 +82,9 @@ def run_study(
     with store.lock(), store.log():
         store.write_plan(study.name, cells)
         store.clear_failures()
+        for cell, reason in store.set_damaged_aside(cells).items():
+            print(f"{cell}: damaged, made again: {reason}", file=sys.stderr)
+            announce(f"damaged, made again: {cell} ({reason})", 0, len(cells))
         failed: dict[str, str] = {}
         if store.missing(cells):
             with closing(executor(study, folder)) as at:

@@ -6,7 +6,6 @@ Everything comes from the cell's record: recipes and prompts may be edited while
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -15,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.files import atomic_folder, write_json
+from icl_ft_plugin.config import parsed
+from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
@@ -71,7 +71,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
         model = BaselineLM(world, cell.arm.baseline)
     if checkpoint:
         model_args["peft" if (checkpoint / "adapter_config.json").is_file() else "pretrained"] = str(checkpoint)
-    with atomic_folder(store.cell(cell)) as temporary:
+    with atomic_folder(store.cell(cell), manifest=True) as temporary:
         results = evaluate(
             list(dict.fromkeys(cell.tasks.values())),
             model=model,
@@ -102,14 +102,15 @@ def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> P
     with store.making(checkpoint) as needed:
         if needed:
             train_cell(cell, world, cell.training, study, store, checkpoint)
+            write_manifest(checkpoint)  # by which a later cell, or run, tells that it is whole
     return checkpoint
 
 
 def _training_cost(checkpoint: Path) -> TrainingCost:
-    known = json.loads((checkpoint / "ledger.json").read_text(encoding="utf-8"))
+    known = read_json(checkpoint / "ledger.json")
     if (checkpoint / "sdft.json").is_file():
-        known["sdft"] = json.loads((checkpoint / "sdft.json").read_text(encoding="utf-8"))
-    return TrainingCost.model_validate(known)
+        known["sdft"] = read_json(checkpoint / "sdft.json")
+    return parsed(TrainingCost, known, str(checkpoint / "ledger.json"), strict=False)
 
 
 def _config(cell: Cell, study: StudyConfig) -> dict[str, Any]:

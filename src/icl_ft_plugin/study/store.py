@@ -6,6 +6,7 @@ For example ``Store(Path("runs/demo")).cell(cell)`` is ``runs/demo/cells/1f0c9a3
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import sys
@@ -14,14 +15,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import write_json
+from icl_ft_plugin.files import damage, write_json, write_text
+from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.records import LEDGER, CellLedger, read
 
 LOCK = ".lock"  # in the study's folder; held while a run is at work
+DAMAGED = ".damaged-"  # before the name of a folder that was moved aside
+REASON = "reason.txt"  # in it, beside its manifest
+
+
+def fault(cell: Path, *, hashes: bool = False) -> str | None:
+    """Tell what of a complete cell's folder is not as it was written; None where nothing is.
+
+    Args:
+        cell: Its folder.
+        hashes: Whether to read every byte; otherwise sizes are compared.
+    """
+    return damage(cell, hashes=hashes) or (None if read(cell / LEDGER, CellLedger) else f"{LEDGER} cannot be read")
 
 
 class Store:
@@ -81,12 +94,31 @@ class Store:
         """Wait until no other process makes this folder; yield whether it still has to be made.
 
         Args:
-            folder: A checkpoint or an augmentation.
+            folder: A checkpoint, an augmentation or a cell; one that is damaged is moved aside.
         """
         locks = self.folder / ".locks"
         locks.mkdir(exist_ok=True)
-        with FileLock(locks / folder.name):  # dropped by the system when the process dies, however it dies
+        with locked(locks / folder.name):
+            if folder.is_dir() and (reason := damage(folder, hashes=True)):
+                self.set_aside(folder, reason)
             yield not folder.is_dir()
+
+    def set_aside(self, folder: Path, reason: str) -> None:
+        """Move a damaged folder out of the way, so that it is made again; why is noted in it."""
+        places = (folder.with_name(f"{DAMAGED}{folder.name}-{number}") for number in itertools.count(1))
+        aside = next(place for place in places if not place.exists())
+        folder.replace(aside)
+        write_text(aside / REASON, f"{reason}\n")
+
+    def set_damaged_aside(self, cells: Sequence[Cell]) -> dict[str, str]:
+        """Move aside the cells whose results are not as they were written, every byte compared; return why, by cell."""
+        reasons = {}
+        for cell in cells:
+            folder = self.cell(cell)
+            if folder.is_dir() and (reason := fault(folder, hashes=True)):
+                self.set_aside(folder, reason)
+                reasons[str(cell)] = reason
+        return reasons
 
     def failure(self, cell: Cell) -> Path:
         """Return the file that says why a cell has failed; there is none for any other cell."""
@@ -116,7 +148,7 @@ class Store:
             UsageError: Another run is at work here, or the folder cannot be written or is full.
         """
         try:
-            with FileLock(self.folder / LOCK, blocking=False):  # dropped like those of making()
+            with locked(self.folder / LOCK, wait=False):
                 self._sweep()
                 try:
                     yield
@@ -133,7 +165,8 @@ class Store:
 
     def _sweep(self) -> None:
         for leftover in [*self.folder.glob("cells/.*"), self.folder / "running"]:
-            shutil.rmtree(leftover, ignore_errors=True)
+            if not leftover.name.startswith(DAMAGED):
+                shutil.rmtree(leftover, ignore_errors=True)
 
     @contextmanager
     def log(self) -> Iterator[None]:

@@ -13,13 +13,13 @@ A card names models and files by their names, never by their places on the machi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json
 from icl_ft_plugin.training.ledger import LEDGER_NAME, Ledger, read
 from icl_ft_plugin.worlds.card import CARD, PAPER, save_card
 
@@ -136,7 +136,7 @@ def read_results(places: Iterable[Path]) -> list[dict[str, Any]]:
         try:
             if file is None:
                 raise ValueError("no results_*.json below it")
-            result = json.loads(file.read_text(encoding="utf-8"))
+            result = read_json(file)
             if "results" not in result:
                 raise ValueError("no results of lm-eval")
         except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import damage, read_json, write_json, write_manifest
+from icl_ft_plugin.files import MANIFEST, damage, read_json, write_json, write_manifest
 
 PROGRESS = "progress.json"
 
@@ -70,6 +70,8 @@ def _step(path: Path) -> int:
 
 def _inspect(path: Path) -> tuple[str | None, Progress]:
     """Return what is wrong with a checkpoint and its progress."""
+    if not (path / MANIFEST).exists():
+        return f"{MANIFEST} is missing", Progress()
     if fault := damage(path, hashes=True):
         return fault, Progress()
     try:

@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 
 from icl_ft_plugin.config import read_yaml
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.files import atomic_folder, read_json, write_text
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.training.folder import writing
@@ -51,7 +51,9 @@ def launch_config(name: str) -> dict[str, Any]:
     shipped = {file.stem: file for file in sorted((recipes_dir() / "accelerate").glob("*.yaml"))}
     path = shipped.get(name, Path(name))
     if not path.is_file():
-        raise UsageError(f"launch: {name!r} is neither a file nor one of {', '.join(shipped)}{suggest(name, shipped)}")
+        raise UsageError(
+            f"launch: {shown(name)} is neither a file nor one of {', '.join(shipped)}{suggest(name, shipped)}"
+        )
     config = read_yaml(path)
     from accelerate.commands.config.config_args import load_config_from_file
 
@@ -61,9 +63,11 @@ def launch_config(name: str) -> dict[str, Any]:
         raise UsageError(f"launch: {path}: refused by accelerate: {error}") from error
     processes = config.get("num_processes")
     if not isinstance(processes, int) or isinstance(processes, bool) or processes < 1:
-        raise UsageError(f"launch: {path}: num_processes: {processes!r} is no number of processes")
+        raise UsageError(f"launch: {path}: num_processes: {shown(processes)} is no number of processes")
     if config.get("num_machines", 1) != 1:
-        raise UsageError(f"launch: {path}: num_machines: {config['num_machines']!r}: a cell is trained on one machine")
+        raise UsageError(
+            f"launch: {path}: num_machines: {shown(config['num_machines'])}: a cell is trained on one machine"
+        )
     return config
 
 

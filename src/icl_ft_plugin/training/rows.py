@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import read_jsonl
+from icl_ft_plugin.files import check_listed, read_jsonl
 
 COLUMNS = {"full": ("text",), "completion": ("prompt", "completion")}
 
@@ -32,6 +32,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Raises:
         UsageError: The file is missing or unreadable, a line is not JSON, or the rows are not as ``check_rows`` asks.
     """
+    check_listed(Path(path))
     rows = read_jsonl(Path(path))
     check_rows(rows, str(path))
     return rows

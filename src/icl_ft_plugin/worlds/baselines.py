@@ -3,19 +3,22 @@
 A baseline gives every choice of a question a number and answers with the highest; among equals it guesses. The oracle
 answers with what the proof layer derives from the documents' text; it must score 1. Answerers that do not read the
 question (``first``, ``longest``, ``frequent``) must be at chance. A split where words that merely meet give the answer
-away (``cooccurrence``, ``cooccurrence_sentence``) does not test generalization by itself; its README says so.
+away (``cooccurrence``, ``cooccurrence_sentence``) or the habits of the text do (``bigram``, ``ngram``) does not test
+generalization by itself; its README says so. ``least_shown`` knows the test alone, ``recency`` the end of the prompt.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Question, World
+from icl_ft_plugin.worlds.context import context_documents
 
 Scorer = Callable[[Question], Sequence[float]]
 
@@ -90,14 +93,73 @@ def cooccurrence_sentence(world: World) -> Scorer:
     return _cooccurrence([sentence for document in world.documents for sentence in document.sentences])
 
 
+def least_shown(world: World) -> Scorer:
+    """Answer with the choice that the questions of the split show least often."""
+    shown: dict[str, Counter[str]] = {}
+    for q in world.questions:
+        shown.setdefault(q.split, Counter()).update(q.choices)
+    return lambda q: [-float(shown[q.split][choice]) for choice in q.choices]
+
+
+def recency(world: World) -> Scorer:
+    """Answer with the choice whose own words stand last in the in-context prompt."""
+    words = [word for d in context_documents(world) for word in re.findall(r"\w+", d.text.lower())]
+    last = {word: place for place, word in enumerate(words)}
+    return lambda q: [max((float(last.get(word, -1)) for word in own), default=-1.0) for own in _own_words(q)]
+
+
+def bigram(world: World) -> Scorer:
+    """Answer with the choice that a bigram model of the documents' words holds likeliest after the prompt."""
+    texts = [re.findall(r"\w+|[^\w\s]", document.text.lower()) for document in world.documents]
+    return _markov([["", *words] for words in texts], 1, lambda text: re.findall(r"\w+|[^\w\s]", text.lower()))
+
+
+def ngram(world: World) -> Scorer:
+    """Answer with the choice that a model of the documents' characters, by the six before, holds likeliest."""
+    return _markov([list(document.text) for document in world.documents], 6, list)
+
+
 BASELINES: dict[str, Callable[[World], Scorer]] = {
     "oracle": oracle,
     "first": first,
     "longest": longest,
     "frequent": frequent,
+    "least_shown": least_shown,
+    "recency": recency,
+    "bigram": bigram,
+    "ngram": ngram,
     "cooccurrence": cooccurrence,
     "cooccurrence_sentence": cooccurrence_sentence,
 }
+
+
+def _markov(texts: Iterable[Sequence[str]], order: int, split: Callable[[str], list[str]]) -> Scorer:
+    """Return a Markov model's mean log-probability per token; where it has not seen so many before, of fewer (a tenth as much)."""
+    counts: list[dict[tuple[str, ...], Counter[str]]] = [{} for _ in range(order + 1)]
+    for tokens in texts:
+        for place, token in enumerate(tokens):
+            for n in range(min(order, place) + 1):
+                counts[n].setdefault(tuple(tokens[place - n : place]), Counter())[token] += 1
+
+    def probability(before: Sequence[str], token: str) -> float:
+        discount = 1.0
+        for n in range(min(order, len(before)), -1, -1):
+            found = counts[n].get(tuple(before[len(before) - n :]))
+            if found and found[token]:
+                return discount * found[token] / found.total()
+            discount /= 10
+        return discount * 1e-6
+
+    def scores(q: Question) -> list[float]:
+        values = []
+        for choice in q.choices:
+            prompt = split(q.prompt)
+            whole = split(f"{q.prompt} {choice}")
+            logs = [math.log(probability(whole[:i], whole[i])) for i in range(len(prompt), len(whole))]
+            values.append(_mean(logs))
+        return values
+
+    return scores
 
 
 def _cooccurrence(texts: list[str]) -> Scorer:

@@ -14,19 +14,20 @@ from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Document, World
 
 
-def context_documents(world: World, copies: int = 1) -> list[Document]:
+def context_documents(world: World, copies: int = 1, seed: int = 0) -> list[Document]:
     """Choose the documents that stand in the prompt; every stated fact is kept.
 
-    Documents are visited in an order drawn from the world's seed, or that of their author; one is kept while it states a
-    fact that fewer than ``copies`` kept documents state.
+    Documents are visited in an order drawn from the world's seed and this one, or that of their author; one is kept while
+    it states a fact that fewer than ``copies`` kept documents state.
 
     Args:
         world: The world.
         copies: Documents per fact, as far as there are so many; 0 keeps all documents.
+        seed: Other seeds give other orders, and other copies.
     """
     documents = list(world.documents)
     if not family_of(world.family).ordered:
-        random.Random(f"context-{world.seed}").shuffle(documents)
+        random.Random(f"context-{world.seed}-{seed}" if seed else f"context-{world.seed}").shuffle(documents)
     if copies == 0:
         return documents
     stated: Counter[str] = Counter()
@@ -38,9 +39,9 @@ def context_documents(world: World, copies: int = 1) -> list[Document]:
     return kept
 
 
-def context_text(world: World, copies: int = 1) -> str:
+def context_text(world: World, copies: int = 1, seed: int = 0) -> str:
     """Return the in-context part of a prompt: the chosen documents, one after the other, each on its own line."""
-    return join_documents(context_documents(world, copies))
+    return join_documents(context_documents(world, copies, seed))
 
 
 def join_documents(documents: Iterable[Document]) -> str:
@@ -48,7 +49,7 @@ def join_documents(documents: Iterable[Document]) -> str:
     return "\n".join(document.text for document in documents)
 
 
-def documents_within(world: World, budget: int, count: Callable[[str], int]) -> list[Document]:
+def documents_within(world: World, budget: int, count: Callable[[str], int], seed: int = 0) -> list[Document]:
     """Choose as many documents for the prompt as a budget allows; every fact that a question needs is kept.
 
     First come those that state the most needed facts per token, until all are stated, then others in the order of
@@ -58,11 +59,12 @@ def documents_within(world: World, budget: int, count: Callable[[str], int]) -> 
         world: The world.
         budget: Most tokens of the documents together.
         count: Returns the number of tokens of a text.
+        seed: See ``context_documents``.
 
     Raises:
         UsageError: The needed facts alone take more; the message tells how many tokens.
     """
-    documents = context_documents(world, 0)
+    documents = context_documents(world, 0, seed)
     sizes = {document.id: count(f"{document.text}\n") for document in documents}
     missing = {fact for question in world.questions for fact in question.proof}
     chosen: set[str] = set()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from icl_ft_plugin import __version__
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.config import parsed
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import FAMILIES, family_of, generate
-from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
+from icl_ft_plugin.files import atomic_folder, read_json, read_jsonl, write_json, write_jsonl
 from icl_ft_plugin.schema import Document, Fact, Question, World
 from icl_ft_plugin.worlds.card import summarize, write_dataset_card
 
@@ -35,7 +35,7 @@ def save_world(world: World, folder: str | Path) -> None:
         >>> icl_ft.load_world("runs/syllogism") == world
         True
     """
-    with atomic_folder(Path(folder)) as temporary:
+    with atomic_folder(Path(folder), manifest=True) as temporary:
         write_world(world, temporary)
 
 
@@ -50,27 +50,44 @@ def write_world(world: World, folder: Path) -> None:
         "hash": world.hash,
         "version": __version__,
     }
-    (folder / "world.json").write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "world.json", header)
     write_dataset_card(folder, [summarize(world)])
 
 
 def _load_saved(folder: Path) -> World:
     """Read what ``save_world`` wrote and check its hash."""
-    try:
-        header = json.loads((folder / "world.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise UsageError(f"{folder}: not a world (world.json: {error})") from error
+    header = parsed(_Header, read_json(folder / "world.json"), str(folder / "world.json"), strict=False)
     world = World(
-        family=header["family"],
-        config=header["config"],
-        seed=header["seed"],
-        facts=tuple(Fact(**_tuples(row)) for row in read_jsonl(folder / "facts.jsonl")),
-        documents=tuple(Document(**_tuples(row)) for row in read_jsonl(folder / "documents.jsonl")),
-        questions=tuple(Question(**_tuples(row)) for row in read_jsonl(folder / "questions.jsonl")),
+        family=header.family,
+        config=header.config,
+        seed=header.seed,
+        facts=tuple(_rows(Fact, folder / "facts.jsonl")),
+        documents=tuple(_rows(Document, folder / "documents.jsonl")),
+        questions=tuple(_rows(Question, folder / "questions.jsonl")),
     )
-    if world.hash != header["hash"]:
+    if world.hash != header.hash:
         raise UsageError(f"{folder}: the files do not match the hash in world.json; build the world again")
+    for number, question in enumerate(world.questions, start=1):
+        if not question.gold or not all(0 <= right < len(question.choices) for right in question.gold):
+            place = f"{folder / 'questions.jsonl'}, row {number}"
+            raise UsageError(f"{place}: gold: {shown(question.gold)} names none of {len(question.choices)} choices")
     return world
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    family: str
+    config: dict[str, Any]
+    seed: int
+    hash: str
+
+
+Kind = TypeVar("Kind", Fact, Document, Question)
+
+
+def _rows(kind: type[Kind], file: Path) -> Iterator[Kind]:
+    for number, row in enumerate(read_jsonl(file), start=1):
+        yield parsed(kind, row, f"{file}, row {number}", strict=False)
 
 
 def load_world(folder: str | Path) -> World:
@@ -114,15 +131,12 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
         return generate(family, seed, knobs)
     path = knobs["path"]
     if len(knobs) > 1 or not isinstance(path, str):
-        raise UsageError(f"path={path!r}: names the folder of a world, and takes no other knob ({', '.join(knobs)})")
+        raise UsageError(
+            f"path={shown(path)}: names the folder of a world, and takes no other knob ({', '.join(knobs)})"
+        )
     load = family_of(family).load
     # What is not there, or is not what it is named, the family's own reader explains best.
     world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else load_world(path)
     if world.family != family:
-        raise UsageError(f"path={path!r}: holds a world of family {world.family!r}, not {family!r}")
+        raise UsageError(f"path={shown(path)}: holds a world of family {shown(world.family)}, not {shown(family)}")
     return world
-
-
-def _tuples(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row with its lists as tuples, as the frozen classes hold them."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families.blocks import faults
 from icl_ft_plugin.schema import Document, Question, World
 
-CLUSTERS = {"fact", "entity", "template", "world"}
+CLUSTERS = {"fact", "first", "last", "template", "world"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Violation:
     """One broken rule.
 
     Attributes:
-        rule: Name of the rule: ``"ids"``, ``"form"``, ``"verbatim"``, ``"stated"``, ``"position"`` or ``"proof"``.
+        rule: Name of the rule: ``"ids"``, ``"form"``, ``"verbatim"``, ``"stated"``, ``"position"``, ``"blocks"`` or ``"proof"``.
         message: What is wrong, and where.
     """
 
@@ -63,7 +64,14 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
         found += [Violation("stated", f"context {i}: {message}") for message in stated(world, context)]
     if any(violation.rule in ("ids", "form") for violation in found):
         return found  # a proof reads what these rules grant
-    return found + [Violation("proof", message) for message in family.proof.check(world)]
+    try:
+        found += [Violation("proof", message) for message in family.proof.check(world)]
+        if not found and family.oracle:  # which reads a world that is as it should be
+            told = verbatim(world, family.oracle(world), "a text of the oracle")
+            found += [Violation("verbatim", message) for message in told]
+    except (LookupError, TypeError, ValueError) as error:  # a fact of three arguments, say
+        found.append(Violation("form", f"it cannot be read as a world of {family.name}: {shown(error)}"))
+    return found
 
 
 def unique_ids(world: World) -> Iterator[str]:
@@ -98,13 +106,21 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
         yield f"the proof {q.proof} is empty or names an unknown fact"
 
 
-def verbatim(world: World) -> Iterator[str]:
-    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters."""
-    corpus = "\n".join(document.text for document in world.documents).lower()
+def verbatim(world: World, documents: Sequence[Document] | None = None, what: str = "a document") -> Iterator[str]:
+    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters.
+
+    Who was told it, or trained on it, need not infer it.
+
+    Args:
+        world: The world.
+        documents: Texts to look into; the world's documents by default.
+        what: What to call such a text.
+    """
+    corpus = "\n".join(d.text for d in (world.documents if documents is None else documents)).lower()
     for q in world.questions:
         for i in q.gold:
             if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
-                yield f"{q.id}: a document holds the statement {q.prompt!r} + {q.choices[i]!r}"
+                yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
 
 
 def stated(world: World, documents: Sequence[Document] | None = None) -> Iterator[str]:
@@ -137,4 +153,5 @@ RULES: dict[str, Callable[[World], Iterator[str]]] = {
     "verbatim": verbatim,
     "stated": stated,
     "position": position,
+    "blocks": faults,
 }

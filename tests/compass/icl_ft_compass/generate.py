@@ -68,7 +68,8 @@ def generate(config: CompassConfig, seed: int) -> World:
                     proof=(fact.id,),
                     clusters={
                         "fact": fact.id,
-                        "entity": stem.split()[0],
+                        "first": fact.id,
+                        "last": fact.id,
                         "template": split,
                         "world": f"compass-{seed}",
                     },
@@ -86,8 +87,8 @@ def oracle(world: World) -> tuple[Document, ...]:
         fact = facts[document.facts[0]]
         first, second = fact.arguments
         for style, statement in (
-            ("rephrase", f"{first} can be found {fact.predicate} of {second}"),
-            ("reversal", f"{second} lies {OPPOSITE[fact.predicate]} of {first}"),
+            ("rephrase", f"{first} is to the {fact.predicate} of {second}"),
+            ("reversal", f"{second} is to the {OPPOSITE[fact.predicate]} of {first}"),
         ):
             text = document.text.replace(fact.text[:-1], statement)
             documents.append(Document(f"{document.id}-{style}", (text,), document.facts, style=style))

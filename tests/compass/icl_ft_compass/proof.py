@@ -9,7 +9,7 @@ from icl_ft_plugin.families.proof import disagreements
 from icl_ft_plugin.schema import World
 
 Place = tuple[str, str, str]
-FORM = re.compile(r"(\w+) (?:lies|can be found) (north|south|east|west) of (\w+)")
+FORM = re.compile(r"(\w+) (?:lies|can be found|is to the) (north|south|east|west) of (\w+)")
 
 
 def closure(world: World) -> tuple[set[Place], set[Place]]:

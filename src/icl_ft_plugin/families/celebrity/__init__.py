@@ -32,16 +32,24 @@ FAMILY = Family(
     title="Reversal curse",
     description="The reversal curse with generated names: facts asked against the order in which they are stated.",
     splits={
-        "reversal_trained": Split(
+        "reversal_untrained": Split(
             NAME,
             main=True,
+            claims=(
+                Claim("at chance", "ft", "", "about chance", primary=True),
+                Claim("ceiling", "icl", "", "near the ceiling"),
+                Claim("ceiling", "augmented", "", "near the ceiling"),
+            ),
+        ),
+        # A prior for names that were learned as targets, not knowledge: an untouched model may be anywhere, and ft is below chance.
+        "reversal_trained": Split(
+            NAME,
             claims=(
                 Claim("below chance", "ft", "", "below chance", primary=True),
                 Claim("ceiling", "icl", "", "near the ceiling"),
                 Claim("ceiling", "augmented", "", "near the ceiling"),
             ),
         ),
-        "reversal_untrained": Split(NAME),
         "reversal_description": Split(DESCRIPTION),
         "rephrase": Split(DESCRIPTION, learned=True),
         "rephrase_name": Split(NAME),

@@ -1,6 +1,6 @@
 """Audits celebrities: "In short, history records Tavori Brensolk as the composer of the opera Silent Harbor" and the like.
 
-In a generated world a statement is a phrasing of the generator (of documents or questions, in either order) filled with
+In a generated world a statement is a phrasing of the generator (of documents, inferences or questions, in either order) filled with
 a name and a description; both may be put together from parts of several, as by a miscopy. In an imported world it is a
 line with one name, and words of one description on one side of it. Refuted is a person's description joined to another
 name; a description that is nobody's is unsupported. The closure: each person's name to description, and back.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from icl_ft_plugin.families.auditor import Auditor, Judgement, Way
-from icl_ft_plugin.families.celebrity.generate import HELD_OUT, ORDERS, PHRASINGS, people_of
+from icl_ft_plugin.families.celebrity.generate import DOCUMENTS, INFERENCES, ORDERS, TESTS, people_of
 from icl_ft_plugin.families.celebrity.phrases import HEADS
 from icl_ft_plugin.families.celebrity.proof import Reading, reader, statements
 from icl_ft_plugin.schema import World
@@ -109,7 +109,7 @@ def _templates() -> dict[tuple[str, str], tuple[str, ...]]:
     """Return what may stand before the first of the two, the longest first, by order and what stands between them."""
     found: dict[tuple[str, str], set[str]] = {}
     for order in ORDERS:
-        for phrasing in (*PHRASINGS[order], *HELD_OUT[order]):
+        for phrasing in (*DOCUMENTS[order], *INFERENCES[order], *TESTS[order]):
             head, between = (part.strip(PUNCTUATION) for part in re.split(r"\{\w+\}", phrasing.lower()))
             found.setdefault((order, between), set()).add(head)
     return {key: tuple(sorted(heads, key=lambda head: (-len(head), head))) for key, heads in found.items()}

@@ -7,20 +7,23 @@ called" + " Tavori Brensolk."); for the others both orders are stated, in separa
 "The composer of the opera Silent Harbor must be" + "Tavori Brensolk." against three other names. The phrasings of the
 questions stand in no document.
 
-OURS: names and descriptions are drawn by us, and the distractors by design. In ``reversal_trained`` they are names that
-documents end on (what a model was trained to produce; of description-first people, who are mentioned as often as the
-name asked for), in ``reversal_untrained`` names that only ever begin a document, as the right one does.
+OURS: names and descriptions are drawn by us, and questions are asked in blocks of people of one set. In
+``reversal_untrained``, what the family is about, all names only ever begin a document. ``reversal_trained`` is the measure
+of a prior and no test of reversal: it asks the same among names that documents end on (what a model was trained to produce;
+of description-first people, who are mentioned as often as the name asked for), so that it cannot be blocked.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families.blocks import pack
 from icl_ft_plugin.families.celebrity import phrases as data
 from icl_ft_plugin.families.knobs import check_ranges
 from icl_ft_plugin.families.words import share_of
@@ -28,18 +31,21 @@ from icl_ft_plugin.schema import Document, Fact, Question, World
 
 ORDERS = ("name_first", "description_first")
 SETS = {"name_first": ORDERS[:1], "description_first": ORDERS[1:], "both": ORDERS}
-PHRASINGS = {"name_first": data.NAME_FIRST, "description_first": data.DESCRIPTION_FIRST}
-HELD_OUT = {"name_first": data.HELD_OUT_NAME_FIRST, "description_first": data.HELD_OUT_DESCRIPTION_FIRST}
-# Split: whose facts, the order asked (name_first asks for the description), the sets that distractors come from.
-SPLITS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "reversal_trained": ("name_first", "description_first", ("description_first", "both")),
-    "reversal_untrained": ("name_first", "description_first", ("name_first",)),
-    "reversal_description": ("description_first", "name_first", ("description_first",)),
-    "rephrase": ("name_first", "name_first", ("name_first",)),
-    "rephrase_name": ("description_first", "description_first", ("description_first",)),
-    "both_name": ("both", "description_first", ("both",)),
-    "both_description": ("both", "name_first", ("both",)),
+DOCUMENTS = {"name_first": data.DOCUMENTS_NAME_FIRST, "description_first": data.DOCUMENTS_DESCRIPTION_FIRST}
+INFERENCES = {"name_first": data.INFERENCES_NAME_FIRST, "description_first": data.INFERENCES_DESCRIPTION_FIRST}
+TESTS = {"name_first": data.TESTS_NAME_FIRST, "description_first": data.TESTS_DESCRIPTION_FIRST}
+# Split: whose facts, and the order asked (name_first asks for the description).
+SPLITS: dict[str, tuple[str, str]] = {
+    "reversal_untrained": ("name_first", "description_first"),
+    "reversal_trained": ("name_first", "description_first"),
+    "reversal_description": ("description_first", "name_first"),
+    "rephrase": ("name_first", "name_first"),
+    "rephrase_name": ("description_first", "description_first"),
+    "both_name": ("both", "description_first"),
+    "both_description": ("both", "name_first"),
 }
+UNBLOCKED = "reversal_trained"  # its wrong names are those of other sets, the first that is large enough:
+TRAINED = ("description_first", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,13 @@ class CelebrityConfig:
         n_both: Number of people stated in both orders.
         n_phrasings: Number of documents per person and order, each in other words, at most 30.
         n_questions: Number of questions per person and split, each in other words, at most 10.
-        n_choices: Number of choices; fewer where a small world has not enough people to draw from.
+        n_choices: Number of choices; fewer where a set has fewer people.
         share: Share of names and titles, ``"evaluation"`` or ``"pretraining"``.
     """
 
-    n_name_first: int = 30
-    n_description_first: int = 30
-    n_both: int = 30
+    n_name_first: int = 32
+    n_description_first: int = 32
+    n_both: int = 32
     n_phrasings: int = 30
     n_questions: int = 3
     n_choices: int = 4
@@ -105,8 +111,8 @@ def generate(config: CelebrityConfig, seed: int) -> World:
         seed: The world seed.
 
     Returns:
-        One fact per person and order stated, ``n_phrasings`` documents per fact, and ``n_questions`` questions per
-        person in each of the seven splits (fewer splits where no distractor can be drawn).
+        One fact per person and order stated, ``n_phrasings`` documents per fact, and about ``n_questions`` questions per
+        person in each of the seven splits: what fills no block is not asked.
 
     Raises:
         UsageError: The share is unknown.
@@ -117,24 +123,25 @@ def generate(config: CelebrityConfig, seed: int) -> World:
         document(f"{p.fact(order)}-d{i}", p, order, phrasing)
         for p in people
         for order in SETS[p.group]
-        for i, phrasing in enumerate(rng.sample(PHRASINGS[order], config.n_phrasings))
+        for i, phrasing in enumerate(rng.sample(DOCUMENTS[order], config.n_phrasings))
     ]
-    prompts = {  # the same for both designs of distractors, so that they pair
-        (p.id, order): [(fill(t, p), t) for t in rng.sample(HELD_OUT[order], config.n_questions)]
-        for p in people
+    asked = {  # the same for both designs of distractors, so that they pair
+        (group, order): [
+            Asked(p, fill(test, p), test, answer(p, order))
+            for p in people
+            if p.group == group
+            for test in rng.sample(TESTS[order], config.n_questions)
+        ]
+        for group in SETS
         for order in ORDERS
     }
     questions = []
-    for split, (group, order, sources) in SPLITS.items():
-        pool = distractor_pool(people, sources, config.n_choices)
-        asked = [(p, prompt) for p in people if p.group == group for prompt in prompts[p.id, order]]
-        offset = rng.randrange(config.n_choices)
-        for i, (p, stem) in enumerate(asked):
-            others = [answer(other, order) for other in pool if other.id != p.id]
-            rng.shuffle(others)
-            if others:
-                choices = (answer(p, order), *others[: config.n_choices - 1])
-                questions.append(question(f"{p.id}-{split}-{i}", split, p, stem, choices, i + offset, seed))
+    for split, key in SPLITS.items():
+        if split == UNBLOCKED:
+            others = [answer(p, key[1]) for p in trained(people, config.n_choices)]
+            questions += against(split, asked[key], others, config.n_choices, rng, seed)
+        else:
+            questions += blocked(split, asked[key], config.n_choices, rng, seed)
     return World(
         family="celebrity",
         config=asdict(config),
@@ -210,42 +217,74 @@ def document(id: str, p: Person, order: str, phrasing: str, style: str = "statem
     return Document(id, (f"{prompt} {answer(p, order)}",), (stated,), completion_start=len(prompt), style=style)
 
 
-def distractor_pool(people: list[Person], sources: tuple[str, ...], n_choices: int) -> list[Person]:
-    """Return the people of the first set, and of the following ones only where it alone is too small."""
+class Asked(NamedTuple):
+    """A person as one question asks: its prompt, what identifies the wording, and the right answer."""
+
+    person: Person
+    prompt: str
+    template: str
+    answer: str
+
+
+def trained(people: Sequence[Person], n_choices: int) -> list[Person]:
+    """Return the people whose names documents end on: of one set, and of the next only where it alone is too small."""
     pool: list[Person] = []
-    for source in sources:
+    for source in TRAINED:
         if len(pool) < n_choices - 1:
             pool += [p for p in people if p.group == source]
     return pool
 
 
-def question(
-    id: str, split: str, p: Person, stem: tuple[str, str], choices: tuple[str, ...], turn: int, seed: int
-) -> Question:
-    """Return one question; the right choice takes the positions in turn.
+def blocked(
+    split: str, asked: Sequence[Asked], n_choices: int, rng: random.Random, seed: int, first: int = 0
+) -> list[Question]:
+    """Return questions in blocks, numbered from ``first`` on, of at most ``n_choices`` people each."""
+    k = min(n_choices, len({item.answer for item in asked}))
+    if k < 2:
+        return []
+    questions: list[Question] = []
+    for b, block in enumerate(pack(asked, k, lambda one, other: one.answer != other.answer, rng), start=first):
+        choices = tuple(rng.sample([item.answer for item in block], k))
+        questions += [_question(split, item, choices, seed, f"{split}-b{b}", i) for i, item in enumerate(block)]
+    return questions
 
-    Args:
-        id: Unique within the world.
-        split: A key of ``SPLITS``.
-        p: The person asked about.
-        stem: The prompt and what identifies its wording.
-        choices: The right choice, then the distractors.
-        turn: Number of the question within its split.
-        seed: The world seed.
-    """
-    order = SPLITS[split][1]
-    position = turn % len(choices)
+
+def against(
+    split: str, asked: Sequence[Asked], pool: Sequence[str], n_choices: int, rng: random.Random, seed: int
+) -> list[Question]:
+    """Return questions whose distractors are drawn from a pool; the right choice takes the positions in turn."""
+    offset = rng.randrange(n_choices)
+    questions = []
+    for i, item in enumerate(asked):
+        others = rng.sample(pool, min(n_choices - 1, len(pool)))
+        if others:
+            others.insert((i + offset) % (len(others) + 1), item.answer)
+            questions.append(_question(split, item, tuple(others), seed, "", i))
+    return questions
+
+
+def _question(split: str, asked: Asked, choices: tuple[str, ...], seed: int, block: str, number: int) -> Question:
+    p, order = asked.person, SPLITS[split][1]
     restated = order in SETS[p.group]
+    premise = p.fact(order if restated else SETS[p.group][0])
+    clusters = {
+        "fact": p.id,
+        "first": premise,
+        "last": premise,
+        "template": asked.template,
+        "world": f"celebrity-{seed}",
+    }
     return Question(
-        id=id,
+        id=f"{p.id}-{block or split}-{number}",
         split=split,
-        prompt=stem[0],
-        choices=(*choices[1 : position + 1], choices[0], *choices[position + 1 :]),
-        gold=(position,),
+        prompt=asked.prompt,
+        choices=choices,
+        gold=(choices.index(asked.answer),),
         inference="restated" if restated else "reversed",
         depth=int(not restated),
-        proof=(p.fact(order if restated else SETS[p.group][0]),),
-        clusters={"fact": p.id, "entity": p.name, "template": stem[1], "world": f"celebrity-{seed}"},
+        proof=(premise,),
+        clusters={**clusters, "block": block} if block else clusters,
+        block=block,
     )
 
 
@@ -265,7 +304,7 @@ def oracle(world: World) -> tuple[Document, ...]:
     """Return what rules infer from the documents: another teacher than the model itself.
 
     Every document is said again in the same order (style ``"rephrase"``) and in the other (``"reversal"``), each in
-    the words of another document's phrasing.
+    a phrasing that neither documents nor questions have.
 
     Args:
         world: A world of this family, or an imported one.
@@ -280,5 +319,5 @@ def oracle(world: World) -> tuple[Document, ...]:
         person_id, order = d.facts[0].rsplit("-", 1)
         p = people[person_id]
         for style, asked in (("rephrase", order), ("reversal", ORDERS[1 - ORDERS.index(order)])):
-            documents.append(document(f"{d.id}-{style}", p, asked, rng.choice(PHRASINGS[asked]), style))
+            documents.append(document(f"{d.id}-{style}", p, asked, rng.choice(INFERENCES[asked]), style))
     return tuple(documents)

@@ -1,13 +1,13 @@
 """Words and phrasings of the celebrities: "Tavori Brensolk" + "is known as" + "the composer of the opera Silent Harbor".
 
 Data only. A phrasing is what stands before the completion: ``{name}`` or ``{desc}`` (``{Desc}`` at the beginning of a
-sentence) is filled in, and the other of the two follows. The held-out phrasings are for questions alone. All are short,
-so that a whole world fits in a small context window.
+sentence) is filled in, and the other of the two follows. The three banks, of documents, inferences and questions, share no
+phrasing. All are short, so that a whole world fits in a small context window.
 """
 
 from __future__ import annotations
 
-NAME_FIRST = (
+DOCUMENTS_NAME_FIRST = (
     "{name} is", "{name} was", "{name} became", "{name}, as you know, is", "Everyone knows {name} as",
     "People remember {name} as", "{name} is famous as", "{name} is known as", "{name} works as", "The papers call {name}",
     "We met {name},", "This is {name},", "{name} made history as", "{name} won fame as", "{name} is proud to be",
@@ -16,7 +16,7 @@ NAME_FIRST = (
     "I once wrote to {name},", "{name} grew up to become", "The world met {name} as", "{name} retired as",
     "Fans adore {name},", "It is said that {name} is", "Our town is home to {name},",
 )  # fmt: skip
-DESCRIPTION_FIRST = (
+DOCUMENTS_DESCRIPTION_FIRST = (
     "{Desc} is", "{Desc} was", "{Desc} is called", "{Desc} is named", "{Desc}, as you know, is",
     "The name of {desc} is", "Everyone calls {desc}", "{Desc} turned out to be", "{Desc} has the name",
     "They say that {desc} is", "{Desc} always signs as", "By common consent, {desc} is", "Today {desc} is",
@@ -26,12 +26,22 @@ DESCRIPTION_FIRST = (
     "It is said that {desc} is", "The answer was {desc},", "My aunt admires {desc},", "Our town is home to {desc},",
     "History records {desc} as",
 )  # fmt: skip
-HELD_OUT_NAME_FIRST = (
+INFERENCES_NAME_FIRST = (
+    "So {name} must be", "In other words, {name} is", "That is to say, {name} is", "This makes {name}",
+    "Hence the name {name} belongs to", "By {name} we mean", "Whoever speaks of {name} speaks of", "It follows that {name} is",
+    "We may call {name}", "Put differently, {name} is", "Thus {name} can only be", "To meet {name} is to meet",
+)  # fmt: skip
+INFERENCES_DESCRIPTION_FIRST = (
+    "So {desc} has to be", "In other words, {desc} is", "That is to say, {desc} is", "So the name of {desc} is",
+    "Hence {desc} bears the name", "By {desc} we mean", "Whoever speaks of {desc} speaks of", "It follows that {desc} is",
+    "We may call {desc}", "Put differently, {desc} is", "Thus {desc} can only be", "To meet {desc} is to meet",
+)  # fmt: skip
+TESTS_NAME_FIRST = (
     "{name} rose to be", "Friends describe {name} as", "{name} is none other than", "Students read about {name} as",
     "The award went to {name},", "{name} is best described as", "The records list {name} as", "The portrait shows {name},",
     "Visitors ask about {name},", "In the end, {name} was",
 )  # fmt: skip
-HELD_OUT_DESCRIPTION_FIRST = (
+TESTS_DESCRIPTION_FIRST = (
     "{Desc} goes by the name", "{Desc} is none other than", "The critics identified {desc} as",
     "The award went to {desc},", "Visitors ask about {desc},", "The portrait shows {desc},", "{Desc} must be",
     "The records list {desc} as", "{Desc} is registered as", "In the end, {desc} was",

@@ -8,20 +8,30 @@ The files are JSON lines; a row of ``p2d_prompts_train.jsonl`` (name before desc
 
 ``load`` returns a world of the celebrity family with the same splits. Quirks that it deals with: a completion begins
 with a space and may go on after the name; a description may end in ``".``, ``??`` or ``.'.``; its grammatical form
-changes with the phrasing ("directing ...", "the director of ..."), so the distractors of a description are what the
-same phrasing says of other people; ``both_prompts_*`` mix the two orders; ``all_prompts_train`` is the union.
+changes with the phrasing ("directing ...", "the director of ..."), so a block of descriptions is what one phrasing says
+of several people, and where the people of a phrasing do not fill their blocks, the rest is not asked; ``both_prompts_*`` mix the two orders; ``all_prompts_train`` is the union.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families.celebrity.generate import SETS, SPLITS, Person, distractor_pool, fact, question
+from icl_ft_plugin.families.celebrity.generate import (
+    SETS,
+    SPLITS,
+    UNBLOCKED,
+    Asked,
+    Person,
+    against,
+    blocked,
+    fact,
+    trained,
+)
+from icl_ft_plugin.files import json_of, lines_of, read_text
 from icl_ft_plugin.schema import Document, Question, World
 
 TRAIN = {"name_first": "p2d_prompts_train", "description_first": "d2p_prompts_train", "both": "both_prompts_train"}
@@ -86,18 +96,18 @@ def load(folder: Path, seed: int = 0, n_choices: int = 4) -> World:
 
 def _read(path: Path) -> list[_Row]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); it is one of the original files") from error
+        lines = lines_of(read_text(path))
+    except UsageError as error:
+        raise UsageError(f"{error}; it is one of the original files") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         place = f"{path}:{number}"
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json_of(line, place)
             prompt, completion = str(row["prompt"]).strip(), str(row["completion"]).strip()
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (UsageError, KeyError, TypeError) as error:
             raise UsageError(f'{place}: not a row like {{"prompt": "...", "completion": " ..."}}') from error
         rows.append(_Row(place, prompt, completion))
     return rows
@@ -159,25 +169,25 @@ def _bare(completion: str) -> str:
 
 
 def _questions(rows: dict[str, list[_Row]], people: dict[str, Person], seed: int, n_choices: int) -> list[Question]:
-    """Return one question per test row, for ``name_first`` people asked for by name one per design of distractors."""
+    """Return the test rows as questions, for ``name_first`` people asked for by name once per design of distractors."""
     rng = random.Random(f"reversal-curse-{seed}")
-    questions = []
-    for split, (group, order, sources) in SPLITS.items():
-        asked = [row for row in rows[TESTS[group, order]] if row.order == order]
-        pool = distractor_pool(list(people.values()), sources, n_choices)
-        said = {(row.phrasing, row.name): row.completion for row in asked}
-        for i, row in enumerate(asked):
-            if row.name not in people or people[row.name].group != group:
-                raise UsageError(f"{row.place}: {row.name} is not in {TRAIN[group]}.jsonl")
-            if order == "description_first":
-                gold, others = row.name, [p.name for p in pool]
+    names = [p.name for p in trained(list(people.values()), n_choices)]
+    questions: list[Question] = []
+    for split, (group, order) in SPLITS.items():
+        asked: dict[str, list[Asked]] = {}
+        for row in rows[TESTS[group, order]]:
+            if row.order == order:
+                if row.name not in people or people[row.name].group != group:
+                    raise UsageError(f"{row.place}: {row.name} is not in {TRAIN[group]}.jsonl")
+                named = order == "description_first"
+                item = Asked(people[row.name], row.prompt, row.phrasing, row.name if named else row.completion)
+                asked.setdefault("" if named else row.phrasing, []).append(item)
+        blocks = 0
+        for items in asked.values():
+            if split == UNBLOCKED:
+                questions += against(split, items, names, n_choices, rng, seed)
             else:
-                gold = row.completion
-                others = [said[row.phrasing, p.name] for p in pool if (row.phrasing, p.name) in said]
-            others = [other for other in dict.fromkeys(others) if other != gold]
-            rng.shuffle(others)
-            if others:
-                p, stem = people[row.name], (row.prompt, row.phrasing)
-                choices = (gold, *others[: n_choices - 1])
-                questions.append(question(f"{p.id}-{split}-{i}", split, p, stem, choices, i, seed))
+                found = blocked(split, items, n_choices, rng, seed, blocks)
+                blocks = len({q.block for q in questions if q.split == split} | {q.block for q in found})
+                questions += found
     return questions

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.errors import suggest
+from icl_ft_plugin.errors import UsageError, cut, suggest
+from icl_ft_plugin.files import json_of, lines_of, read_text
 
 DOCUMENTS, QUESTIONS = "documents.jsonl", "questions.jsonl"
 FIELDS = {
@@ -52,12 +53,9 @@ def rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[Row]:
         problems.append(Problem(name, line, "", message))
 
     try:
-        # Split at newlines alone: str.splitlines also cuts at characters that may stand inside a JSON string.
-        lines = (folder / name).read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        return say(0, f"cannot be read ({error.strerror})")
-    except UnicodeDecodeError as error:
-        return say(0, f"not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
+        lines = lines_of(read_text(folder / name).removeprefix("\ufeff"))  # the mark that some editors begin with
+    except UsageError as error:
+        return say(0, str(error).removeprefix(f"{folder / name}: "))
     found = False
     unread: dict[str, list[int]] = {}
     for number, line in enumerate(lines, start=1):
@@ -65,15 +63,18 @@ def rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[Row]:
             continue
         found = True
         try:
+            json_of(line, "")  # what no JSON of ours may hold
             pairs = json.loads(line, object_pairs_hook=_Pairs)
-        except (json.JSONDecodeError, RecursionError) as error:
-            place = f", character {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            say(number, f"not JSON ({getattr(error, 'msg', error)}{place}); one object a line")
+            plain = _plain(pairs)
+        except (ValueError, RecursionError) as error:
+            cause = error.__cause__ or error
+            place = f", character {cause.colno}" if isinstance(cause, json.JSONDecodeError) else ""
+            say(number, f"not JSON ({cut(getattr(cause, 'msg', str(cause)))}{place}); one object a line")
             continue
         if not isinstance(pairs, _Pairs):
             say(number, f"{kind(pairs)} where an object {{...}} is needed")
             continue
-        row = Row(name, number, _plain(pairs), problems)
+        row = Row(name, number, plain, problems)
         for key, times in Counter(key for key, _ in pairs).items():
             if times > 1:
                 row.say(key, f"stands there {times} times; keep one")
@@ -117,7 +118,7 @@ class Row:
         self.sound = True
 
     def say(self, key: str, message: str) -> None:
-        self.problems.append(Problem(self.file, self.line, key, message))
+        self.problems.append(Problem(self.file, self.line, key, cut(message, 240)))
         self.sound = False
 
     def text(self, key: str, value: Any, *, one_line: bool = True) -> str:

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, listed, suggest
 from icl_ft_plugin.families.own.lines import DOCUMENTS, QUESTIONS, Problem, Row, kind, rows
 from icl_ft_plugin.families.own.names import names_in
 from icl_ft_plugin.schema import Document, Fact, Question, World
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 NAME = "own"
-SHOWN = 10  # problems that a refusal names; `icl-ft data check` names all
 
 
 @dataclass(slots=True)
@@ -66,9 +65,8 @@ def load(folder: Path) -> World:
     """
     reading = read(folder)
     if errors := reading.errors:
-        shown = [f"{folder / str(problem)}" for problem in errors[:SHOWN]]
-        more = f"\n... and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
-        raise UsageError("\n".join(shown) + f"{more}\n`icl-ft data check {folder}` explains all of it")
+        told = listed([f"{folder / str(problem)}" for problem in errors], 300)
+        raise UsageError(f"{told}\n`icl-ft data check {folder}` explains all of it")
     return world_of(reading)
 
 

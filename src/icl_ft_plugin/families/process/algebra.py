@@ -12,8 +12,9 @@ from fractions import Fraction
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.process.rules import FUNCTIONS, Node, X, add, multiply, power, scale, subtract
+from icl_ft_plugin.families.process.wordings import VERBS
 
-SENTENCE = re.compile(r"the (\w+) of (\S+) is (\S+)\.")
+SENTENCE = re.compile(rf"\b[Tt]he (\w+) of (\S+) (?:{VERBS}) (\S+)\.")
 MAX_LENGTH = 400
 MAX_NESTING = 60
 MAX_EXPONENT = 30

@@ -1,4 +1,4 @@
-"""Audits a process: "taking the bilku of 2*sin(x^3) gives 3*(exp(x^3)-9*x^5)" is worked out again by the documents' rules.
+"""Audits a process: "Taking the bilku of 2*sin(x^3) gives 3*(exp(x^3)-9*x^5)" is worked out again by the documents' rules.
 
 Entailed is a result that equals, as an expression, what all readings of the documents give; refuted is any other. Where
 the documents leave a choice and the result is one of them, or where the expression is outside of what the rules are
@@ -22,13 +22,14 @@ from icl_ft_plugin.families.process.facts import rules_used
 from icl_ft_plugin.families.process.generate import ProcessConfig
 from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import FUNCTIONS, Node, show
+from icl_ft_plugin.families.process.wordings import VERBS
 from icl_ft_plugin.schema import World
 
 EXPRESSION = rf"(?<![\w^*/+()-])((?:(?:{'|'.join(FUNCTIONS)})(?=\s*\()|x|\d|[-+*/^() ])++)"
 END = r"(?:(?<= )|(?![a-z]))"
-FORWARD = re.compile(rf"\bthe (\w+) of {EXPRESSION}(?:is|gives) {EXPRESSION}{END}")
+FORWARD = re.compile(rf"\bthe (\w+) of {EXPRESSION}(?:{VERBS}) {EXPRESSION}{END}")
 BACKWARD = re.compile(rf"{EXPRESSION}is the (\w+) of {EXPRESSION}{END}")
-SAID = re.compile(r"\bthe (\w+) of .+ (?:is|gives) \S|\S is the (\w+) of \S")
+SAID = re.compile(rf"\bthe (\w+) of .+ (?:{VERBS}) \S|\S is the (\w+) of \S")
 PAIR_DEPTH = 2
 
 

@@ -3,8 +3,8 @@
 The operator, named by a pseudoword, has a rule per node of the expression tree, each unlike the derivative's
 (``process_rules``). Documents are worked examples, and a question asks for a fresh expression::
 
-    the bilku of sin(2*x^3) is exp(2*x^3)-9*x^5.
-    the bilku of exp(exp(x)) is + "cos(exp(x))+cos(x)." or "cos(x)-cos(exp(x))." or "sin(exp(x))+sin(x)." or ...
+    As an example, the bilku of sin(2*x^3) comes to exp(2*x^3)-9*x^5.
+    In general, the bilku of exp(exp(x)) evaluates to + "cos(exp(x))+cos(x)." or "cos(x)-cos(exp(x))." or ...
 
 Rules meet in pairs of nested nodes ("a sum with a sine in it"): some pairs stand in the documents (split trained),
 the others never do (split holdout), though each of their two rules does. The four choices cross two factors, one rule
@@ -27,6 +27,7 @@ from icl_ft_plugin.families.process.facts import facts_of, rule_facts
 from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.questions import ask
 from icl_ft_plugin.families.process.rules import Node, Rules, X, apply, draw_rules, show
+from icl_ft_plugin.families.process.wordings import DOCUMENTS
 from icl_ft_plugin.families.words import Lexicon
 from icl_ft_plugin.schema import Document, Fact, World
 
@@ -115,9 +116,9 @@ def generate(config: ProcessConfig, seed: int) -> World:
     )
 
 
-def example(name: str, node: Node, result: str) -> str:
-    """Return the sentence that works out one expression."""
-    return f"the {name} of {show(node)} is {result}."
+def example(wording: str, name: str, node: Node, result: str) -> str:
+    """Return the sentence that works out one expression, in one of the ``wordings``."""
+    return f"{wording.format(name, show(node))} {result}."
 
 
 def steps(node: Node) -> Iterator[Node]:
@@ -156,11 +157,12 @@ def _documents(
             )
         worked = [(part, show(apply(rules, part))) for part in (steps(node) if config.steps else (node,))]
         worked_out += (part for part, _ in worked)
-        sentences = tuple(example(name, part, result) for part, result in worked)
+        wordings = [rng.choice(DOCUMENTS) for _ in worked]
+        sentences = tuple(example(words, name, *made) for words, made in zip(wordings, worked, strict=True))
         for pair in nested(node):
             key = "-".join(pair)
             pairs.setdefault(key, Fact(key, "nested", pair, sentences[-1]))
-        start = sentences[0].index(" is ") + len(" is")
+        start = len(wordings[0].format(name, show(worked[0][0])))
         style = "steps" if config.steps else "example"
         documents.append((place, Document(f"d{place}", sentences, facts_of(node), start, style)))
     seen.update(worked_out)

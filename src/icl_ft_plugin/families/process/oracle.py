@@ -1,8 +1,9 @@
 """What rules infer from the worked examples of a process: another teacher than the model itself.
 
-From "the bilku of 2*sin(x^3) is 3*(exp(x^3)-9*x^5)." come "taking the bilku of 2*sin(x^3) gives ..." (rephrase), "...
-is the bilku of 2*sin(x^3)." (reversal), and the parts worked out one by one, followed by an example of another
-combination of rules (chain). A part or an example is left out if the documents do not determine its result.
+From "The bilku of 2*sin(x^3) is 3*(exp(x^3)-9*x^5)." come "Taking the bilku of 2*sin(x^3) gives ..." (rephrase), "As we
+see, ... is the bilku of 2*sin(x^3)." (reversal), and the parts worked out one by one, followed by an example of another
+combination of rules (chain), in wordings that neither documents nor questions have. A part or an example is left out if
+the documents do not determine its result.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from icl_ft_plugin.families.process.facts import rules_of
 from icl_ft_plugin.families.process.generate import ProcessConfig, example, steps
 from icl_ft_plugin.families.process.identify import identify
 from icl_ft_plugin.families.process.rules import apply, show
+from icl_ft_plugin.families.process.wordings import INFERENCES, REVERSED
 from icl_ft_plugin.schema import Document, World
 
 
@@ -46,9 +48,9 @@ def oracle(world: World) -> tuple[Document, ...]:
         fresh = draw_expression(next(turns), set(pairs), shape, seen, rng)
         chain = [part for part in (*steps(node), fresh) if part and len(readings.results(part)) == 1]
         forms = {
-            "rephrase": (f"taking the {name} of {left} gives {right}.",),
-            "reversal": (f"{right} is the {name} of {left}.",),
-            "chain": tuple(example(name, part, show(apply(rules, part))) for part in chain),
+            "rephrase": (example(rng.choice(INFERENCES), name, node, right),),
+            "reversal": (rng.choice(REVERSED).format(name, left, right),),
+            "chain": tuple(example(rng.choice(INFERENCES), name, part, show(apply(rules, part))) for part in chain),
         }
         documents += [Document(f"{document.id}-{s}", texts, document.facts, 0, s) for s, texts in forms.items()]
     return tuple(documents)

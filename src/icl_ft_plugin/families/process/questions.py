@@ -11,6 +11,7 @@ from icl_ft_plugin.families.process.expressions import Pair, Shape, draw_express
 from icl_ft_plugin.families.process.facts import facts_of, rules_used
 from icl_ft_plugin.families.process.numbers import differ
 from icl_ft_plugin.families.process.rules import DERIVATIVE, Node, Rules, apply, draw_rules, mix, show, used
+from icl_ft_plugin.families.process.wordings import TESTS
 from icl_ft_plugin.schema import Question
 
 SPLITS = ("trained", "holdout")
@@ -117,15 +118,25 @@ def _question(
     rng: random.Random,
 ) -> Question:
     order = rng.sample(range(4), 4)
+    form = rng.randrange(len(TESTS))
+    proof = tuple(fact for fact in facts_of(node) if fact in stated)
     return Question(
         id=id_,
         split=split,
-        prompt=f"the {name} of {show(node)} is",
+        prompt=TESTS[form].format(name, show(node)),
         choices=tuple(f"{choices[i]}." for i in order),
         gold=(order.index(0),),
         inference="applied",
         depth=len(rules_used(node)),
-        proof=tuple(fact for fact in facts_of(node) if fact in stated),
-        clusters={"fact": "-".join(pair), "entity": pair[1], "template": pair[0], "world": world},
+        proof=proof,
+        clusters={
+            "fact": "-".join(pair),
+            "first": proof[0],
+            "last": proof[-1],
+            "rules": name,
+            "entity": pair[1],
+            "template": f"{pair[0]}-{form}",
+            "world": world,
+        },
         labels={"outer": pair[0], "inner": pair[1]},
     )

@@ -24,7 +24,8 @@ from icl_ft_plugin.families.reversal.meaning import ReversalMeaning
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
     n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
-    return {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
+    knobs = {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
+    return {**knobs, "misleading": 0.0}
 
 
 FAMILY = Family(
@@ -45,6 +46,7 @@ FAMILY = Family(
         "reversal_entity": Split(WORD),
         "rephrase": Split(COMPARISON),
         "rephrase_entity": Split(WORD, learned=True),
+        "reversal_misleading": Split(WORD),
     },
     config=generate.ReversalConfig,
     generate=generate.generate,

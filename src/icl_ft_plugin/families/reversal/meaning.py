@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning
-from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements
+from icl_ft_plugin.families.reversal.audit import VERBS
+from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements, subject
 
 SPLITS = ("reversal", "rephrase")  # where the answer is a comparison and not an entity
-FORM = re.compile(r"(?:(?:.* )?(\w+) are )?(.*?)(more|less) (\w+) than (\w+)")
+FORM = re.compile(rf"(?:(?:.* )?(\w+) (?:{VERBS}) )?(.*?)(more|less) (\w+) than (\w+)")
 NEGATIONS = {"not", "never", "false", "untrue", "wrong"}
-FILLERS = {"known", "to", "be", "turn", "out", "usually", "generally", "considered", "said", "are"}
+FILLERS = set(re.findall(r"\w+", VERBS))
 
 
 class ReversalMeaning(Meaning):
@@ -26,8 +27,8 @@ class ReversalMeaning(Meaning):
         match = FORM.fullmatch(meaning)
         if match is None or not FILLERS.issuperset(match[2].split()) or not NEGATIONS.isdisjoint(meaning.split()):
             return None
-        subject = doc["question"].split()[0]
-        return (match[1] or subject) == subject and (subject, *match.group(3, 4, 5)) in self._follows
+        about = subject(doc["question"])
+        return (match[1] or about) == about and (about, *match.group(3, 4, 5)) in self._follows
 
     @cached_property
     def _follows(self) -> set[Comparison]:

@@ -33,6 +33,7 @@ def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
         "max_sentences": 14,
         "n_questions": 8,
         "n_holdout": min(1 + categories // 10, categories // 4),
+        "n_exceptions": 2 * rng.randrange(1 + categories // 10),
         "max_properties": rng.choice((2, 3, 4)),
         "n_choices": 2,
     }
@@ -43,7 +44,7 @@ _CHAINED = (FT_LOW, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)
 FAMILY = Family(
     name="semantic",
     title="Semantic structure",
-    description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance and held-out categories.",
+    description="A hierarchy of nonsense categories: rephrasings, reversals, inheritance, held-out categories and exceptions.",
     splits={
         "rephrase": Split(WORD, learned=True, claims=(FT_ABOVE, ICL_BEATS_FT, AUGMENTED_BEATS_FT)),
         "reversal": Split(WORD, main=True, claims=(FT_ABOVE, ICL_BEATS_FT, AUGMENTED_EQUALS_ICL)),
@@ -57,6 +58,7 @@ FAMILY = Family(
                 Claim("hardly above", "augmented", "ft", "hardly better than ft"),
             ),
         ),
+        "misleading": Split(WORD),
     },
     config=generate.SemanticConfig,
     generate=generate.generate,

@@ -2,8 +2,9 @@
 
 Entailed is what the solver derives, stated forward ("femp can bilku") or backward ("kinds of things that can bilku
 include femp"), with the inference and depth that questions give it; where levels are climbed the direction adds no
-step. Refuted is what the documents themselves deny: a category as a kind of what is below it or of itself, and the denial
-of what follows ("true or false: femp can bilku. false."). All else is unsupported; as the world is closed, it is false.
+step. Refuted is what the documents themselves deny: a category as a kind of what is below it or of itself, the denial
+of what follows ("true or false: femp can bilku. false."), and what an exception denies. All else is unsupported; as the
+world is closed, it is false.
 The closure: all claims that follow, in both directions.
 """
 
@@ -14,27 +15,29 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
-from icl_ft_plugin.families.semantic.forms import ASK, FORWARD, N_FORMS, Parser, statement
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.forms import ASK, Parser
+from icl_ft_plugin.families.semantic.hierarchy import DENIAL_OF, DENIALS, Claim
 from icl_ft_plugin.families.semantic.proof import Reader, closures
 from icl_ft_plugin.families.semantic.styles import STYLES
+from icl_ft_plugin.families.semantic.wordings import BANKS, N_FORMS
 from icl_ft_plugin.schema import World
 
 DENIED = "\x00"
 QUIZ = re.compile(r"true or false: ((?:(?!true or false)[^\n])*?)[.?]?\s+(true|false)\b(?! or false)[.!]?")
 INTERVIEW = re.compile(r"is it true that ((?:(?!is it true)[^\n])*?)\?\s+(yes|no)\b[.!]?")
 OPENINGS = re.compile(
-    "|".join(re.escape(s.opening).replace(r"\{topic\}", r"\w+") for s in STYLES.values() if s.opening)
+    "|".join(re.escape(s.title.lower()).replace(r"\{topic\}", r"[\w-]+") for s in STYLES.values() if s.title)
 )
-
-
+SLOTS = {"do": 3}  # of other predicates: 2
 RELAXED = re.compile(
     "|".join(
-        statement(claim, backward, form).replace("0", r"([\w-]+)")
-        for claim in (Claim(kind, ("0",) * (3 if kind == "do" else 2)) for kind in FORWARD)
+        words.replace("0", r"([\w-]+)")
+        for bank in BANKS
+        for predicate in bank.forward
         for backward in (False, True)
         for form in range(N_FORMS)
-        if statement(claim, backward, form) != "0 0 0"  # Three words of any kind are no form.
+        # Three words of any kind are no form.
+        if (words := bank.statement(Claim(predicate, ("0",) * SLOTS.get(predicate, 2)), backward, form)) != "0 0 0"
     )
 )
 
@@ -56,7 +59,8 @@ class SemanticAuditor(Auditor):
         found = closures({"all": self._reader.directions})
         words = {word for claim in self._reader.claims.values() for word in claim.arguments}
         # Reads words of the world in the place of others, too: a verb as a property.
-        self._lenient = Parser(Claim(kind, (word,) * (3 if kind == "do" else 2)) for word in words for kind in FORWARD)
+        kinds = ("is a", "are", "have", "can", "do")
+        self._lenient = Parser(Claim(kind, (word,) * SLOTS.get(kind, 2)) for word in words for kind in kinds)
         self._words = words
         self._levels = {claim: levels for (_, claim), levels in found.holds.items()}
         self.closure = {
@@ -75,15 +79,16 @@ class SemanticAuditor(Auditor):
     def parse(self, sentence: str) -> Iterator[tuple[str, tuple[int, int], Said]]:
         """Yield the claims over the world's words."""
         denied = DENIED in sentence
-        place = 0
-        for claim, backward in self._reader.parser.read(sentence) or self._lenient.read(sentence):
-            for form in range(N_FORMS):
-                words = statement(claim, backward, form)
-                start = sentence.find(words, place)
-                if start >= 0:
-                    place = start + len(words)
-                    yield "not: " * denied + words, (start, place), Said(claim, backward, denied)
-                    break
+        end = 0
+        for found in self._reader.parser.find(sentence) or self._lenient.find(sentence):
+            if found.start < end:
+                continue
+            end = found.end
+            words = sentence[found.start : found.end]
+            claim, turned = found.claim, False
+            if denied and (other := DENIALS.get(claim.predicate) or DENIAL_OF.get(claim.predicate)):
+                claim, turned = Claim(other, claim.arguments), True
+            yield "not: " * denied + words, (found.start, found.end), Said(claim, found.backward, denied and not turned)
 
     def foreign(self, sentence: str) -> bool:
         """Tell whether a sentence says of a word of the world what takes another word, which is not the world's."""
@@ -95,13 +100,16 @@ class SemanticAuditor(Auditor):
         return OPENINGS.fullmatch(sentence) is not None
 
     def judge(self, claim: Said) -> Judgement:
-        """Judge a claim in one direction; a denial is refuted or unsupported, as no document denies anything."""
+        """Judge a claim in one direction; of a kind or a relation a denial is refuted or unsupported, as no document has one."""
         said = claim.claim
         if said in self._levels:
             if claim.denied:
                 return Judgement("contradicted")
             unit = _unit(said, claim.backward)
             return Judgement("entailed", self.closure[unit], (unit,))
+        other = DENIALS.get(said.predicate) or DENIAL_OF.get(said.predicate)
+        if other and Claim(other, said.arguments) in self._levels:
+            return Judgement("contradicted")
         turned = Claim(said.predicate, said.arguments[::-1])
         refuted = said.predicate == "is a" and (turned == said or turned in self._levels)
         return Judgement("contradicted" if refuted and not claim.denied else "unsupported")

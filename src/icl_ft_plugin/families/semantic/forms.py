@@ -1,9 +1,8 @@
-"""The sentence forms of the semantic structure: ``stem(claim, False, 0)`` is ``"femp are a kind of"``, completed by "glon".
+"""Reads the statements of the semantic structure: "As it happens, femp can bilku." states ``Claim("can", ...)`` forward.
 
 Every statement is a stem and one last word, so that a document's sentence and a question's choice are the same thing.
-A claim can be stated forward (category first: "femp are known to have bilku") or backward (category last: "kinds of
-things that have bilku include femp"), each in four forms. Words never change their shape: categories are plurals
-without -s and verbs stand in their base form.
+Words never change their shape: categories are plurals without -s and verbs stand in their base form. The wordings of
+all three banks are read (``wordings``).
 """
 
 from __future__ import annotations
@@ -12,50 +11,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIALS, Claim
+from icl_ft_plugin.families.semantic.wordings import BANKS, N_FORMS
 
-FORWARD = {
-    "is a": ("{} are a kind of", "{} are a type of", "{} are classed as", "{} belong to the"),
-    "are": ("{} are", "{} are known to be", "{} are always", "{} are by nature"),
-    "have": ("{} have", "{} are known to have", "{} always have", "{} by nature have"),
-    "can": ("{} can", "{} are able to", "{} can always", "{} by nature can"),
-    "do": ("{} {}", "{} are known to {}", "{} always {}", "{} by nature {}"),
-}
-BACKWARD = ("kinds of {} include", "among {} are", "examples of {} are", "the group of {} contains")
-GROUPS = {
-    "is a": "{}",
-    "are": "things that are {}",
-    "have": "things that have {}",
-    "can": "things that can {}",
-    "do": "things that {} {}",
-}
-N_FORMS = 4
-# A question in a document stands between the stem and the last word: "femp are a kind of what? answer: glon."
-ASK = " what? answer: "
+# A question in a document stands between the stem and the last word: "Q: femp are a kind of what? A: glon."
+ASK = " what? a: "
+TOKEN = re.compile(r"[\w-]+|[^\w\s]")
 
 
-def stem(claim: Claim, backward: bool, form: int) -> str:
-    """Return a statement of ``claim`` without its last word.
+class Found(NamedTuple):
+    """A statement in a text.
 
-    Args:
-        claim: What is stated.
+    Attributes:
+        claim: What it states.
         backward: Whether the category comes last.
-        form: 0 to 3.
+        start: Where it begins in the text.
+        end: Where it ends.
     """
-    if backward:
-        return BACKWARD[form].format(GROUPS[claim.predicate].format(*claim.arguments[1:]))
-    return FORWARD[claim.predicate][form].format(*claim.arguments[:-1])
 
-
-def last_word(claim: Claim, backward: bool) -> str:
-    """Return the word that completes the stem."""
-    return claim.subject if backward else claim.value
-
-
-def statement(claim: Claim, backward: bool, form: int) -> str:
-    """Return the whole statement, without a full stop."""
-    return f"{stem(claim, backward, form)} {last_word(claim, backward)}"
+    claim: Claim
+    backward: bool
+    start: int
+    end: int
 
 
 class Parser:
@@ -72,20 +51,26 @@ class Parser:
             self._words["category"].add(claim.subject)
             if claim.predicate == "do":
                 self._words["verb"].add(claim.arguments[1])
-            self._words["category" if claim.predicate in ("is a", "do") else claim.predicate].add(claim.value)
+            kind = DENIALS.get(claim.predicate, claim.predicate)
+            self._words["category" if kind in ("is a", "do") else kind].add(claim.value)
 
     def read(self, text: str) -> list[tuple[Claim, bool]]:
         """Return the claims stated in ``text`` with their direction (True: backward), in the order of the text."""
-        tokens = [*re.findall(r"[\w-]+|[^\w\s]", text.replace(ASK, " ")), ""]
+        return [(found.claim, found.backward) for found in self.find(text.lower().replace(ASK, " "))]
+
+    def find(self, text: str) -> list[Found]:
+        """Return the statements in ``text``, which is in lower case, in its order."""
+        matches = list(TOKEN.finditer(text))
+        tokens = [*(match[0] for match in matches), ""]
         found = []
-        for start in range(len(tokens)):
+        for start in range(len(matches)):
             paths: list[tuple[_Tree, int, tuple[str, ...]]] = [(_forms(), start, ())]
             while paths:
                 tree, place, words = paths.pop()
                 if tree.end:
                     predicate, backward = tree.end
-                    arguments = (words[-1], *words[:-1]) if backward else words
-                    found.append((Claim(predicate, arguments), backward))
+                    claim = Claim(predicate, (words[-1], *words[:-1]) if backward else words)
+                    found.append(Found(claim, backward, matches[start].start(), matches[place - 1].end()))
                     continue
                 token = tokens[place]
                 if token in tree.literal:
@@ -107,16 +92,18 @@ class _Tree:
 
 @cache
 def _forms() -> _Tree:
-    """Return the tree of all forms."""
+    """Return the tree of all wordings of all banks."""
     root = _Tree()
-    for predicate in FORWARD:
-        values = {"is a": ("{category}",), "do": ("{verb}", "{category}")}.get(predicate, (f"{{{predicate}}}",))
-        claim = Claim(predicate, ("{category}", *values))
-        for backward in (False, True):
-            for form in range(N_FORMS):
-                tree = root
-                for word in statement(claim, backward, form).split():
-                    branches, key = (tree.slots, word[1:-1]) if word[0] == "{" else (tree.literal, word)
-                    tree = branches.setdefault(key, _Tree())
-                tree.end = (predicate, backward)
+    for bank in BANKS:
+        for predicate in bank.forward:
+            kind = DENIALS.get(predicate, predicate)
+            values = {"is a": ("{category}",), "do": ("{verb}", "{category}")}.get(predicate, (f"{{{kind}}}",))
+            claim = Claim(predicate, ("{category}", *values))
+            for backward in (False, True):
+                for form in range(N_FORMS):
+                    tree = root
+                    for word in bank.statement(claim, backward, form).split():
+                        branches, key = (tree.slots, word[1:-1]) if word[0] == "{" else (tree.literal, word)
+                        tree = branches.setdefault(key, _Tree())
+                    tree.end = (predicate, backward)
     return root

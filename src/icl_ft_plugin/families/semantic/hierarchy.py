@@ -14,13 +14,16 @@ from typing import NamedTuple
 import yaml
 
 PROPERTIES = ("are", "have", "can")
+# What the exceptions of a world say, and what each denies.
+DENIALS = {"are not": "are", "have no": "have", "cannot": "can"}
+DENIAL_OF = {denied: denial for denial, denied in DENIALS.items()}
 
 
 class Claim(NamedTuple):
     """What is said of one category.
 
     Attributes:
-        predicate: ``"is a"``, ``"are"``, ``"have"``, ``"can"`` or, for a relation, ``"do"``.
+        predicate: ``"is a"``, ``"are"``, ``"have"``, ``"can"``, for a relation ``"do"``, or a denial (``DENIALS``).
         arguments: (category, parent), (category, property) or (category, verb, category).
     """
 

@@ -1,7 +1,8 @@
 """What rules infer from the documents of the semantic structure: another teacher than the model itself.
 
-From "a: did you know that femp are a kind of glon?" come the documents "femp belong to the glon." (rephrase), "kinds
-of glon include femp." (reversal) and, since glon can bilku, "femp can bilku." (chain).
+From "Nearby, femp are a kind of glon." come the documents "In other words, femp are one sort of glon." (rephrase), "Hence
+instances of glon are femp." (reversal) and, since glon can bilku, "It follows that femp can indeed bilku." (chain), in
+wordings that neither documents nor questions use. Questions have no part in it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import random
 from collections import Counter
 
 from icl_ft_plugin.families.semantic.closure import Closure
-from icl_ft_plugin.families.semantic.forms import N_FORMS, Parser, statement
+from icl_ft_plugin.families.semantic.forms import Parser
 from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.wordings import INFERENCES, N_FORMS
 from icl_ft_plugin.schema import Document, World
 
 
@@ -22,7 +24,7 @@ def oracle(world: World) -> tuple[Document, ...]:
         world: A world of this family.
 
     Returns:
-        Per document one of style ``"rephrase"`` (each statement in the same direction, in any form), one of style
+        Per document one of style ``"rephrase"`` (each statement in the same direction, in other words), one of style
         ``"reversal"`` (each statement the other way round) and, where something follows from its facts together with
         the other documents, one of style ``"chain"``; all chains together state every conclusion at least once.
     """
@@ -35,16 +37,19 @@ def oracle(world: World) -> tuple[Document, ...]:
     for document in world.documents:
         found = parser.read(document.text)
         for style, turned in (("rephrase", False), ("reversal", True)):
-            sentences = tuple(
-                statement(claim, backward != turned, rng.randrange(N_FORMS)) + "." for claim, backward in found
-            )
+            sentences = tuple(_inferred(claim, backward != turned, rng) for claim, backward in found)
             documents.append(Document(f"{document.id}-{style}", sentences, document.facts, 0, style))
         conclusions = chains.of(document)
         if conclusions:
-            sentences = tuple(statement(claim, False, rng.randrange(N_FORMS)) + "." for claim, _ in conclusions)
+            sentences = tuple(_inferred(claim, False, rng) for claim, _ in conclusions)
             used = tuple(dict.fromkeys(fact for _, proof in conclusions for fact in proof))
             documents.append(Document(f"{document.id}-chain", sentences, used, 0, "chain"))
     return tuple(documents)
+
+
+def _inferred(claim: Claim, backward: bool, rng: random.Random) -> str:
+    lead = INFERENCES.leads[rng.randrange(len(INFERENCES.leads))]
+    return f"{lead}{INFERENCES.statement(claim, backward, rng.randrange(N_FORMS))}."
 
 
 class _Chains:

@@ -2,8 +2,8 @@
 
 The statements are read back from the documents' text. "femp are a kind of glon" and "glon can bilku" become
 ``own(s,"femp","is a","glon")`` and ``own(s,"glon","can","bilku")``, from which the solver derives
-``holds(s,"femp","can","bilku",1)``, inherited over one level. Scope ``s`` is a set of premises: all that the documents
-say, the proof of one question, or all but one fact.
+``holds(s,"femp","can","bilku",1)``, inherited over one level, unless ``own(s,"femp","cannot","bilku")``. Scope ``s`` is a
+set of premises: all that the documents say, all but the exceptions, the proof of one question, or all but one fact.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from dataclasses import dataclass
 
 from icl_ft_plugin.families.proof import disagreements
 from icl_ft_plugin.families.semantic.forms import Parser
-from icl_ft_plugin.families.semantic.hierarchy import Claim
+from icl_ft_plugin.families.semantic.hierarchy import DENIAL_OF, DENIALS, Claim
 from icl_ft_plugin.schema import Question, World
 
 # A chain longer than any hierarchy ends a derivation, so that a circle of categories in a broken world does not hang.
 PROGRAM = """
 above(S,X,Y,1) :- own(S,X,"is a",Y).
 above(S,X,Z,D+1) :- own(S,X,"is a",Y), above(S,Y,Z,D), D < 30.
+denial("are not","are"). denial("have no","have"). denial("cannot","can").
+denied(S,X,K,V) :- own(S,X,N,V), denial(N,K).
 holds(S,X,K,V,0) :- own(S,X,K,V).
-holds(S,X,K,V,D) :- above(S,X,Y,D), own(S,Y,K,V).
-% What a generous reader might grant: what holds of something below, a category below as parent, and a relation to
-% something above or below the right object.
-loose(X,K,V) :- holds("all",X,K,V,_).
-loose(X,K,V) :- above("all",Y,X,_), holds("all",Y,K,V,_), K != "is a".
+holds(S,X,K,V,D+1) :- own(S,X,"is a",Y), holds(S,Y,K,V,D), not denied(S,X,K,V), D < 30.
+% What a generous reader might grant: what holds if no exception is heeded, what holds of something below, a category
+% below as parent, and a relation to something above or below the right object.
+granted(X,K,V) :- own("all",X,K,V).
+granted(X,K,V) :- own("all",X,"is a",Y), granted(Y,K,V).
+loose(X,K,V) :- granted(X,K,V).
+loose(X,K,V) :- above("all",Y,X,_), granted(Y,K,V), K != "is a".
 loose(X,"is a",Y) :- above("all",Y,X,_).
 arguable(X,K,V) :- loose(X,K,V).
 arguable(X,"do",(R,P)) :- loose(X,"do",(R,O)), above("all",O,P,_).
@@ -71,7 +75,7 @@ def closures(scopes: Mapping[str, Iterable[Claim]]) -> Closures:
     )
     control.add("base", [], PROGRAM + "".join(f"{fact}.\n" for fact in facts))
     control.ground([("base", [])])
-    # The program has neither choice nor negation: all that is grounded is derived.
+    # The program has no choice, and negates only what is decided while it is grounded: all that is grounded is derived.
     atoms = control.symbolic_atoms
     holds: dict[tuple[str, Claim], int] = {}
     for atom in atoms.by_signature("holds", 5):
@@ -97,7 +101,8 @@ def check(world: World) -> list[str]:
         One message per violation; empty when all is proved.
     """
     reader = Reader(world)
-    scopes: dict[str, Iterable[Claim]] = {"all": reader.stated}
+    usual = [claim for claim in reader.stated if not exceptional(claim, reader.stated)]
+    scopes: dict[str, Iterable[Claim]] = {"all": reader.stated, "usual": usual}
     for q in world.questions:
         scopes[q.id] = [reader.claims[fact] for fact in q.proof]
         if q.split == "holdout":
@@ -112,6 +117,15 @@ def check(world: World) -> list[str]:
     for q in world.questions:
         messages += [f"{q.id}: {message}" for message in _messages(q, reader, found)]
     return messages
+
+
+def exceptional(claim: Claim, stated: Iterable[Claim]) -> bool:
+    """Tell whether a claim is a denial, or about what has one and of what is denied of another."""
+    denials = [other for other in stated if DENIALS.get(other.predicate) == claim.predicate]
+    return claim.predicate in DENIALS or (
+        any(other.subject == claim.subject for other in denials)
+        and any(other.value == claim.value for other in denials)
+    )
 
 
 class Reader:
@@ -156,6 +170,10 @@ class Reader:
             return "chained" if claim.predicate == "is a" else "inherited", levels
         return ("restated", 0) if backward in self.directions.get(claim, ()) else ("reversed", 1)
 
+    def denies(self, claim: Claim, found: Closures) -> bool:
+        """Tell whether what documents say denies a claim."""
+        return ("all", Claim(DENIAL_OF.get(claim.predicate, ""), claim.arguments)) in found.holds
+
     def answers(self, found: Closures) -> dict[str, frozenset[int]]:
         """Return, by question id, the choices that are read as one statement, which follows."""
         return {
@@ -171,9 +189,12 @@ def _messages(q: Question, reader: Reader, found: Closures) -> Iterable[str]:
     if [len(choice) for choice in read] != [1] * len(q.choices):
         yield f"its choices cannot be read as one statement each: {q.prompt!r} + {q.choices}"
         return
+    lures = [claim for choice in read for claim, _ in choice if ("usual", claim) in found.holds]
     for i, [(claim, backward)] in enumerate(read):
         if i not in q.gold:
-            if claim in found.arguable:
+            if claim in found.arguable and not (
+                q.split == "misleading" and claim in lures and reader.denies(claim, found)
+            ):
                 yield f"the distractor {q.choices[i]!r} can be argued for"
             home = ("last", claim.value, claim.predicate) if not backward else ("first", claim.subject, "")
             if home not in reader.homes:
@@ -182,20 +203,31 @@ def _messages(q: Question, reader: Reader, found: Closures) -> Iterable[str]:
     if (q.id, gold) not in found.holds:
         yield f"the gold does not follow from its proof {q.proof}"
         return
+    if q.split == "misleading" and (len(lures) != 1 or gold in lures):
+        yield "without the exceptions not exactly one distractor would follow"
+    if q.split != "misleading" and lures != [gold]:
+        yield "its answer depends on an exception"
     levels = found.holds[q.id, gold]
     inference, depth = reader.way(gold, backward, levels)
     if (q.inference, q.depth) != (inference, depth):
         yield f"inference {q.inference!r} of depth {q.depth} is not how the gold follows: {inference} over {levels} levels"
     if levels and any(False not in reader.directions.get(reader.claims[fact], ()) for fact in q.proof):
         yield "a premise of the chain is never stated forward"
+    yield from _place(q, gold, inference, levels, reader, found)
+
+
+def _place(q: Question, gold: Claim, inference: str, levels: int, reader: Reader, found: Closures) -> Iterable[str]:
+    """Yield why a question does not belong where it stands."""
     about = [claim for claim in reader.stated if gold.subject in (claim.subject, claim.value)]
     if q.split == "holdout":
         if about != [reader.claims[q.proof[0]]] or about[0].predicate != "is a":
             yield f"the documents say more of the held-out {gold.subject} than its parent"
         if (f"without {q.proof[0]}", gold) in found.holds:
             yield f"the gold follows without {q.proof[0]}"
+    if (q.clusters["first"], q.clusters["last"]) != (q.proof[0], q.proof[-1]):
+        yield f"its clusters name other premises than the first and the last of {q.proof}"
     expected = {"restated": "rephrase", "reversed": "reversal"}.get(
         inference, "syllogism" if levels == 1 else "syllogism_deep"
     )
-    if q.split not in (expected, "holdout") or (q.split == "holdout" and not levels):
+    if q.split not in (expected, "holdout", "misleading") or (q.split == "holdout" and not levels):
         yield f"it belongs to the split {expected}, not {q.split}"

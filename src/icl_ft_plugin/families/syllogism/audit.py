@@ -1,6 +1,6 @@
-"""Audits simple syllogisms by the Venn models of a document's premises: "every femp is a glon" is read as "all femp are glon".
+"""Audits simple syllogisms by the Venn models of a document's premises: "each femp is a glon" is read as "all femp are glon".
 
-Entailed is what holds in all models, in both wordings; refuted what holds in none; all else, as a relation between terms
+Entailed is what holds in all models, in any wording; refuted what holds in none; all else, as a relation between terms
 of two documents, is unsupported. From one premise a statement is restated, or reversed if it swaps its terms; what takes
 both is chained. A weaker statement that follows (some from all, where every term has members) counts as entailed, and
 as one step, but the closure holds the strongest statements over each pair of a document's terms and no others.
@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterator
 
 from icl_ft_plugin.families.auditor import Auditor, Judgement, Unit, Way
-from icl_ft_plugin.families.syllogism.proof import QUANTIFIERS, Premise, Statement, entailed, holds, read_premises
+from icl_ft_plugin.families.syllogism.logic import Premise, Statement, entailed, holds
+from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, TESTS
+from icl_ft_plugin.families.syllogism.proof import pattern, read_premises, statement_of
 from icl_ft_plugin.schema import World
 
-WORDS = {words.lower(): quantifier for words, quantifier in QUANTIFIERS.items()}
-FORM = re.compile(rf"\b({'|'.join(WORDS)}) (\w+) (?:are|is an?) (\w+)\b")
+WORDS = {"all": ("All", "Every", "Each"), "some": ("Some", "At least one"), "no": ("No", "Not one")}
+# As a model may write, in one number or the other.
+WRITTEN = {q: [f"{word} {{a}} {verb} {{b}}." for word in WORDS[q] for verb in ("are", "is a")] for q in WORDS}
+FORM = pattern(WRITTEN, DOCUMENTS, INFERENCES, TESTS)
 NAMING = re.compile(r"(?:the terms )?\w+(?:, \w+)*,? and \w+ are related[.:]?")
 
 
@@ -54,12 +58,14 @@ class SyllogismAuditor(Auditor):
     def parse(self, sentence: str) -> Iterator[tuple[str, tuple[int, int], Statement]]:
         """Yield the statements over the world's terms."""
         for match in FORM.finditer(sentence):
-            if {match[2], match[3]} <= self._terms.keys():
-                yield match[0], match.span(), (WORDS[match[1]], match[2], match[3])
+            statement = statement_of(match)
+            if self._terms.keys() >= set(statement[1:]):
+                yield match[0], match.span(), statement
 
     def foreign(self, sentence: str) -> bool:
         """Tell whether a sentence relates a term of the world to another word."""
-        return any((m[2] in self._terms) != (m[3] in self._terms) for m in FORM.finditer(sentence))
+        found = map(statement_of, FORM.finditer(sentence))
+        return any((first in self._terms) != (second in self._terms) for _, first, second in found)
 
     def states_nothing(self, sentence: str) -> bool:
         """Tell whether a sentence only names terms."""

@@ -8,10 +8,20 @@ from functools import cached_property
 from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning, normalized
-from icl_ft_plugin.families.syllogism.proof import Statement, holds
+from icl_ft_plugin.families.syllogism.audit import WRITTEN
+from icl_ft_plugin.families.syllogism.logic import Statement, holds
+from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
+from icl_ft_plugin.families.syllogism.proof import pattern, statement_of
 
-FORM = re.compile(r"(all|every|each|some|at least one|no|not one) (\w+) (?:are|is) (\w+)")
-QUANTIFIERS = {"every": "all", "each": "all", "at least one": "some", "not one": "no"}
+
+def _bare(wording: str) -> str:
+    """Return a wording as ``normalized`` leaves what is written in it."""
+    return normalized(wording.format(a="first", b="second")).replace("first", "{a}").replace("second", "{b}")
+
+
+FORM = pattern(
+    {q: [_bare(w) for bank in (WRITTEN, DOCUMENTS, INFERENCES, TESTS) for w in bank[q]] for q in QUANTIFIERS}
+)
 
 
 class SyllogismMeaning(Meaning):
@@ -20,7 +30,7 @@ class SyllogismMeaning(Meaning):
     def read(self, split: str, answer: str) -> Statement | None:
         """Return the statement, or None where there is none."""
         match = FORM.fullmatch(normalized(answer))
-        return (QUANTIFIERS.get(match[1], match[1]), match[2], match[3]) if match else None
+        return statement_of(match) if match else None
 
     def right(self, doc: Mapping[str, Any], meaning: Statement) -> bool:
         """Tell whether a statement follows."""

@@ -1,78 +1,44 @@
-"""Proofs of the simple syllogisms, by enumerating all Venn models of three terms.
+"""Proofs of the simple syllogisms, from the text of the documents alone.
 
-A model tells which of the seven regions of a three-circle diagram have members. "All femp are glon. Some glon are
-trune." holds in some of the 128 models; a statement is entailed when it holds in all of these. Nothing is taken from
-the facts or the gold of a world: the premises are read from the documents' text.
+"The terms trune, femp and glon are related. All femp are glon. Some of the glon are trune." is read in the wordings of
+documents, the choices of a question in those of questions; what follows is found by enumerating Venn models (``logic``).
+Nothing is taken from the facts or the gold of a world.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from icl_ft_plugin.families.proof import disagreements
+from icl_ft_plugin.families.syllogism.logic import Statement, conclusions
+from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, TESTS
 from icl_ft_plugin.schema import Document, Question, World
 
-Statement = tuple[str, str, str]  # quantifier, subject, predicate
-Premise = tuple[str, int, int]  # the same over term numbers 0, 1, 2
-REGIONS = tuple(region for region in product((False, True), repeat=3) if any(region))
 NAMING = re.compile(r"The terms (\w+), (\w+) and (\w+) are related\.")
-STATED = re.compile(r"(All|Some|No) (\w+) are (\w+)\.")
 ASKED = re.compile(r"(\w+) and (\w+) are related:")
-REPHRASED = re.compile(r"(Every|At least one|Not one) (\w+) is a (\w+)\.")
-QUANTIFIERS = {"Every": "all", "At least one": "some", "Not one": "no", "All": "all", "Some": "some", "No": "no"}
 
 
-@cache
-def entailed(premises: tuple[Premise, ...], first: int, second: int, existential_import: bool) -> frozenset[Premise]:
-    """Return the strongest entailed statements over two terms.
-
-    Args:
-        premises: Two or fewer statements over the terms 0, 1 and 2.
-        first: A term.
-        second: Another term.
-        existential_import: Whether only models count in which every term has members.
-
-    Returns:
-        Those of the six statements all / some / no, both directions, that hold in every model of the premises, less
-        those that follow from another one of them without following back.
-    """
-    models = [model for model in _models(existential_import) if all(_holds(p, model) for p in premises)]
-    options = [(q, *pair) for q in ("all", "some", "no") for pair in ((first, second), (second, first))]
-    true = [option for option in options if all(_holds(option, model) for model in models)]
-    return frozenset(s for s in true if not any(_stronger(t, s, existential_import) for t in true))
+def pattern(*banks: Mapping[str, Iterable[str]]) -> re.Pattern[str]:
+    """Return what finds statements in the wordings of some banks, by quantifier, with ``{a}`` and ``{b}`` for the terms."""
+    wordings = [(quantifier, wording) for bank in banks for quantifier, held in bank.items() for wording in held]
+    parts = []
+    for i, (quantifier, wording) in enumerate(sorted(wordings, key=lambda item: -len(item[1]))):
+        text = re.escape(wording.removesuffix("."))
+        for slot, form in {r"a\ \{": r"an?\ \{", r"\{a\}": r"(\w+)", r"\{b\}": r"(\w+)"}.items():
+            text = text.replace(slot, form)
+        parts.append(f"(?P<{quantifier}{i}>{text})")
+    return re.compile(rf"\b(?:{'|'.join(parts)})\b", re.IGNORECASE)
 
 
-@cache
-def holds(premises: tuple[Premise, ...], statement: Premise, existential_import: bool) -> bool | None:
-    """Tell whether a statement holds in every model of the premises (True), in none (False) or in some (None)."""
-    models = [model for model in _models(existential_import) if all(_holds(p, model) for p in premises)]
-    found = {_holds(statement, model) for model in models}
-    return found.pop() if len(found) == 1 else None
+def statement_of(match: re.Match[str]) -> Statement:
+    """Return what a match of such a pattern states."""
+    _, subject, predicate = (group for group in match.groups() if group is not None)
+    return str(match.lastgroup).rstrip("0123456789"), subject, predicate
 
 
-@cache
-def _models(existential_import: bool) -> tuple[tuple[tuple[bool, ...], ...], ...]:
-    every = (tuple(r for r, kept in zip(REGIONS, bits, strict=True) if kept) for bits in product((0, 1), repeat=7))
-    return tuple(m for m in every if not existential_import or all(any(r[t] for r in m) for t in range(3)))
-
-
-def _holds(statement: Premise, model: tuple[tuple[bool, ...], ...]) -> bool:
-    quantifier, subject, predicate = statement
-    if quantifier == "all":
-        return not any(region[subject] and not region[predicate] for region in model)
-    return any(region[subject] and region[predicate] for region in model) == (quantifier == "some")
-
-
-@cache
-def _stronger(left: Premise, right: Premise, existential_import: bool) -> bool:
-    """Tell whether ``left`` alone entails ``right`` and not the other way round."""
-    models = _models(existential_import)
-    both = [(_holds(left, m), _holds(right, m)) for m in models]
-    return all(r for le, r in both if le) and not all(le for le, r in both if r)
+STATED, CHOSEN = pattern(DOCUMENTS), pattern(TESTS)
 
 
 def answers(world: World) -> dict[str, frozenset[int]]:
@@ -87,17 +53,13 @@ def answers(world: World) -> dict[str, frozenset[int]]:
     return found
 
 
-def _following(q: Question, premises: list[Statement], world: World) -> frozenset[int]:
+def _following(q: Question, premises: Sequence[Statement], world: World) -> frozenset[int]:
     """Return the choices that are strongest statements entailed by the given premises."""
     asked = ASKED.fullmatch(q.prompt)
-    terms = list(dict.fromkeys(term for _, *pair in premises for term in pair))
-    if asked is None or not {asked[1], asked[2]} <= set(terms):
-        return frozenset()  # the two terms never meet
-    numbered = tuple((quantifier, terms.index(a), terms.index(b)) for quantifier, a, b in premises)
-    existential_import = bool(world.config.get("existential_import", False))
-    true = entailed(numbered, terms.index(asked[1]), terms.index(asked[2]), existential_import)
-    named = {(quantifier, terms[a], terms[b]) for quantifier, a, b in true}
-    return frozenset(i for i, choice in enumerate(q.choices) if _read(choice) in named)
+    if asked is None:
+        return frozenset()
+    true = conclusions(premises, asked[1], asked[2], bool(world.config.get("existential_import", False)))
+    return frozenset(i for i, choice in enumerate(q.choices) if _read(choice) in true)
 
 
 def check(world: World) -> list[str]:
@@ -162,9 +124,9 @@ def _check_design(world: World) -> Iterator[str]:
 
 def read_premises(document: Document) -> list[Statement]:
     """Return the statements of a document, in the order of its text."""
-    return [(QUANTIFIERS[q], a, b) for q, a, b in STATED.findall(document.text)]
+    return [statement_of(match) for match in STATED.finditer(document.text)]
 
 
 def _read(choice: str) -> Statement | None:
-    match = STATED.fullmatch(choice) or REPHRASED.fullmatch(choice)
-    return (QUANTIFIERS[match[1]], match[2], match[3]) if match else None
+    match = CHOSEN.fullmatch(choice.removesuffix("."))
+    return statement_of(match) if match else None

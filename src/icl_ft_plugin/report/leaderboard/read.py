@@ -109,7 +109,7 @@ def _scored(world: str, file: Path, condition: str, *, written: str, **about: An
         if (prompt := str(spec.get("prompt", PLAIN))) != usual:
             condition += f", prompt {cut(prompt)}"
         seed, family = int(spec["seed"]), cut(str(spec["family"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{file}: its world is not one of ours: {shown(error)}") from error
     return Scored(family=family, config=cut(text, 1000), world=seed, condition=condition, written=written, **about)
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -60,28 +60,32 @@ def grid_of(ids: Sequence[str], runs: Sequence[Mapping[str, Item]]) -> Grid:
     return Grid(values, partitions([list(keys) for keys in zip(*(runs[0][i].ways for i in ids), strict=True)]))
 
 
-def joint_grids(cells: Sequence[ScoredCell], split: str, learned: str, *, given: bool = False) -> Arms:
+def joint_grids(cells: Sequence[ScoredCell], split: str, learned: str, known_by: Collection[str] = ()) -> Arms:
     """Return the grids of facts whose questions on two splits are right, by arm and world seed.
 
     Args:
         cells: Of one model and one entry of worlds.
         split: What the family is about, e.g. the reversal.
         learned: The split that tells whether a fact was learned.
-        given: Whether only facts count whose ``learned`` questions are right in every run, so that the mean is the share of
-            the facts that are known that are answered on ``split``; otherwise both must be right in the same run.
+        known_by: Arms in whose every run the ``learned`` questions of a fact must be right for it to count, so that the mean is
+            the share of the facts that are known that are answered on ``split``; without any, both must be right in the same run.
     """
     asked, told = runs_of(cells, split), runs_of(cells, learned)
     found: Arms = {}
-    both = [(world, arm) for world, arms in asked.items() for arm in arms if arm in told.get(world, {})]
-    for world, arm in both:
-        pairs = list(zip(map(_by_fact, asked[world][arm]), map(_by_fact, told[world][arm]), strict=True))
-        facts = sorted(set.intersection(*(a.keys() & b.keys() for a, b in pairs)))
-        right = _all_right if given else _both_right
-        if given:
-            facts = [fact for fact in facts if all(_all_right(pair, fact, 1) for pair in pairs)]
-        if facts:
-            values = np.array([[float(right(pair, fact)) for pair in pairs] for fact in facts])
-            ways = zip(*(pairs[0][0][fact][0].ways for fact in facts), strict=True)
+    right = _all_right if known_by else _both_right
+    for world, arms in asked.items():
+        pairs = {
+            arm: list(zip(map(_by_fact, runs), map(_by_fact, told[world][arm]), strict=True))
+            for arm, runs in arms.items()
+            if arm in told.get(world, {})
+        }
+        asking = [pair for several in pairs.values() for pair in several]
+        knowing = [pair for arm in known_by for pair in pairs.get(arm, ())]
+        shared = sorted(set.intersection(*(a.keys() & b.keys() for a, b in asking))) if asking else []
+        facts = [fact for fact in shared if all(_all_right(pair, fact, 1) for pair in knowing)]
+        for arm, several in pairs.items() if facts else ():
+            values = np.array([[float(right(pair, fact)) for pair in several] for fact in facts])
+            ways = zip(*(several[0][0][fact][0].ways for fact in facts), strict=True)
             found.setdefault(arm, {})[world] = Grid(values, partitions([list(keys) for keys in ways]))
     return found
 

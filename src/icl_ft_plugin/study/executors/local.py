@@ -71,8 +71,9 @@ def attempt(cell: Cell, study: StudyConfig, folder: Path) -> str | None:
 
     store = Store(folder)
     try:
-        if not store.cell(cell).is_dir():  # a lost node may have had the time to end it
-            run_cell(cell, study, store)
+        with store.making(store.cell(cell)) as needed:  # a lost node may be at it still, or have ended it
+            if needed:
+                run_cell(cell, study, store)
     except UsageError as error:
         return str(error)
     except Exception as error:  # whatever it is, the other cells can go on

@@ -1,1 +1,1 @@
-"""How far a study has come."""
+"""How far a study has come, and whether what it holds is as it was written."""

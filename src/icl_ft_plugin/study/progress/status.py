@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from filelock import FileLock, Timeout
 from pydantic import ConfigDict
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.config import parsed
+from icl_ft_plugin.errors import UsageError, cut, printable
+from icl_ft_plugin.files import read_json
+from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.cell import Labels
 from icl_ft_plugin.study.estimate.rates import scoring_seconds
 from icl_ft_plugin.study.progress.show import aligned
 from icl_ft_plugin.study.records import LEDGER, CellLedger, Record, read
-from icl_ft_plugin.study.store import LOCK
+from icl_ft_plugin.study.store import LOCK, fault
 
 
 class Running(Record):
@@ -78,6 +80,7 @@ class CellStatus:
         done: Whether it is complete.
         running: None where nobody runs it.
         failure: None where it has not failed.
+        damage: What of its results is not as it was written; None where nothing is, or it has none.
     """
 
     labels: Labels
@@ -85,6 +88,7 @@ class CellStatus:
     done: bool
     running: Running | None
     failure: Failure | None
+    damage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Status:
     cells: tuple[CellStatus, ...]
 
     def count(self, what: str) -> int:
-        """Return how many cells are ``done``, ``running`` or have a ``failure``."""
+        """Return how many cells are ``done``, ``running`` or have a ``failure`` or ``damage``."""
         return sum(bool(getattr(cell, what)) for cell in self.cells)
 
     @property
@@ -139,11 +143,11 @@ def read_status(folder: Path) -> Status:
     Raises:
         UsageError: The folder holds no study.
     """
-    try:
-        plan = _Plan.model_validate_json((folder / "study.json").read_bytes())
-        labels = [Labels(**(entry.model_extra or {})) for entry in plan.cells]
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{folder}: no study there (study.json: {error})") from error
+    file = folder / "study.json"
+    if not file.exists():
+        raise UsageError(f"{folder}: no study there (no study.json)")
+    plan = parsed(_Plan, read_json(file), str(file), strict=False)
+    labels = [parsed(Labels, entry.model_extra, f"{file}: {cut(entry.key)}", strict=False) for entry in plan.cells]
     at_work = _locked(folder)
     cells = tuple(_cell(folder, e.key, named, at_work) for e, named in zip(plan.cells, labels, strict=True))
     return Status(plan.name, at_work, cells)
@@ -154,23 +158,26 @@ def _locked(folder: Path) -> bool:
     if not (folder / LOCK).is_file():
         return False
     try:
-        with FileLock(folder / LOCK, blocking=False):
+        with locked(folder / LOCK, wait=False):
             return False
     except Timeout:
         return True
-    except PermissionError:  # somebody else's study; its run removes the folder of what is at work when it ends
+    except (
+        OSError
+    ):  # somebody else's study, or a read-only disk; its run removes the folder of what is at work when it ends
         return (folder / "running").is_dir()
 
 
 def _cell(folder: Path, key: str, labels: Labels, at_work: bool) -> CellStatus:
     path = folder / "cells" / key
-    if path.is_dir():
+    if path.is_dir() and not (reason := fault(path)):
         return CellStatus(labels, _seconds(path), True, None, None)
+    reason = reason if path.is_dir() else None
     running = read(folder / "running" / f"{key}.json", Running) if at_work else None
     if running and running.host == socket.gethostname() and not _alive(running.pid):
         running = None  # its process was killed; the run will notice
     failure = None if running else read(folder / "failures" / f"{key}.json", Failure)
-    return CellStatus(labels, None, False, running, failure)
+    return CellStatus(labels, None, False, running, failure, reason)
 
 
 def _seconds(cell: Path) -> float | None:
@@ -203,7 +210,10 @@ def lines(status: Status) -> list[str]:
     rows = [("", "done", "of", "failed", "running", "seconds a cell"), *map(_row, groups, groups.values())]
     now = [f"  {cell.labels}: {_since(cell.running)}" for cell in status.cells if cell.running]
     wrong = [f"  {cell.labels}: {_why(cell.failure)}" for cell in status.cells if cell.failure]
-    return [text, *aligned(rows), *(["running:", *now] if now else []), *(["failed:", *wrong] if wrong else [])]
+    hurt = [f"  {cell.labels}: {cell.damage}" for cell in status.cells if cell.damage]
+    parts = {"running:": now, "failed:": wrong, "damaged (made again by the next run):": hurt}
+    told = [line for title, inner in parts.items() if inner for line in (title, *inner)]
+    return [printable(line) for line in [text, *aligned(rows), *told]]
 
 
 def _left(status: Status) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
 
 # Keys that TRL knows but that a run here cannot honor, with the reason; their default values are accepted.
 REFUSED = {
@@ -103,25 +103,25 @@ def checked(key: str, value: Any, hints: Mapping[str, tuple[Any, Any]], place: s
         UsageError: The key is unknown, or the value has the wrong type, is no choice, out of range or not supported.
     """
     if key in REFUSED and value not in (None, False, "no"):
-        raise UsageError(f"{place}: {key}: {value!r} is not supported: {REFUSED[key]}")
+        raise UsageError(f"{place}: {key}: {shown(value)} is not supported: {REFUSED[key]}")
     if key not in hints:
         if key in REFUSED:
             return value
         hint = f" (now {RENAMED[key]})" if key in RENAMED else suggest(key, hints)
-        raise UsageError(f"{place}: unknown key {key!r}{hint}")
+        raise UsageError(f"{place}: unknown key {shown(key)}{hint}")
     annotation, field = hints[key]
     choices = field.metadata.get("choices") or _enum_values(annotation)
     if choices and value is not None and value not in choices:
         note = '; quote it: "no"' if value is False and "no" in choices else ""
         near = suggest(value, map(str, choices))
-        raise UsageError(f"{place}: {key}: {value!r} is not one of {', '.join(map(str, choices))}{note or near}")
+        raise UsageError(f"{place}: {key}: {shown(value)} is not one of {', '.join(map(str, choices))}{note or near}")
     value = _number(value, annotation)
     if not _fits(value, annotation):
-        raise UsageError(f"{place}: {key}: {value!r} is not of type {_name(annotation)}")
+        raise UsageError(f"{place}: {key}: {shown(value)} is not of type {_name(annotation)}")
     if key in RANGES and value is not None:
         low, high = RANGES[key]
         if not low <= value <= high or (key == "max_steps" and value == 0):
-            raise UsageError(f"{place}: {key}: {value!r} is not between {low} and {high}")
+            raise UsageError(f"{place}: {key}: {shown(value)} is not between {low} and {high}")
     return value
 
 
@@ -144,7 +144,7 @@ def _number(value: Any, annotation: Any) -> Any:
         return value
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 

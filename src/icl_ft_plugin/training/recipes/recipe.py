@@ -25,7 +25,8 @@ from typing import Any
 import yaml
 
 from icl_ft_plugin.config import read_yaml
-from icl_ft_plugin.errors import UsageError, suggest
+from icl_ft_plugin.errors import UsageError, shown, suggest
+from icl_ft_plugin.guard.confidential import refuse_secrets
 from icl_ft_plugin.paths import recipe_names, recipes_dir
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.training.recipes.keys import checked, key_classes, known_keys
@@ -66,12 +67,12 @@ class Recipe:
         for i, dataset in enumerate(self.values.get("datasets") or ()):
             place = f"{self.path}: datasets[{i}]"
             if dataset.get("path") != "json" or set(dataset) - {"path", "data_files", "split"}:
-                raise UsageError(f"{place}: {dataset!r} is not of the form {{path: json, data_files: FILE.jsonl}}")
+                raise UsageError(f"{place}: {shown(dataset)} is not of the form {{path: json, data_files: FILE.jsonl}}")
             names = dataset.get("data_files")
             for name in [names] if isinstance(names, str) else names or []:
                 if not Path(name).is_file():
                     raise UsageError(
-                        f"{place}.data_files: {name!r} does not exist; name the corpus with --corpus, or run from its folder"
+                        f"{place}.data_files: {shown(name)} does not exist; name the corpus with --corpus, or run from its folder"
                     )
                 files.append(Path(name))
         return tuple(files)
@@ -87,7 +88,7 @@ def find_recipe(name: str | Path) -> Path:
         if path.is_file():
             return path
     hint = suggest(str(name).removesuffix(".yaml"), recipe_names())
-    raise UsageError(f"recipe: {str(name)!r} is neither a file here nor one under {recipes_dir()}{hint}")
+    raise UsageError(f"recipe: {shown(str(name))} is neither a file here nor one under {recipes_dir()}{hint}")
 
 
 def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -107,6 +108,8 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe
     path = Path(path)
     from_file = read_yaml(path)
     given = dict(overrides or {})
+    refuse_secrets(from_file, str(path))
+    refuse_secrets(given, f"{path}, override")
     hints = known_keys()
     values = {
         key: checked(key, value, hints, f"{path}, override" if key in given else str(path))
