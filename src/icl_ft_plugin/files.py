@@ -113,9 +113,16 @@ def write_json(file: Path, value: Any) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Write a text in the place of what was there: whole, also after a power loss."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with replacing(file) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Yield a draft that takes the place of a file when the block ends without an error: whole, also after a power loss."""
+    draft = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        yield draft
         _sync(draft)
         draft.replace(file)
         _sync(file.parent)

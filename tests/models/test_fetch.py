@@ -17,11 +17,14 @@ MERGES = ["f e", "m p", "fe mp", "Ġ f"]
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_gguf(tmp_path_factory.mktemp("gguf") / "small.Q4_1.gguf")
+
+
+def save_gguf(path: Path) -> Path:
     """Write a one-layer llama with a byte-level vocabulary of 12 tokens."""
     import gguf
     import numpy as np
 
-    path = tmp_path_factory.mktemp("gguf") / "small.Q4_1.gguf"
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(1)

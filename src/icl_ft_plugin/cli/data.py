@@ -10,7 +10,7 @@ import typer
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
-from icl_ft_plugin.errors import UsageError, shown, suggest
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.families.own.check import Tokens
@@ -105,7 +105,7 @@ def data_verify(
         loaded = generate(world, seed, overrides_from(settings or []))
     violations = verify(loaded, [context_documents(loaded)])
     for violation in violations:
-        typer.echo(f"{violation.rule}: {violation.message}")
+        typer.echo(cut(f"{violation.rule}: {violation.message}", 400))
     splits = ", ".join(f"{sum(q.split == split for q in loaded.questions)} {split}" for split in loaded.splits)
     typer.echo(f"{loaded.family}, seed {loaded.seed}: {splits}: {len(violations) or 'no'} violations")
     if violations:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icl_ft_plugin.files import replacing, write_text
 from icl_ft_plugin.report.items import Item, item_of
 from icl_ft_plugin.report.read import ScoredCell, Study, read_study
 
@@ -108,6 +109,7 @@ def write_items(study: Study, folder: Path) -> list[Path]:
     import pyarrow.parquet as pq
 
     table, script = folder / "items.parquet", folder / "items.R"
-    pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), table)
-    script.write_text(SCRIPT, encoding="utf-8")
+    with replacing(table) as draft:
+        pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), draft)
+    write_text(script, SCRIPT)
     return [table, script]

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
@@ -125,4 +126,5 @@ def _write_table(blocks: Sequence[Block], file: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist(csv_records(blocks)), file)
+    with replacing(file) as draft:
+        pq.write_table(pa.Table.from_pylist(csv_records(blocks)), draft)

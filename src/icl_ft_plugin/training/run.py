@@ -32,7 +32,7 @@ from icl_ft_plugin.training import checkpoints
 from icl_ft_plugin.training.checks import check_finite
 from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.training.ledger import Ledger, environment
-from icl_ft_plugin.training.meter import Batches, Counted, Meter
+from icl_ft_plugin.training.meter import Batches, Counted, Meter, Trained
 from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.training.saving import save
 
@@ -119,6 +119,8 @@ class Run:
         hook = trainer.model.register_forward_pre_hook(batches.add, with_kwargs=True)
         try:
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        except Trained:
+            trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
         finally:
             hook.remove()
         check_finite(trainer.model, self._origin.recipe)

@@ -71,6 +71,8 @@ def _load_saved(folder: Path) -> World:
         if not question.gold or not all(0 <= right < len(question.choices) for right in question.gold):
             place = f"{folder / 'questions.jsonl'}, row {number}"
             raise UsageError(f"{place}: gold: {shown(question.gold)} names none of {len(question.choices)} choices")
+        if "fact" not in question.clusters:
+            raise UsageError(f"{folder / 'questions.jsonl'}, row {number}: clusters: 'fact' is missing")
     return world
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import altair as alt
 
+from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.evidence import Point
 from icl_ft_plugin.report.records import Accuracy, Block
 from icl_ft_plugin.report.words import main_split, spaced, title
@@ -228,6 +229,7 @@ def save(chart: Any, folder: Path, name: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.svg", folder / f"{name}.png"]
     drawn = styled(chart, "#222222")
-    drawn.save(str(files[0]))
-    drawn.save(str(files[1]), scale_factor=2)
+    for file, scale in zip(files, (1, 2), strict=True):
+        with replacing(file) as draft:
+            drawn.save(str(draft), scale_factor=scale)
     return files
