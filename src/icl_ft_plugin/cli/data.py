@@ -131,7 +131,8 @@ def data_import_reversal_curse(
 def data_check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of documents.jsonl and questions.jsonl.")],
     model: Annotated[
-        str | None, typer.Option(help="Count tokens with the tokenizer of this checkpoint folder or embedded model.")
+        str | None,
+        typer.Option(help="Count tokens with the tokenizer of this checkpoint folder, embedded model or Hub id."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 on warnings too.")] = False,
 ) -> None:
@@ -156,7 +157,7 @@ def _tokens(model: str) -> Tokens:
     from icl_ft_plugin.families.own.check import Tokens
     from icl_ft_plugin.models.find import find_model
 
-    path = find_model(model)
+    path = find_model(model, weights=False)
     from icl_ft_plugin.harness.tokens import tokens_needed
 
     found = tokens_needed({"pretrained": str(path)}, "--model")

@@ -93,7 +93,7 @@ def run(
         from icl_ft_plugin.study.estimate.table import lines
 
         measured = _studies(rates or [])
-        cells = plan(config)
+        cells = plan(config, weights=False)
         for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
@@ -153,7 +153,7 @@ def _needed(config: StudyConfig, measured: list[Path], power: float, effect: flo
         raise UsageError(f"--power {power:g}: a probability between 0 and 1, e.g. 0.8")
     if not 0 < effect <= 100:
         raise UsageError(f"--effect {effect:g}: points, more than 0 and at most 100")
-    return needed_lines(plan(config), measured, effect / 100, power)
+    return needed_lines(plan(config, weights=False), measured, effect / 100, power)
 
 
 def _studies(folders: list[Path]) -> list[Path]:

@@ -53,7 +53,9 @@ class Listed:
 def tasks(
     model: Annotated[
         str,
-        typer.Option(help="Count with the tokenizer of this checkpoint or embedded model.", autocompletion=models),
+        typer.Option(
+            help="Count with the tokenizer of this checkpoint, embedded model or Hub id.", autocompletion=models
+        ),
     ] = "nano",
     family: Annotated[str | None, typer.Option(help="Only tasks of this family.", autocompletion=families)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -63,7 +65,7 @@ def tasks(
     from icl_ft_plugin.harness.tokens import tokens_in
     from icl_ft_plugin.models.find import find_model
 
-    tokens = tokens_in(find_model(model), model)
+    tokens = tokens_in(find_model(model, weights=False), model)
     known = list(dict.fromkeys(task.family for task in task_files()))
     if family is not None and family not in known:
         raise UsageError(f"--family {family!r} is not one of {', '.join(known)}{suggest(family, known)}")

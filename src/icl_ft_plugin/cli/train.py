@@ -17,7 +17,7 @@ def train(
     out: Out,
     model: Annotated[
         str | None,
-        typer.Option(help="Checkpoint folder or embedded model; the recipe's by default.", autocompletion=models),
+        typer.Option(help="Folder, embedded model or Hub id; the recipe's by default.", autocompletion=models),
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="Training rows, JSON lines; the recipe's by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; the recipe's by default.")] = None,
@@ -29,7 +29,6 @@ def train(
     """Finetune a model by a TRL recipe, into a plain checkpoint with a ledger and a card."""
     from icl_ft_plugin.config import overrides_from
     from icl_ft_plugin.export import hub
-    from icl_ft_plugin.models.find import find_model
     from icl_ft_plugin.training.recipes.recipe import find_recipe, load
     from icl_ft_plugin.training.rows import read_rows
 
@@ -42,7 +41,7 @@ def train(
     rows = [row for file in ([corpus] if corpus else loaded.data_files) for row in read_rows(file)]
     from icl_ft_plugin.training.train import train as finetune
 
-    ledger = finetune(model=str(find_model(name)), rows=rows, recipe=loaded, output=out, seed=seed)
+    ledger = finetune(model=name, rows=rows, recipe=loaded, output=out, seed=seed)
     typer.echo(f"{out}: {ledger.steps} steps, {ledger.tokens:,} tokens, {ledger.seconds:.0f} s")
     if repository is not None:
         typer.echo(hub.push(out, repository, "model"))

@@ -33,8 +33,8 @@ def evaluate(
 
     Args:
         tasks: Task or group names.
-        model: The folder of a checkpoint or of an adapter, or an embedded model's name; a model of transformers that is in
-            memory; a loaded ``LM`` of lm-eval; or, with ``model_args``, the name of an lm-eval model.
+        model: The folder or Hub id of a checkpoint or of an adapter, or an embedded model's name; a model of
+            transformers that is in memory; a loaded ``LM`` of lm-eval; or, with ``model_args``, the name of an lm-eval model.
         model_args: Arguments of an lm-eval model by name; ignored where ``model`` is loaded.
         tokenizer: Of a model of transformers that is in memory.
         metadata: World seed and generator knobs; or ``{"path": ...}``, the folder of a world.

@@ -46,8 +46,8 @@ def _generate(folder: Path, cell: Cell, world: World, writing: Writing) -> None:
 
     def make(journal: Journal) -> Augmentation:
         begun, known = time.perf_counter(), set(journal.answers)
-        lm = load_lm("icl_ft_hf", {"pretrained": str(cell.model.path)})
-        made = infer(world, writing.prompt, cell.settings, lm, cell.model.hash, journal)
+        lm = load_lm("icl_ft_hf", cell.model.loading)
+        made = infer(world, writing.prompt, cell.settings, lm, cell.model.writer, journal)
         # Of this process alone: a run that was killed goes on with what its journal holds.
         written = (answer.generated_tokens or 0 for key, answer in journal.answers.items() if key not in known)
         timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, printable
 from icl_ft_plugin.harness.prompts import QuestionPrompt
-from icl_ft_plugin.schema import World, canonical_json
+from icl_ft_plugin.schema import World, canonical_json, content_hash
 from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.worlds.folder import world_of
 
@@ -30,12 +30,31 @@ class Model:
     Attributes:
         name: Its label in tables.
         path: Folder of the checkpoint.
-        hash: Over its weights, config and tokenizer, whatever the folder is called.
+        hash: Over its weights, config and tokenizer, whatever the folder is called; of a model of the Hub, over repository,
+            commit and the Hub's checksums.
+        arguments: Of lm-eval's ``hf``, beside the folder.
+        asked: Those of them that numbers depend on.
+        chat_template: Whether its prompts are turns of a chat, whatever the arms say; None leaves it to them.
+        recipe: What it is trained by, in the place of the worlds' recipes; None leaves it to them.
     """
 
     name: str
     path: Path
     hash: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    chat_template: bool | None = None
+    recipe: str | None = None
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """All arguments of lm-eval's ``hf``."""
+        return {"pretrained": str(self.path), **self.arguments}
+
+    @property
+    def writer(self) -> str:
+        """What names it as the writer of statements: its hash, and how it is asked where that is said."""
+        return content_hash([self.hash, dict(self.asked)]) if self.asked else self.hash
 
 
 @dataclass(frozen=True, slots=True)

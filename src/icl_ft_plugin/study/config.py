@@ -79,7 +79,7 @@ def _check(study: StudyConfig, place: str) -> None:
         except UsageError as error:
             raise UsageError(f"{place}: worlds: {error}") from error
     lists: dict[str, list[Any]] = {
-        "models": study.models,
+        "models": [entry.name or entry.pretrained for entry in study.models],
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],
         "training_seeds": study.training_seeds,
@@ -90,13 +90,13 @@ def _check(study: StudyConfig, place: str) -> None:
     for key, values in lists.items():
         for value in values:
             if values.count(value) > 1:
-                fix = "give one of them a name" if key == "worlds" else "remove one"
+                fix = "give one of them a name" if key in ("worlds", "models") else "remove one"
                 raise UsageError(
                     f"{place}: {key}: {shown(value)} stands there twice and would make duplicate cells: {fix}"
                 )
     for worlds in study.worlds:
         for arm in study.arms_of(worlds):
-            if arm.corpus and study.training_of(worlds).recipe is None:
+            if arm.corpus and not all(study.training_of(worlds, recipe=model.recipe).recipe for model in study.models):
                 raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
             _check_arm(arm, place)
     for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):

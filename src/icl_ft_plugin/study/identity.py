@@ -49,12 +49,13 @@ def identity_of_weights(
 
 
 def identity_of(
-    weights: Mapping[str, Any], arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str]
+    weights: Mapping[str, Any], model: Model, arm: Arm, prompt: QuestionPrompt, tasks: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     copies = arm.context_copies if arm.condition == "icl" else None
-    test = {**asked, "context_copies": copies, "prompt": prompt.hash}
+    loaded = {"model_args": dict(model.asked)} if model.asked else {}
+    test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}
     return {"training": weights, "tasks": dict(tasks), "test": test}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.corpus import corpus_parts
@@ -18,9 +17,9 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
-from icl_ft_plugin.models.find import check_chat_template, find_model, folder_hash
 from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
+from icl_ft_plugin.study.models import models_of
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe
@@ -49,20 +48,25 @@ class _Way:
 _UNTRAINED = _Way(None, None)
 
 
-def plan(study: StudyConfig) -> list[Cell]:
+def plan(study: StudyConfig, *, weights: bool = True) -> list[Cell]:
     """Return the cells of a study in the order of its file; untrained arms have one cell per world.
+
+    Args:
+        study: The study.
+        weights: Whether models of the Hub are needed with their weights, which are downloaded then.
 
     Raises:
         UsageError: A model, recipe, split or corpus part does not exist, or two cells are the same.
     """
-    models = _models(study)
-    ways = [_ways(study, entry) for entry in study.worlds]
+    models = models_of(study, weights=weights)
+    recipes = dict.fromkeys(model.recipe for model in models)
+    ways = {name: [_ways(study, entry, name) for entry in study.worlds] for name in recipes}
     names = dict.fromkeys(arm.prompt for entry in study.worlds for arm in study.arms_of(entry))
     prompts = {name: read_question_prompt(name) for name in names}
     taught = [[arm for seed in entry.seeds for arm in _taught(study, entry, seed, prompts)] for entry in study.worlds]
     cells: dict[str, Cell] = {}
     for writer in map(_Writer, models):
-        for trained, arms in zip(ways, taught, strict=True):
+        for trained, arms in zip(ways[writer.model.recipe], taught, strict=True):
             for cell in (cell for arm in arms for cell in _cells(study, writer, arm, trained)):
                 if cell.key in cells:
                     same = cells[cell.key]
@@ -71,20 +75,8 @@ def plan(study: StudyConfig) -> list[Cell]:
     return list(cells.values())
 
 
-def _models(study: StudyConfig) -> list[Model]:
-    paths = [find_model(name) for name in study.models]  # which refuses what is no path at all
-    labels = [Path(name).resolve().name for name in study.models]
-    if any(arm.chat_template for entry in study.worlds for arm in study.arms_of(entry)):
-        for path in paths:
-            check_chat_template(path)
-    return [
-        Model(label if labels.count(label) == 1 else name, path, folder_hash(path))
-        for name, label, path in zip(study.models, labels, paths, strict=True)
-    ]
-
-
-def _ways(study: StudyConfig, entry: Worlds) -> list[_Way]:
-    """Return how each trained arm is trained: hyper-parameters x training seeds."""
+def _ways(study: StudyConfig, entry: Worlds, named: str | None) -> list[_Way]:
+    """Return how each trained arm is trained, by a model's own recipe if it has one: hyper-parameters x training seeds."""
     arms = [arm for arm in study.arms_of(entry) if arm.corpus]
     if not arms:
         return []
@@ -99,7 +91,7 @@ def _ways(study: StudyConfig, entry: Worlds) -> list[_Way]:
     ways = []
     hypers: list[Hyperparameters | None] = [*study.hyperparameters] or [None]
     for hyper in hypers:
-        source = study.training_of(entry, hyper)
+        source = study.training_of(entry, hyper, named)
         # A bar of its own would be written into the study's log.
         loaded = recipe.load(recipe.find_recipe(str(source.recipe)), {**source.overrides, "disable_tqdm": True})
         if study.match == "epochs" and not (source.steps or loaded.values.get("max_steps", -1) > 0):
@@ -129,12 +121,14 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
 def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_Way]) -> Iterator[Cell]:
     """Return the cells of an arm in a world, one for each way of training."""
     entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
+    if model.chat_template is not None and not arm.baseline:
+        arm = arm.model_copy(update={"chat_template": model.chat_template})
     settings = entry.augmentation or study.augmentation
     writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, arm, taught.prompt, taught.tasks)
+        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks)
         seed = training.seed if training else None
         yield Cell(
             key=key_of(identity),
@@ -161,9 +155,9 @@ class _Writer:
 
     def writing(self, world: PlannedWorld, settings: Settings, strategy: Strategy) -> Writing:
         """Return what it writes about a world; the prompt is the one named in the study, else the one made for it."""
-        default = default_prompt(strategy, "icl_ft_hf", {"pretrained": str(self.model.path)})
+        default = default_prompt(strategy, "icl_ft_hf", self.model.loading)
         name = settings.prompts.get(strategy) or default
         if (strategy, name) not in self._prompts:
             self._prompts[strategy, name] = load_prompt(name, strategy)
         prompt = self._prompts[strategy, name]
-        return Writing(key_of(identity_of_writing(world.hash, prompt, settings, self.model.hash)), prompt)
+        return Writing(key_of(identity_of_writing(world.hash, prompt, settings, self.model.writer)), prompt)

@@ -63,7 +63,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     begun = time.perf_counter()
     world = cell.world.make()
     model: Any = "icl_ft_hf"
-    model_args = {"pretrained": str(cell.model.path)}
+    model_args = cell.model.loading
     checkpoint = _checkpoint(cell, world, study, store)
     if cell.arm.baseline:
         from icl_ft_plugin.harness.baseline import BaselineLM

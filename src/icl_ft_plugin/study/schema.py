@@ -1,6 +1,6 @@
 """What a study file may say: its keys, their types and defaults; ``config`` reads and checks the file.
 
-For example ``StudyConfig(name="demo", models=["nano"], worlds=[Worlds(family="reversal")], arms=[Arm(name="icl", condition="icl")])``.
+For example ``StudyConfig(name="demo", models=[ModelEntry(pretrained="nano")], worlds=[Worlds(family="reversal")], arms=[Arm(name="icl", condition="icl")])``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.augment.settings import Settings
@@ -20,6 +20,43 @@ Steps = Annotated[int, Field(ge=1, le=10**9)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelEntry(_Strict):
+    """A model and how it is asked; a name alone stands for ``{pretrained: NAME}``.
+
+    Attributes:
+        pretrained: A folder, an embedded model's name, or an id of the Hub, ``owner/name`` or ``owner/name@revision``.
+        name: Its label in tables; the last part of ``pretrained`` by default.
+        revision: Branch, tag or commit of a model of the Hub.
+        dtype: In which its weights are loaded to be asked; a training's is that of its recipe.
+        model_args: All else that lm-eval's ``hf`` takes: ``attn_implementation``, ``device_map``, ``load_in_4bit``,
+            ``gguf_file``, ``peft`` ... What changes numbers is part of a cell's identity.
+        chat_template: Whether its prompts are turns of a chat, in the place of what the arms say.
+        recipe: In the place of the study's and the worlds'.
+    """
+
+    pretrained: str = Field(min_length=1)
+    name: str | None = Field(default=None, min_length=1)
+    revision: str | None = Field(default=None, min_length=1)
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "float64"] | None = None
+    model_args: dict[str, Any] = {}
+    chat_template: bool | None = None
+    recipe: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_alone(cls, data: Any) -> Any:
+        return {"pretrained": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _said_once(self) -> ModelEntry:
+        for key in ("dtype", "revision"):
+            if getattr(self, key) and key in self.model_args:
+                raise ValueError(f"{key} stands beside model_args and in it: keep one of them")
+        if self.revision and "@" in self.pretrained:
+            raise ValueError(f"revision: {self.revision} is said twice: pretrained={self.pretrained} names one too")
+        return self
 
 
 class Worlds(_Strict):
@@ -83,7 +120,7 @@ class StudyConfig(_Strict):
 
     Attributes:
         name: Title of the table.
-        models: Folders of checkpoints, or names of embedded models.
+        models: What learns: names, or entries with how a model is asked.
         worlds: What is to be learned.
         arms: The ways of learning it.
         training_seeds: One training run per seed and trained arm; untrained arms run once per world.
@@ -103,7 +140,7 @@ class StudyConfig(_Strict):
     """
 
     name: str = Field(min_length=1)
-    models: list[str] = Field(min_length=1)
+    models: list[ModelEntry] = Field(min_length=1)
     worlds: list[Worlds] = Field(min_length=1)
     arms: list[Arm] = Field(min_length=1)
     training_seeds: list[Seed] = Field(default=[0], min_length=1)
@@ -123,8 +160,8 @@ class StudyConfig(_Strict):
         """Return the ways in which some worlds are learned."""
         return self.arms if worlds.arms is None else worlds.arms
 
-    def training_of(self, worlds: Worlds, hyper: Hyperparameters | None = None) -> Training:
-        """Return how the trained arms of some worlds are trained."""
+    def training_of(self, worlds: Worlds, hyper: Hyperparameters | None = None, recipe: str | None = None) -> Training:
+        """Return how the trained arms of some worlds are trained, where a model names no recipe of its own."""
         given = hyper or Hyperparameters(name="as it is")
         overrides = {**self.recipe_overrides, **worlds.recipe_overrides, **given.recipe_overrides}
-        return Training(worlds.recipe or self.recipe, overrides, given.steps or worlds.steps or self.steps)
+        return Training(recipe or worlds.recipe or self.recipe, overrides, given.steps or worlds.steps or self.steps)

@@ -26,7 +26,7 @@ from trl import SFTTrainer
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder
 from icl_ft_plugin.models.find import find_model
-from icl_ft_plugin.paths import model_names
+from icl_ft_plugin.paths import called
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.training.checks import check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.training.curve import Curve
@@ -56,8 +56,8 @@ def train(
     newest complete one when it is called again with the same arguments, to bitwise the same weights.
 
     Args:
-        model: A checkpoint folder, an embedded model's name or a hub name; or a model of transformers in memory, which is
-            trained in place.
+        model: A checkpoint folder, an embedded model's name or a Hub id (``owner/name@revision``); or a model of
+            transformers in memory, which is trained in place.
         rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion).
         recipe: A YAML file in TRL's keys, or its place under ``recipes/`` (``"reversal/nano"``); or what ``recipe.load``
             returned.
@@ -89,7 +89,8 @@ def train(
             raise UsageError("overrides: the recipe is loaded; give them to recipe.load")
     else:
         recipe = load(find_recipe(recipe), overrides)
-    model = str(find_model(model)) if model in model_names() else model
+    if isinstance(model, str):
+        model = str(find_model(model, revision=recipe.values.get("model_revision")))
     with quiet(), writing(output) as work:
         run = prepare(
             model=model,
@@ -148,7 +149,7 @@ def prepare(
         )
     check_model(trainer, recipe)
     origin = Origin(
-        model=model if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
+        model=called(model) if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
         recipe=recipe,
         corpus_sha256=content_hash(plain),
         rows=len(rows),

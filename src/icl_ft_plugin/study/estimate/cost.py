@@ -123,6 +123,8 @@ class Estimator:
         from icl_ft_plugin.prefix.check import cannot_share_checkpoint
 
         seen = "so it was in cells that were run" if self._rates.unshared(cell.model.hash) else None
+        if "gguf_file" in cell.model.arguments:  # which has no configuration beside it
+            return seen
         return cannot_share_checkpoint(cell.model.path) or seen
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:

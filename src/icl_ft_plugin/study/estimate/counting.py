@@ -35,7 +35,7 @@ def metadata_of(cell: Cell) -> dict[str, Any]:
 
 def tokens_of_cell(cell: Cell) -> Tokens:
     """Return the tokenizer of the cell's model."""
-    return tokens_needed({"pretrained": str(cell.model.path)}, cell.model.name)
+    return tokens_needed(cell.model.loading, cell.model.name)
 
 
 def prompts_expected(cell: Cell) -> int:
@@ -43,7 +43,7 @@ def prompts_expected(cell: Cell) -> int:
     if cell.arm.baseline:
         return 0
     tokens = tokens_of_cell(cell)
-    metadata = {**metadata_of(cell), "pretrained": str(cell.model.path), "split": list(cell.tasks)}
+    metadata = {**metadata_of(cell), **cell.model.loading, "split": list(cell.tasks)}
     in_context = cell.arm.condition == "icl"
     total = 0
     with as_planned(cell.arm.prompt, cell.prompt):

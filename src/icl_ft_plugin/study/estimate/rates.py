@@ -197,7 +197,7 @@ def _augmentations(folder: Path) -> Iterator[Measured]:
 
 @lru_cache(maxsize=256)
 def parameters_of(model: Path) -> int:
-    """Return the number of parameters of a checkpoint, from the headers of its files; of a lost one, the embedded model's."""
+    """Return the number of parameters of a checkpoint, from the headers of its files, or its configuration; of a lost one, the embedded model's."""
     total = 0
     for file in sorted(model.glob("*.safetensors")):
         with file.open("rb") as stream:
@@ -208,4 +208,15 @@ def parameters_of(model: Path) -> int:
                 for side in tensor["shape"]:
                     count *= side
                 total += count
-    return total or PARAMETERS
+    return total or _described(model) or PARAMETERS
+
+
+def _described(folder: Path) -> int:
+    """Return the number of parameters that a configuration describes; 0 where there is none."""
+    if not (folder / "config.json").is_file():
+        return 0
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return int(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).num_parameters())
