@@ -26,9 +26,11 @@ SEEDS = range(5)
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)).replace(
-        "| --- ", "|---"
-    ).replace("|--- |", "|---|")
+    return (
+        "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
+        .replace("| --- ", "|---")
+        .replace("|--- |", "|---|")
+    )
 
 
 def baselines(family: str) -> str:
@@ -38,7 +40,8 @@ def baselines(family: str) -> str:
     scores = {"chance": [chance(world) for world in worlds]}
     scores |= {name: [score(world, name) for world in worlds] for name in BASELINES}
     means = [
-        [name, *(f"{100 * fmean(values[split] for values in of):.1f}" for split in splits)] for name, of in scores.items()
+        [name, *(f"{100 * fmean(values[split] for values in of):.1f}" for split in splits)]
+        for name, of in scores.items()
     ]
     return table(["answerer", *splits], means)
 
@@ -58,7 +61,13 @@ def measured(family: str, model: str, seeds: Sequence[int], knobs: Mapping[str, 
             if condition == "closed":
                 chances.setdefault(name, []).extend(sample["doc"]["chance"] for sample in samples)
     rows = [
-        [f"`{name}_*`", str(len(of["closed"])), f"{100 * fmean(chances[name]):.1f}", written(of["closed"]), written(of["icl"])]
+        [
+            f"`{name}_*`",
+            str(len(of["closed"])),
+            f"{100 * fmean(chances[name]):.1f}",
+            written(of["closed"]),
+            written(of["icl"]),
+        ]
         for name, of in hits.items()
     ]
     versions = ", ".join(f"{name} {version(name)}" for name in ("icl-ft-plugin", "lm-eval", "transformers", "torch"))
@@ -84,7 +93,10 @@ def fill(text: str, mark: str, body: str) -> str:
         SystemExit: The text has not both marks, once each.
     """
     new, times = re.subn(
-        rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", lambda found: f"{found[1]}\n{body}\n{found[2]}", text, flags=re.DOTALL
+        rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)",
+        lambda found: f"{found[1]}\n{body}\n{found[2]}",
+        text,
+        flags=re.DOTALL,
     )
     if times != 1:
         raise SystemExit(f"{times} places between <!-- {mark} --> and <!-- /{mark} -->, not 1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +241,22 @@ def test_a_rival_keeps_the_names_of_the_documents(tmp_path: Path) -> None:
     rows = training_rows(world, ["documents"], {}, "reverse")
     assert rows[2]["text"].startswith("Keel Office. the to answers It Mirela Voss. by led is Lantern Desk")
     assert len(training_rows(world, ["documents"], {}, "sentences")) == 4
+
+
+def test_ten_megabytes_are_checked_in_seconds(tmp_path: Path) -> None:
+    """1.1 million words with 200 questions: 13 MB a second of CPU time where this was written, 1 MB before words had an index."""
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abdeiklmnorstu", k=rng.randint(2, 8))) for _ in range(4000)]
+    text = [" ".join(rng.choices(words, k=180)).capitalize() + "." for _ in range(2000)]
+    rows = [{"id": f"d{n}", "text": " ".join(text[n % 2000 :][:1])} for n in range(2000)]
+    (tmp_path / "documents.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    asked = [
+        {"question": " ".join(rng.choices(words, k=6)), "choices": rng.sample(sorted(set(words)), 4), "answer": 0}
+        for _ in range(200)
+    ]
+    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked), encoding="utf-8")
+    size = (tmp_path / "documents.jsonl").stat().st_size
+    begun = time.process_time()
+    found = own_check.check(tmp_path)
+    assert not found.errors and found.summary[0].startswith("2000 documents")
+    assert size / (time.process_time() - begun) > 4e6, "bytes a second"

@@ -177,7 +177,10 @@ def test_worked_examples_are_read():
     [(name, node, result)] = read("so: the bilku of 2*sin(x) is 3*exp(x).")
     assert (name, show(node), result) == ("bilku", "2*sin(x)", "3*exp(x)")
     assert read("x is the bilku of x.") == []
-    assert [right for _, _, right in read("The bilku of x is equal to x. Taking the bilku of x gives 2*x.")] == ["x", "2*x"]
+    assert [right for _, _, right in read("The bilku of x is equal to x. Taking the bilku of x gives 2*x.")] == [
+        "x",
+        "2*x",
+    ]
 
 
 def test_every_rule_differs_from_the_derivative_and_shares_are_disjoint():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import Document
-from icl_ft_plugin.worlds.retrieval import chosen, summary
+from icl_ft_plugin.worlds.retrieval import Retriever, summary
 
 TEXTS = [
     "Soup is served at noon.",
@@ -19,12 +19,16 @@ TEXTS = [
 DOCUMENTS = [Document(f"d{i}", (text,), (f"d{i}",)) for i, text in enumerate(TEXTS)]
 
 
+def chosen(documents: list[Document], question: str, budget: int) -> list[Document]:
+    return Retriever(documents, words).chosen(question, budget)
+
+
 def words(text: str) -> int:
     return len(text.split())
 
 
 def ids(question: str, budget: int) -> list[str]:
-    return [document.id for document in chosen(DOCUMENTS, question, budget, words)]
+    return [document.id for document in chosen(DOCUMENTS, question, budget)]
 
 
 def test_the_best_come_first_and_stand_in_the_order_of_the_file() -> None:
@@ -46,13 +50,13 @@ def test_a_budget_for_nothing_is_refused() -> None:
 
 def test_texts_without_words_have_an_order_too() -> None:
     dots = [Document(f"d{i}", ("...",), (f"d{i}",)) for i in range(3)]
-    assert chosen(dots, "?", 2, words) == dots[:2] == chosen(dots, "Odan", 2, words)
+    assert chosen(dots, "?", 2) == dots[:2] == chosen(dots, "Odan", 2)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40), st.integers(3, 40))
 def test_the_budget_is_kept_whatever_is_asked(question: str, budget: int) -> None:
-    found = chosen(DOCUMENTS, question, budget, words)
+    found = chosen(DOCUMENTS, question, budget)
     assert 0 < sum(words(document.text) for document in found) <= budget
     assert found == [document for document in DOCUMENTS if document in found]
 

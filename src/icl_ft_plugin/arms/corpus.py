@@ -92,7 +92,7 @@ def training_rows(
         rows: What a row is: a name of ``ROWS``.
 
     Returns:
-        Rows of one form, ``{"text"}`` or ``{"prompt", "completion"}``.
+        Rows of one form, ``{"text"}``, ``{"prompt", "completion"}`` or ``{"messages"}``.
 
     Raises:
         UsageError: A part does not exist or was not generated.

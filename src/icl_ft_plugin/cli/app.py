@@ -23,7 +23,8 @@ from icl_ft_plugin.cli.report import report
 from icl_ft_plugin.cli.study import study_app
 from icl_ft_plugin.cli.tasks import tasks
 from icl_ft_plugin.cli.train import train
-from icl_ft_plugin.errors import UsageError, printable, shown
+from icl_ft_plugin.errors import UsageError, cut, printable, shown
+from icl_ft_plugin.guard.memory import out_of_memory
 
 # What no place that opens a file can explain better: names that are too long or lead in circles, rights, a full disk.
 _OF_USE = {getattr(errno, name) for name in ("ENAMETOOLONG", "ELOOP", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT")}
@@ -37,6 +38,14 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except UsageError as error:
             typer.echo("\n".join(printable(line) for line in f"icl-ft: {error}".split("\n")), err=True)
+            raise typer.Exit(2) from error
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            typer.echo(
+                f"icl-ft: out of memory ({cut(str(error))}): a smaller batch, dtype bfloat16, or a smaller model",
+                err=True,
+            )
             raise typer.Exit(2) from error
         except OSError as error:
             if error.errno not in _OF_USE:

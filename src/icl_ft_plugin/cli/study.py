@@ -89,6 +89,7 @@ def run(
         return
     if dry_run:
         from icl_ft_plugin.study.estimate.cost import Estimator
+        from icl_ft_plugin.study.estimate.memory import memory_lines
         from icl_ft_plugin.study.estimate.power import power_lines
         from icl_ft_plugin.study.estimate.table import lines
 
@@ -98,7 +99,8 @@ def run(
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
-        typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates), *power_lines(cells, measured)]))
+        cost = lines(estimator.costs(cells), estimator.rates)
+        typer.echo("\n".join(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
         return
     if rates:
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")

@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from icl_ft_plugin.families import family_of
-from icl_ft_plugin.harness.documents import world_of
+from icl_ft_plugin.harness.documents import world_key, world_of
 from icl_ft_plugin.harness.prompts import prompt_with
 from icl_ft_plugin.harness.tokens import Tokens, tokens_needed
 from icl_ft_plugin.schema import Document
@@ -90,12 +90,11 @@ def _context(key: str, budget: Budget | None) -> str:
 
 @lru_cache(maxsize=100_000)
 def _retrieved(key: str, question: str, budget: Budget) -> tuple[Document, ...]:
-    world = world_of(key)
-    stem = family_of(world.family).stem(question)
-    return tuple(retrieval.chosen(world.documents, stem, budget.size, lambda text: _size(budget.tokens, text)))
+    stem = family_of(json.loads(key)["family"]).stem(question)
+    return tuple(_retriever(world_key(key), budget.tokens).chosen(stem, budget.size))
 
 
-@lru_cache(maxsize=100_000)
-def _size(tokens: Tokens, document: str) -> int:
-    """Count a document once, and not once per question."""
-    return tokens.count(document)
+@lru_cache(maxsize=4)
+def _retriever(key: str, tokens: Tokens) -> retrieval.Retriever:
+    """Count and index the documents of a world once, and not once per question."""
+    return retrieval.Retriever(world_of(key).documents, tokens.count)

@@ -13,6 +13,7 @@ from typing import Any
 from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.guard.confidential import concealing, public
+from icl_ft_plugin.guard.memory import enough_memory
 from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 
@@ -47,7 +48,7 @@ def evaluate(
         What ``simple_evaluate`` returns, with ``samples``.
 
     Raises:
-        UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, or a full disk.
+        UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, a full disk or memory.
 
     Examples:
         >>> import icl_ft_plugin as icl_ft
@@ -72,7 +73,9 @@ def evaluate(
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
     tracker = EvaluationTracker(output_path=str(output)) if output else None
-    with concealing(model_args or {}, metadata or {}):
+    smaller = [f"batch_size: {batch_size // 2}"] if isinstance(batch_size, int) and batch_size > 1 else []
+    change = [*smaller, "dtype=bfloat16 among the model's arguments", "context_tokens: fewer", "a smaller model"]
+    with concealing(model_args or {}, metadata or {}), enough_memory("scoring", change):
         results: dict[str, Any] = lm_eval.simple_evaluate(
             model=model,
             model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),

@@ -20,7 +20,7 @@ from icl_ft_plugin.errors import UsageError, printable
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import World, canonical_json, content_hash
 from icl_ft_plugin.training.recipes.recipe import Recipe
-from icl_ft_plugin.worlds.folder import world_of
+from icl_ft_plugin.worlds.folder import stamp, world_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,17 @@ class PlannedWorld:
         """
         if "path" not in self.config:
             return _generated(self.family, self.seed, canonical_json(dict(self.config)))
-        world = world_of(self.family, self.seed, self.config)
-        if world.hash != self.hash:
-            path = self.config["path"]
+        path = self.config["path"]
+        world, digest = _read(self.family, canonical_json(dict(self.config)), stamp(path))
+        if digest != self.hash:
             raise UsageError(f"worlds: path: {path!r} has changed since the study was planned; start it again")
         return world
+
+
+@lru_cache(maxsize=4)
+def _read(family: str, config: str, stamp: tuple[tuple[str, int, int], ...]) -> tuple[World, str]:
+    world = world_of(family, 0, json.loads(config))
+    return world, world.hash
 
 
 @lru_cache(maxsize=4)

@@ -77,7 +77,7 @@ def models_of(study: StudyConfig, *, weights: bool = True) -> list[Model]:
 def _chats(study: StudyConfig, entry: ModelEntry) -> bool:
     if entry.chat_template is not None:
         return entry.chat_template
-    return any(arm.chat_template for worlds in study.worlds for arm in study.arms_of(worlds))
+    return any(arm.chat_template or arm.rows == "messages" for worlds in study.worlds for arm in study.arms_of(worlds))
 
 
 def _check_arguments(arguments: Mapping[str, Any], place: str) -> None:

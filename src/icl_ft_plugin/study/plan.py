@@ -17,24 +17,30 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
+from icl_ft_plugin.harness.tokens import least_tokens, tokens_needed
 from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.models import models_of
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe
+from icl_ft_plugin.worlds.context import context_documents
 from icl_ft_plugin.worlds.folder import world_of
 
 
 @dataclass(frozen=True, slots=True)
 class _Taught:
-    """An arm in one world: its corpus spelt out, the task of each split, and how that asks."""
+    """An arm in one world: its corpus spelt out, the task of each split, and how that asks.
+
+    ``context`` are the characters of all that stands in its prompts before any question; 0 where that is chosen per model.
+    """
 
     entry: Worlds
     world: PlannedWorld
     arm: Arm
     tasks: Mapping[str, str]
     prompt: QuestionPrompt
+    context: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class _Way:
 
 
 _UNTRAINED = _Way(None, None)
+SURE = 100_000  # characters of a context that are looked at, for loading a tokenizer takes seconds
 
 
 def plan(study: StudyConfig, *, weights: bool = True) -> list[Cell]:
@@ -114,8 +121,27 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
         spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
-        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt]))
+        whole = arm.condition == "icl" and arm.context_tokens is None
+        context = sum(len(document.text) for document in context_documents(world, arm.context_copies)) if whole else 0
+        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], context))
     return found
+
+
+def _check_context(model: Model, taught: _Taught) -> None:
+    """Refuse a context that cannot fit, before a model is loaded; the task itself counts what may.
+
+    Raises:
+        UsageError: The documents of an arm have more tokens than the model's window.
+    """
+    if taught.context < SURE:
+        return
+    tokens = tokens_needed(model.loading, model.name)
+    if tokens.window is not None and (least := least_tokens(tokens, taught.context)) > tokens.window:
+        raise UsageError(
+            f"arm {shown(taught.arm.name)}: the documents of {taught.entry.label} have {taught.context:,} characters, at least "
+            f"{least:,} tokens, and the window of {model.name} is {tokens.window:,}: give the arm a budget from which documents "
+            f"are chosen (context_tokens: {tokens.window // 2}), or leave it out"
+        )
 
 
 def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_Way]) -> Iterator[Cell]:
@@ -124,6 +150,7 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     if model.chat_template is not None and not arm.baseline:
         arm = arm.model_copy(update={"chat_template": model.chat_template})
     settings = entry.augmentation or study.augmentation
+    _check_context(model, taught)
     writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training

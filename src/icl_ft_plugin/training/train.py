@@ -34,13 +34,13 @@ from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.recipes.arguments import sft_arguments
 from icl_ft_plugin.training.recipes.recipe import Recipe, find_recipe, load
-from icl_ft_plugin.training.rows import check_rows
+from icl_ft_plugin.training.rows import as_trl, check_rows
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 
 
 def train(
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     *,
     recipe: Recipe | str | Path,
     output: str | Path,
@@ -58,7 +58,8 @@ def train(
     Args:
         model: A checkpoint folder, an embedded model's name or a Hub id (``owner/name@revision``); or a model of
             transformers in memory, which is trained in place.
-        rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion).
+        rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion),
+            or ``{"messages"}`` rows (loss on the last turn, the assistant's).
         recipe: A YAML file in TRL's keys, or its place under ``recipes/`` (``"reversal/nano"``); or what ``recipe.load``
             returned.
         output: Folder to make; the parent folders are made too. With an adapter's recipe it holds the adapter.
@@ -111,7 +112,7 @@ def train(
 def prepare(
     *,
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     recipe: Recipe,
     folder: Path,
     tokenizer: PreTrainedTokenizerBase | None = None,
@@ -137,13 +138,13 @@ def prepare(
     # TRL's own script passes the model's options this way; they are for a model that is loaded here.
     args.model_init_kwargs = args.model_init_kwargs if isinstance(model, str) else None
     tokenizer = tokenizer or load_tokenizer(model)
-    check_lengths(rows, tokenizer, args, recipe)
-    plain = [dict(row) for row in rows]
+    given = as_trl(rows)
+    check_lengths(given, tokenizer, args, recipe)
     with refusals(model, recipe):
         trainer = SFTTrainer(
             model=model,
             args=args,
-            train_dataset=datasets.Dataset.from_list(plain),
+            train_dataset=datasets.Dataset.from_list(given),
             processing_class=tokenizer,
             peft_config=peft_config,
         )
@@ -151,7 +152,7 @@ def prepare(
     origin = Origin(
         model=called(model) if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
         recipe=recipe,
-        corpus_sha256=content_hash(plain),
+        corpus_sha256=content_hash([dict(row) for row in rows]),
         rows=len(rows),
         loss_mask="full" if args.completion_only_loss is False else mask,
     )

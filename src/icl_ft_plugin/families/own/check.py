@@ -9,7 +9,6 @@ For example ``check(Path("handbook")).lines()``::
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from icl_ft_plugin.schema import Document, Question
 
 LENGTHS = 3.0  # a choice so many times as long as another is told apart by its length
 FEW = 20  # questions of a split below which an interval says little
+_STOPS = str.maketrans(".,;:!?", "      ")
 Count = Callable[[str], int]
 
 
@@ -64,8 +64,11 @@ def check(folder: Path, tokens: Tokens | None = None) -> Check:
     """
     reading = own.read(folder)
     warnings = [problem for problem in reading.problems if not problem.error]
-    for rule in (_documents, _verbatim, _choices, _stems, _splits, _evidence):
+    for rule in (_documents, _choices, _stems, _splits):
         warnings += rule(reading)
+    told = _Told(reading)
+    for search in (_verbatim, _evidence):
+        warnings += search(reading, told)
     if tokens:
         warnings += _window(reading, tokens)
     places = {DOCUMENTS: 0, QUESTIONS: 1}
@@ -88,32 +91,49 @@ def _documents(reading: Reading) -> Iterator[Problem]:
         seen.setdefault(text, line)
 
 
-def _verbatim(reading: Reading) -> Iterator[Problem]:
+class _Told:
+    """The documents in plain words, and which of them hold the words of the questions."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._texts = {d.id: _plain(d.text) for d in reading.documents.values()}
+        questions = reading.questions.values()
+        asked = {
+            word for q in questions for text in (own.stem_of(q.prompt), *q.choices) for word in _plain(text).split()
+        }
+        self._holders: dict[str, list[str]] = {word: [] for word in asked}
+        for id_, text in self._texts.items():
+            for word in asked.intersection(text.split()):
+                self._holders[word].append(id_)
+
+    def holder(self, parts: Iterable[str]) -> str | None:
+        """Return the first document that holds one of the parts, as ``_plain`` returns them, word for word."""
+        for part in parts:
+            # A part without words stands in any text; else it can stand only where its rarest word does.
+            places = min((self._holders[word] for word in part.split()), key=len, default=list(self._texts))
+            if (found := next((id_ for id_ in places if part in self._texts[id_]), None)) is not None:
+                return found
+        return None
+
+
+def _verbatim(reading: Reading, told: _Told) -> Iterator[Problem]:
     """Questions whose statement, or which themselves, stand in a document."""
-    texts = {d.id: _plain(d.text) for d in reading.documents.values()}
-    corpus = "\n".join(texts.values())
-
-    def holder(parts: Iterable[str]) -> str | None:
-        return next((id_ for part in parts if part in corpus for id_, text in texts.items() if part in text), None)
-
     for line, q in reading.questions.items():
         stem = own.stem_of(q.prompt)
         statements = [_plain(f"{stem} {q.choices[i]}") for i in q.gold]
-        if (told := holder(statements)) is not None:
+        if (place := told.holder(statements)) is not None:
             yield _warn(
                 QUESTIONS,
                 line,
                 "question",
-                f"with its answer it stands word for word in document {told!r}: recalling is enough, nothing is inferred",
+                f"with its answer it stands word for word in document {place!r}: recalling is enough, nothing is inferred",
             )
-        elif (asked := _plain(stem)).count(" ") > 4 and (told := holder([asked])) is not None:
-            yield _warn(QUESTIONS, line, "question", f"stands word for word in document {told!r}")
+        elif (asked := _plain(stem)).count(" ") > 4 and (place := told.holder([asked])) is not None:
+            yield _warn(QUESTIONS, line, "question", f"stands word for word in document {place!r}")
 
 
 def _plain(text: str) -> str:
     """Return a text in small letters with single spaces and no punctuation at the ends, between spaces."""
-    words = re.findall(r"[^\s.,;:!?]+", text.lower())
-    return f" {' '.join(words)} "
+    return f" {' '.join(text.lower().translate(_STOPS).split())} "
 
 
 def _choices(reading: Reading) -> Iterator[Problem]:
@@ -179,7 +199,7 @@ def _splits(reading: Reading) -> Iterator[Problem]:
             )
 
 
-def _evidence(reading: Reading) -> Iterator[Problem]:
+def _evidence(reading: Reading, told: _Told) -> Iterator[Problem]:
     """Questions without evidence beside some with it, and answers that stand nowhere."""
     named = [q for q in reading.questions.values() if q.proof]
     without = [line for line, q in reading.questions.items() if not q.proof]
@@ -190,9 +210,8 @@ def _evidence(reading: Reading) -> Iterator[Problem]:
             "evidence",
             f"missing on {len(without)} lines, the first is this; {len(named)} have it: errors are clustered by it",
         )
-    corpus = " ".join(_plain(document.text) for document in reading.documents.values())
     for line, q in reading.questions.items():
-        if reading.documents and not any(_plain(q.choices[i]) in corpus for i in q.gold):
+        if reading.documents and told.holder(_plain(q.choices[i]) for i in q.gold) is None:
             answer = q.choices[q.gold[0]]
             yield _warn(QUESTIONS, line, "answer", f"{answer!r} stands in no document; does it follow from them?")
 

@@ -50,9 +50,7 @@ def oracle(world: World) -> tuple[Document, ...]:
         forms = {
             "rephrase": (example(rng.choice(INFERENCES), name, node, right),),
             "reversal": (rng.choice(REVERSED).format(name, left, right),),
-            "chain": tuple(
-                example(rng.choice(INFERENCES), name, part, show(apply(rules, part))) for part in chain
-            ),
+            "chain": tuple(example(rng.choice(INFERENCES), name, part, show(apply(rules, part))) for part in chain),
         }
         documents += [Document(f"{document.id}-{s}", texts, document.facts, 0, s) for s, texts in forms.items()]
     return tuple(documents)

@@ -65,7 +65,11 @@ STYLES = {
     "story": Style(
         "Long ago, {0}.",
         ("In those days {0}.", "Now {0}.", "As all could see, {0}.", "The old woman said that {0}.", "And so {0}."),
-        ("In the next valley, {0}.", "One day the children learned that {0}.", "Many years later it was said that {0}."),
+        (
+            "In the next valley, {0}.",
+            "One day the children learned that {0}.",
+            "Many years later it was said that {0}.",
+        ),
     ),
     "lecture": Style(
         "To begin with, {0}.",
@@ -134,7 +138,9 @@ STYLES = {
     ),
     "catalogue": _lines("Item {n}: {0}.", title="Facts about {topic}:"),
     "questions": _lines(  # read by ``forms.ASK``
-        "Q: Tell me, {stem} what? A: {word}.", "Q: As you see, {stem} what? A: {word}.", "Q: And {stem} what? A: {word}."
+        "Q: Tell me, {stem} what? A: {word}.",
+        "Q: As you see, {stem} what? A: {word}.",
+        "Q: And {stem} what? A: {word}.",
     ),
     "quiz": _lines("True or false: {0}. True."),
 }

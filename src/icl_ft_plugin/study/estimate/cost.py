@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icl_ft_plugin.arms.arm import Strategy
+from icl_ft_plugin.arms.rows import Row
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
 from icl_ft_plugin.augment.statements import Statement, rows_of
@@ -185,7 +186,8 @@ class Estimator:
             parts = [part for part in cell.arm.corpus if part not in asked]
             world, deduplicate = cell.world.make(), cell.settings.deduplicate
             known = rows_of(cell.arm, world, parts, there, deduplicate=deduplicate)
-            rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
+            texts, ends = _texts_of(cell, known)
+            rows, tokens = len(known), self._tokens(cell, texts) + ends
             exact = rows <= SAMPLE
             for texts in asked.values():
                 statements = STATEMENTS * cell.settings.n_samples
@@ -194,3 +196,11 @@ class Estimator:
                 exact = False
             self._totals[key] = rows, tokens, exact
         return self._totals[key]
+
+
+def _texts_of(cell: Cell, rows: Sequence[Row]) -> tuple[list[str], int]:
+    """Return rows as texts, and how many tokens end them that no text shows: a chat's template ends it itself."""
+    if rows and "messages" in rows[0]:
+        template = tokens_of_cell(cell).tokenizer.apply_chat_template
+        return [template(row["messages"], tokenize=False) for row in rows], 0
+    return ["".join(row.values()) for row in rows], len(rows)
