@@ -14,7 +14,7 @@ from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.training.recipes.keys import checked, known_keys
 
 # What stands under recipes/ and is no training run of TRL.
-OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "*/pretrain.yaml")
+OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "nano/*")
 RECIPES = [
     path
     for path in sorted(recipes_dir().rglob("*.yaml"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +44,12 @@ def pretrain(
     out: Annotated[Path, typer.Option("--out", help="The model's folder; made, or gone on with.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes that write text beside the training.")] = 0,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a checkpoint.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M"], help="Stop at this time, e.g. 2026-11-25T06:15.")
+    ] = None,
+    cooldown: Annotated[
+        float, typer.Option(min=0, help="Let the rate fall to nothing in so many minutes before the stop.")
+    ] = 0.0,
     initial: Annotated[
         str | None,
         typer.Option(help="Begin with this model's weights and tokenizer: a folder, embedded model or Hub id."),
@@ -51,11 +59,14 @@ def pretrain(
     from icl_ft_plugin.models.find import find_model
     from icl_ft_plugin.pretrain.loop import pretrain as run
 
+    if until is not None:
+        minutes = min(minutes or math.inf, (until - datetime.now()).total_seconds() / 60)
     line = run(
         recipe,
         out,
         workers=workers,
         stop_after=None if minutes is None else 60 * minutes,
+        cooldown=60 * cooldown,
         initial=None if initial is None else find_model(initial),
     )
     typer.echo(json.dumps(line))
