@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from icl_ft_plugin.arms.foreign import FILE, Replay, named_part
 from icl_ft_plugin.arms.rows import known_rows
 from icl_ft_plugin.paths import PLAIN
 
@@ -20,15 +21,23 @@ _FORMER: dict[str, dict[Any, str]] = {
 }
 
 
+def is_written(part: str) -> bool:
+    """Tell whether a part of a corpus is a list of statements that a model, or another tool, wrote."""
+    return part in GENERATED or part.startswith(FILE)
+
+
 class Arm(BaseModel):
     """One way of learning the facts.
 
     Attributes:
         name: Its label in tables.
         corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
-            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; empty for an
-            untrained arm.
+            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; ``{"path": FILE}``,
+            texts from elsewhere (``foreign``), which is kept as ``"file:FILE"``; empty for an untrained arm.
         rows: What a row is made of, and where the loss is: a name of ``ROWS`` (see ``rows``).
+        inferred: Percent of the facts that the corpus holds inferences of, from rules or a model (see ``partial``); the
+            documents of the others stand there alone.
+        replay: Texts that are trained on beside the corpus (``foreign``).
         keep: ``"all"`` that the model wrote, or only what is ``"entailed"`` by the documents: this uses the truth.
         method: ``"finetune"``, or the experimental ``"sdft"``: the documents stand in the prompt of a teacher, the base
             model, and the student learns what that says about the world's names (see ``training.sdft``).
@@ -50,8 +59,10 @@ class Arm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
-    corpus: list[str] = []
+    corpus: list[Annotated[str, BeforeValidator(named_part)]] = []
     rows: Annotated[str, AfterValidator(known_rows)] = "documents"
+    inferred: int = Field(default=100, ge=1, le=100)
+    replay: Replay | None = None
     keep: Literal["all", "entailed"] = "all"
     method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"

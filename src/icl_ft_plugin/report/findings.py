@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from icl_ft_plugin.families import named
+from icl_ft_plugin.report.measures.kept import kept_findings
+from icl_ft_plugin.report.measures.partial import part_findings
 from icl_ft_plugin.report.records import GATE, Accuracy, Block, Contamination, GapClosed, Joint, Pair, joint_name
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
@@ -28,6 +30,8 @@ def findings(block: Block) -> list[str]:
         *_learned(block),
         *_joint(block),
         *(line for split in splits for line in _augmented(block, split)),
+        *part_findings(block, splits),
+        *kept_findings(block),
         *_baselines(block, splits),
         *_untouched(block),
         *_claims(block),

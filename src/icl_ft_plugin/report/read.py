@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError, cut
-from icl_ft_plugin.files import damage, read_json
+from icl_ft_plugin.files import damage, read_json, read_jsonl
 from icl_ft_plugin.report.items import Item, read_samples
 
 
@@ -100,6 +101,33 @@ class Ledger(Record):
         return sum((each.prompt_tokens or 0) + (each.generated_tokens or 0) for each in writings)
 
 
+class Again(Record):
+    """A question that a trained model was asked before its training, too (``retention``).
+
+    Attributes:
+        task: What it belongs to: ``"reading"``, or a task of lm-eval.
+        id: Its name, unique among those of the cell.
+        ways: As those of an item.
+        chance: What a uniform guesser gets; None where it is not known.
+        before: The score of the base model.
+        after: That of the trained one.
+    """
+
+    task: str
+    id: str
+    ways: tuple[str, str, str, str, str]
+    chance: float | None = None
+    before: float
+    after: float
+
+
+class Inferred(Record):
+    """Of how many facts in a hundred the corpus has inferences, and the questions that take none but these."""
+
+    percent: int
+    with_: frozenset[str] = Field(alias="with")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredCell:
     """A complete cell.
@@ -109,12 +137,16 @@ class ScoredCell:
         ledger: What it took.
         items: Its scored questions.
         folder: Where it lies.
+        again: What it was asked before its training, too.
+        inferred: Of which facts its corpus has inferences; None: of all, or of none.
     """
 
     labels: Labels
     ledger: Ledger
     items: tuple[Item, ...]
     folder: Path
+    again: tuple[Again, ...] = ()
+    inferred: Inferred | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +224,16 @@ def _read_cell(entry: Mapping[str, Any], path: Path, plan: Path) -> ScoredCell:
         (first, *_) = error.errors()
         place = ledger if error.title == Ledger.__name__ else plan
         raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return ScoredCell(labels, read, tuple(read_samples(path)), path)
+    again, inferred = path / "retention.jsonl", path / "inferred.json"
+    rows = read_jsonl(again) if again.is_file() else []
+    return ScoredCell(
+        labels,
+        read,
+        tuple(read_samples(path)),
+        path,
+        tuple(parsed(Again, _printable(row), f"{again}, row {n}", strict=False) for n, row in enumerate(rows, start=1)),
+        parsed(Inferred, read_json(inferred), str(inferred), strict=False) if inferred.is_file() else None,
+    )
 
 
 def _printable(value: Any) -> Any:

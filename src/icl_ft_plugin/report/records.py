@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
+from icl_ft_plugin.report.measures.kinds import Kept, PartOfFacts
 from icl_ft_plugin.report.read import Retrieved
 from icl_ft_plugin.report.stats.components import Components
 
@@ -225,6 +226,8 @@ class Block:
         verdicts: The paper's claims.
         contamination: Per split, where the untouched model was run.
         gates: The arms that are not interpretable.
+        parts: By arm with the inferences of a part of the facts, and split.
+        kept: By trained arm, and what it was asked before its training, too.
     """
 
     model: str
@@ -241,6 +244,8 @@ class Block:
     verdicts: list[Verdict]
     contamination: list[Contamination]
     gates: list[Gate]
+    parts: list[PartOfFacts]
+    kept: list[Kept]
 
     @property
     def scope(self) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 
 from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
+from icl_ft_plugin.report.measures.kept import kept
+from icl_ft_plugin.report.measures.partial import parts_of_facts
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
     GATE,
@@ -81,6 +83,8 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
         verdicts=judge(family, evidence),
         contamination=contamination(evidence, splits),
         gates=gates,
+        parts=parts_of_facts(cells, splits),
+        kept=kept(cells),
     )
 
 

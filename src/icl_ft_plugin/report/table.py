@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
+from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Block, plain
 from icl_ft_plugin.report.summary import build_blocks
@@ -49,6 +51,8 @@ def _tables(block: Block) -> dict[str, Rows]:
     some = {
         "gap between ft and icl closed": gap_rows(block),
         "learned and turned round, fact by fact": joint_rows(block),
+        "inferences of a part of the facts": part_rows(block.parts),
+        "learned against kept": kept_rows(block),
         "the paper's claims": verdict_rows(block),
         "contamination": contamination_rows(block),
     }
@@ -119,6 +123,8 @@ def to_json(study: Study, blocks: list[Block]) -> str:
         "claims": lambda block: block.verdicts,
         "contamination": lambda block: block.contamination,
         "not_interpretable": lambda block: block.gates,
+        "parts_of_facts": lambda block: block.parts,
+        "kept": lambda block: block.kept,
     }
     data = {
         "study": study.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from icl_ft_plugin.families import named
+from icl_ft_plugin.report.measures.kinds import Apart
 from icl_ft_plugin.report.records import Accuracy, Block
 
 BELOW = "↓"
@@ -63,3 +64,9 @@ def marks(record: Accuracy) -> str:
     """Return what stands behind an accuracy: the arrow of "below chance", the sign of "not above the best baseline"."""
     arrow = f" {BELOW}" if record.against_chance == "below" else ""
     return f"{arrow}{' °' if record.above_baseline is False else ''}"
+
+
+def signed(change: Apart) -> str:
+    """Return a difference in points with its interval, e.g. ``"-37.5 [-46.2, -28.8]"``."""
+    ends = "" if change.low is None or change.high is None else f" [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+    return f"{100 * change.difference:+.1f}{ends}"

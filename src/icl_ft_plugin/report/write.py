@@ -108,18 +108,24 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     """
     require_packages()
     from icl_ft_plugin.report.export import write_items
-    from icl_ft_plugin.report.html import figures, page
+    from icl_ft_plugin.report.html import figures, measured, page
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]
         for block in blocks:
-            name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
-            files += figures.save(figures.family_figure(block), out.parent / "figures", name)
+            name = f"{block.worlds}-{block.model}"
+            files += figures.save(figures.family_figure(block), out.parent / "figures", _file_name(name))
+            for end, chart in measured.panels(block, ink="#222222").items():
+                files += figures.save(chart, out.parent / "figures", _file_name(f"{name}-{end}"))
         files += write_items(study, out.parent)
         _write_table(blocks, out.parent / "table.parquet")
     except OSError as error:
         raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
     return [*files, out.parent / "table.parquet"]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name).strip("._") or "figure"
 
 
 def _write_table(blocks: Sequence[Block], file: Path) -> None:

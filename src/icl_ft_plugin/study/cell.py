@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.arms.arm import Arm, Strategy
+from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, printable
@@ -120,15 +120,40 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What the cell's model writes about the world, to be trained on.
+    """What the cell's model, or another tool, writes about the world, to be trained on.
 
     Attributes:
         key: Name of its folder, which arms and training seeds share.
-        prompt: How the model is asked.
+        prompt: How the model is asked; None for what another tool wrote.
+        sha256: Of the file that this is read from; empty for what a model writes.
     """
 
     key: str
-    prompt: Prompt
+    prompt: Prompt | None
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a trained arm is asked before its training and after: what it could do, and may have lost.
+
+    Attributes:
+        tasks: Tasks of lm-eval.
+        world: The fresh world that it reads; None where reading is not asked.
+        reading: The tasks that ask about that world, its documents in the prompt.
+        questions: Of each task, the first ones; None: all.
+    """
+
+    tasks: tuple[str, ...]
+    world: PlannedWorld | None
+    reading: tuple[str, ...]
+    questions: int | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the numbers depend on beside the weights and the prompt."""
+        world = self.world.hash if self.world else None
+        return {"tasks": self.tasks, "world": world, "reading": self.reading, "questions": self.questions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +214,9 @@ class Cell:
         arm: The way of learning, its corpus spelt out.
         prompt: How the questions are asked.
         training: None for an untrained arm.
-        writings: What the model writes for the arm, by strategy.
+        writings: What is written for the arm, by the part of its corpus.
         settings: How it does so.
+        kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
     """
 
     key: str
@@ -203,8 +229,9 @@ class Cell:
     arm: Arm
     prompt: QuestionPrompt
     training: Training | None
-    writings: Mapping[Strategy, Writing]
+    writings: Mapping[str, Writing]
     settings: Settings
+    kept: Kept | None = None
 
     def __str__(self) -> str:
         """One line for a person."""

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.arm import GENERATED, Arm, is_written
 from icl_ft_plugin.arms.named import resolved
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.config import parsed, read_yaml, set_key
@@ -120,10 +120,14 @@ def _check_arm(arm: Arm, place: str) -> None:
             f"{place}: arm {shown(arm.name)}: method: sdft leaves the documents as they are, in the teacher's prompt: "
             "write corpus: [documents] and no rows or keep"
         )
-    if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
+    if arm.keep == "entailed" and not any(map(is_written, arm.corpus)):
         raise UsageError(
-            f"{place}: arm {shown(arm.name)}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+            f"{place}: arm {shown(arm.name)}: keep: entailed filters {', '.join(GENERATED)} and files, and it has none"
         )
+    if arm.replay and arm.method == "sdft":
+        raise UsageError(f"{place}: arm {shown(arm.name)}: replay: method: sdft has no rows to add to")
+    if arm.replay and not arm.corpus:
+        raise UsageError(f"{place}: arm {shown(arm.name)}: replay: nothing is trained: write a corpus")
     if arm.baseline and (arm.corpus or arm.condition != "closed" or arm.prompt != PLAIN or arm.chat_template):
         raise UsageError(
             f"{place}: arm {shown(arm.name)}: baseline: nothing is trained or prompted: write no corpus and condition"

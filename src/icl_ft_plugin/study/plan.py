@@ -11,16 +11,19 @@ from dataclasses import dataclass
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.corpus import corpus_parts
+from icl_ft_plugin.arms.foreign import FILE, Replay, read_texts
 from icl_ft_plugin.augment.prompts import Prompt, default_prompt, load_prompt
 from icl_ft_plugin.augment.run import identity_of as identity_of_writing
+from icl_ft_plugin.augment.run import identity_of_file
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.harness.tokens import least_tokens, tokens_needed
-from icl_ft_plugin.study.cell import Cell, Labels, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.models import models_of
+from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe
@@ -41,6 +44,7 @@ class _Taught:
     tasks: Mapping[str, str]
     prompt: QuestionPrompt
     context: int
+    kept: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +120,16 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
     config = entry.config if "path" in entry.config else world.config
     planned = PlannedWorld(entry.family, config, seed, world.hash)
     tasks: dict[str, Mapping[str, str]] = {}
+    kept = planned_retention(study, entry, seed)
     found = []
     for arm in study.arms_of(entry):
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
-        spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm)})
+        spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm), "replay": _as_planned(arm.replay)})
         whole = arm.condition == "icl" and arm.context_tokens is None
         context = sum(len(document.text) for document in context_documents(world, arm.context_copies)) if whole else 0
-        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], context))
+        asked = kept if arm.corpus else None
+        found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], context, asked))
     return found
 
 
@@ -151,11 +157,14 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
         arm = arm.model_copy(update={"chat_template": model.chat_template})
     settings = entry.augmentation or study.augmentation
     _check_context(model, taught)
-    writings = {strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus}
+    writings: dict[str, Writing] = {
+        strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus
+    }
+    writings |= {part: _written_elsewhere(world, part) for part in arm.corpus if part.startswith(FILE)}
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks)
+        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept)
         seed = training.seed if training else None
         yield Cell(
             key=key_of(identity),
@@ -170,7 +179,17 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             training=training,
             writings=writings,
             settings=settings,
+            kept=taught.kept,
         )
+
+
+def _as_planned(replay: Replay | None) -> Replay | None:
+    return replay and replay.model_copy(update={"sha256": read_texts(replay.path).sha256})
+
+
+def _written_elsewhere(world: PlannedWorld, part: str) -> Writing:
+    found = read_texts(part.removeprefix(FILE)).sha256
+    return Writing(key_of(identity_of_file(world.hash, found)), None, found)
 
 
 class _Writer:

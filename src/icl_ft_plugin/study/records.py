@@ -21,6 +21,8 @@ from icl_ft_plugin.files import read_json
 
 LEDGER = "ledger.json"
 CONFIG = "config.json"
+INFERRED = "inferred.json"  # of how many facts the corpus has inferences, and which questions are about them
+RETENTION = "retention.jsonl"  # what else was asked, before the training and after
 
 
 class Record(BaseModel):
@@ -51,7 +53,7 @@ class WritingCost(Record):
 
     Attributes:
         hash: Of all that it depends on.
-        prompt: Name and version of the prompt.
+        prompt: Name and version of the prompt; empty for what was read from a file.
         requests: Answered ones.
         prompt_tokens: Tokens read.
         generated_tokens: Tokens written.

@@ -14,14 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.arms.partial import inferred_questions
 from icl_ft_plugin.config import parsed
-from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_manifest
+from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_jsonl, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
-from icl_ft_plugin.study.records import CONFIG, LEDGER, CellLedger, TrainingCost
+from icl_ft_plugin.study.records import CONFIG, INFERRED, LEDGER, RETENTION, CellLedger, TrainingCost
+from icl_ft_plugin.study.retention import retention, weights_of
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
 from icl_ft_plugin.study.train_cell import train_cell
@@ -63,19 +65,16 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
     begun = time.perf_counter()
     world = cell.world.make()
     model: Any = "icl_ft_hf"
-    model_args = cell.model.loading
     checkpoint = _checkpoint(cell, world, study, store)
     if cell.arm.baseline:
         from icl_ft_plugin.harness.baseline import BaselineLM
 
         model = BaselineLM(world, cell.arm.baseline)
-    if checkpoint:
-        model_args["peft" if (checkpoint / "adapter_config.json").is_file() else "pretrained"] = str(checkpoint)
     with atomic_folder(store.cell(cell), manifest=True) as temporary:
         results = evaluate(
             list(dict.fromkeys(cell.tasks.values())),
             model=model,
-            model_args=model_args,
+            model_args=weights_of(cell, checkpoint),
             metadata=metadata_of(cell),
             output=temporary,
             batch_size=study.batch_size,
@@ -90,6 +89,10 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
         # What was not given is no key; that a cell has no training is said.
         write_json(temporary / LEDGER, ledger.model_dump(exclude_unset=True))
         write_json(temporary / CONFIG, _config(cell, study))
+        if cell.arm.inferred < 100:
+            write_json(temporary / INFERRED, inferred_of(cell, world))
+        if checkpoint and cell.kept:
+            write_jsonl(temporary / RETENTION, retention(cell, checkpoint, study.batch_size, store))
         if checkpoint and (checkpoint / "curve.jsonl").is_file():
             shutil.copy(checkpoint / "curve.jsonl", temporary)
 
@@ -104,6 +107,12 @@ def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> P
             train_cell(cell, world, cell.training, study, store, checkpoint)
             write_manifest(checkpoint)  # by which a later cell, or run, tells that it is whole
     return checkpoint
+
+
+def inferred_of(cell: Cell, world: World) -> dict[str, Any]:
+    """Return of how many facts the arm's corpus has inferences, and the questions about them."""
+    percent = cell.arm.inferred
+    return {"percent": percent, "with": inferred_questions(world, percent)}
 
 
 def _training_cost(checkpoint: Path) -> TrainingCost:

@@ -135,6 +135,9 @@ class StudyConfig(_Strict):
         curve_every: Gradient steps between two scorings while an arm trains (``training.curve``); no part of a cell's
             identity. None: none.
         curve_questions: Questions per split that are asked each time, the first ones; None: all.
+        retention: What else every trained arm is asked, before its training and after: ``"reading"``, the questions of a fresh
+            world of the same family behind its documents, and tasks of lm-eval.
+        retention_questions: Questions of each of these, the first ones; None: all.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
     """
@@ -153,6 +156,8 @@ class StudyConfig(_Strict):
     augmentation: Settings = Settings()
     curve_every: int | None = Field(default=None, ge=1)
     curve_questions: int | None = Field(default=None, ge=1)
+    retention: list[str] = []
+    retention_questions: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
 

@@ -20,6 +20,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import damage, write_json, write_text
 from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.identity import before_key
 from icl_ft_plugin.study.records import LEDGER, CellLedger, read
 
 LOCK = ".lock"  # in the study's folder; held while a run is at work
@@ -69,6 +70,10 @@ class Store:
         """Return where what a base model wrote is or will be."""
         return self.folder / "augmentations" / key
 
+    def before(self, cell: Cell) -> Path:
+        """Return where the answers of the cell's base model to what else it is asked are or will be."""
+        return self.folder / "before" / before_key(cell)
+
     def missing(self, cells: Sequence[Cell]) -> list[Cell]:
         """Return the cells that have no results yet."""
         folder = self.folder / "cells"
@@ -81,8 +86,9 @@ class Store:
         write_json(self.folder / "study.json", {"name": name, "version": __version__, "cells": entries})
 
     def shared(self, cell: Cell) -> set[str]:
-        """Return the folders, below this one, that the cell may share with others: augmentations, trained weights."""
+        """Return the folders, below this one, that the cell may share with others: augmentations, weights, first answers."""
         shared = {f"augmentations/{writing.key}" for writing in cell.writings.values()}
+        shared |= {f"before/{before_key(cell)}"} if cell.kept else set()
         return {*shared, f"checkpoints/{cell.training_key}"} if cell.training_key else shared
 
     def unmade(self, cell: Cell) -> set[str]:

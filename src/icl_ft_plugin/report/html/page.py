@@ -18,8 +18,10 @@ from icl_ft_plugin.families import named
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report import evidence, table_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.html import figures
+from icl_ft_plugin.report.html import figures, measured
 from icl_ft_plugin.report.html.questions import browsable
+from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.table import missing_note
@@ -107,6 +109,9 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "gaps": table_rows.gap_rows(block),
         "reasons": table_rows.gap_reasons(block),
         "joint": table_rows.joint_rows(block),
+        "measured": _drawn(list(measured.panels(block).values()), f"{anchor}-measured"),
+        "parts": part_rows(block.parts),
+        "kept": kept_rows(block),
         "contamination": table_rows.contamination_rows(block),
         "pairs": table_rows.pair_rows(block),
         "variance": table_rows.variance_rows(block),

@@ -15,16 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.arms.rows import Row
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
-from icl_ft_plugin.augment.statements import Statement, rows_of
+from icl_ft_plugin.augment.statements import Statement, from_file, rows_of
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.estimate.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.estimate.rates import Rate, Rates, parameters_of, scoring
-from icl_ft_plugin.study.identity import LEARNED
+from icl_ft_plugin.study.identity import LEARNED, MARKED
 from icl_ft_plugin.study.train_cell import steps_of
 
 STATEMENTS = 2  # that a model writes about one text
@@ -38,8 +37,8 @@ DONE = {
     "local": "writing, local",
     "global": "writing, global",
 }
-Written = dict[Strategy, list[Statement]]
-Unwritten = dict[Strategy, list[str]]
+Written = dict[str, list[Statement]]
+Unwritten = dict[str, list[str]]
 Used = dict[str, dict[Rate, dict[str, None]]]
 
 
@@ -141,6 +140,8 @@ class Estimator:
             places = [folder / "augmentations" / writing.key for folder in self.folders]
             if made := next((place for place in places if place.is_dir()), None):
                 there[strategy] = read_folder(made).statements
+            elif writing.prompt is None:
+                there[strategy] = from_file(cell.world.make(), strategy, writing.sha256)[0]
             else:
                 texts = texts_of(cell.world.make(), writing.prompt, cell.settings.copies)
                 asked[strategy] = [text for text, _ in texts]
@@ -180,7 +181,12 @@ class Estimator:
 
     def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
-        what = [cell.model.hash, cell.world.hash, cell.settings.deduplicate, cell.arm.model_dump(include=LEARNED)]
+        what = [
+            cell.model.hash,
+            cell.world.hash,
+            cell.settings.deduplicate,
+            cell.arm.model_dump(include=LEARNED | MARKED),
+        ]
         key = canonical_json([*what, [writing.key for writing in cell.writings.values()]])
         if key not in self._totals:
             parts = [part for part in cell.arm.corpus if part not in asked]
