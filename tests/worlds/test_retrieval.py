@@ -23,6 +23,16 @@ def chosen(documents: list[Document], question: str, budget: int) -> list[Docume
     return Retriever(documents, words).chosen(question, budget)
 
 
+def nearest(question: str, most: int) -> list[Document]:
+    return Retriever(DOCUMENTS).nearest(question, most)
+
+
+def needed(
+    documents: list[Document], proof: list[str], distractors: int, distance: int | None = None
+) -> list[Document]:
+    return Retriever(documents).needed(proof, distractors, "seed", distance)
+
+
 def words(text: str) -> int:
     return len(text.split())
 
@@ -62,6 +72,30 @@ def test_the_budget_is_kept_whatever_is_asked(question: str, budget: int) -> Non
 
 
 def test_the_summary_counts_questions_whose_evidence_is_there() -> None:
-    counted = summary([1, 3, 2], [True, False], 4, 99)
+    counted = summary("BM25", [1, 3, 2], [True, False], 4, 99)
     assert (counted["least"], counted["mean"], counted["most"], counted["documents"]) == (1, 2.0, 3, 4)
     assert (counted["with_evidence"], counted["evidence_whole"]) == (2, 1)
+
+
+def test_so_many_of_the_nearest_stand_in_their_own_order() -> None:
+    assert nearest("Odan Pell leads", 2) == [DOCUMENTS[1], DOCUMENTS[3]]
+    assert nearest("The Salt Room", 1) == [DOCUMENTS[2]]
+    assert nearest("Odan", 9) == DOCUMENTS
+
+
+@pytest.mark.parametrize("proof", [["d1"], ["d3", "d0"]])
+def test_what_is_needed_stands_there_with_so_many_others(proof: list[str]) -> None:
+    own = [document for document in DOCUMENTS if document.id in proof]
+    assert needed(DOCUMENTS, proof, 0) == own
+    one, two = (needed(DOCUMENTS, proof, n) for n in (1, 2))
+    assert [len(own) + 1, len(own) + 2] == [len(one), len(two)] and {d.id for d in one} < {d.id for d in two}
+    assert needed(DOCUMENTS, proof, 9) == DOCUMENTS
+    for distance in range(3):
+        found = needed(DOCUMENTS, proof, 2, distance)
+        assert found[2 - distance :][: len(own)] == own and len(found) == len(own) + 2
+        assert {document.id for document in found} == {document.id for document in two}
+
+
+def test_a_fact_that_stands_in_several_documents_is_taken_once() -> None:
+    twice = [*DOCUMENTS, Document("again", ("It is led by Odan Pell.",), ("d1",))]
+    assert needed(twice, ["d1"], 0) == [DOCUMENTS[1]]

@@ -45,8 +45,13 @@ class Arm(BaseModel):
         context_copies: Documents per fact in the in-context prompt, and in that of a teacher; 0 puts all of them there.
         context_tokens: In their place, a budget in tokens of the model's tokenizer; own documents are then chosen per
             question (``retrieval``).
+        context_nearest: Of the documents that would stand there, so many for each question, the nearest by BM25.
+        context_distractors: Or those that state what the question's proof needs, and so many others.
+        context_distance: How many of these others stand between the needed documents and the question; by default all stand
+            in one order, whatever the question.
         prompt: How the questions are asked: one of ``recipes/prompts/questions``, or a file of that form.
         chat_template: Whether the prompt is the user's turn of a chat, by the model's own template.
+        scale: Where it stands on each scale that the report draws; arms that differ behind an ``@`` make one line of it.
         baseline: Instead of a model, what counts which words of a choice and its question stand in the same documents, or
             sentences, answers (see ``baselines``).
 
@@ -67,9 +72,13 @@ class Arm(BaseModel):
     method: Literal["finetune", "sdft"] = "finetune"
     condition: Literal["closed", "icl"] = "closed"
     context_copies: int = Field(default=1, ge=0)
-    context_tokens: int | None = Field(default=None, ge=1)
+    context_tokens: int | None = None
+    context_nearest: int | None = None
+    context_distractors: int | None = None
+    context_distance: int | None = None
     prompt: str = PLAIN
     chat_template: bool = False
+    scale: dict[str, float] = {}
     baseline: Literal["cooccurrence", "cooccurrence_sentence", "bigram", "ngram", "least_shown", "recency"] | None = (
         None
     )

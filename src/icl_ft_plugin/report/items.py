@@ -33,6 +33,8 @@ class Item:
         choices: The candidate answers.
         gold: Places of the right ones.
         scores: Log-likelihood of each choice in nats; empty where the answer is written.
+        premises: The facts that its answer takes; 0 where it is not known.
+        correct_pmi: ``correct`` by what the prompt adds to each choice's log-likelihood; None where it was not asked for.
     """
 
     id: str
@@ -47,6 +49,8 @@ class Item:
     choices: tuple[str, ...]
     gold: tuple[int, ...]
     scores: tuple[float, ...]
+    premises: int = 0
+    correct_pmi: float | None = None
 
 
 def read_samples(folder: Path) -> list[Item]:
@@ -86,7 +90,12 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
             question=str(doc["question"]),
             choices=tuple(map(str, doc["choices"])),
             gold=tuple(map(int, doc["gold"])),
-            scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
+            # Behind them stand those of the bare prompt, where it was asked.
+            scores=()
+            if written
+            else tuple(float(score) for score, _ in sample["filtered_resps"][: len(doc["choices"])]),
+            premises=len(doc.get("proof") or ()),
+            correct_pmi=float(sample["acc_pmi"]) if "acc_pmi" in sample else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error

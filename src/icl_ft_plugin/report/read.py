@@ -33,6 +33,7 @@ class Labels(Record):
         training_seed: None for an untrained arm.
         splits: Splits it was asked.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
+        scale: Where the worlds and the arm stand on each scale of the study.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Labels(Record):
     training_seed: int | None = None
     splits: tuple[str, ...]
     hyperparameters: str | None = None
+    scale: Mapping[str, float] = {}
 
 
 class Training(Record):
@@ -74,7 +76,7 @@ class Retrieved(Record):
     most: int
     mean: float
     documents: int
-    context_tokens: int
+    context_tokens: int | None = None
     evidence_whole: int = 0
     with_evidence: int = 0
 

@@ -28,6 +28,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """An accuracy by pointwise mutual information, with the ends of its 95% interval."""
+
+    accuracy: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """One arm on one split.
 
@@ -51,6 +60,7 @@ class Accuracy:
         labels: Parts by label and value.
         training_seeds: Accuracy by training seed.
         world_seeds: Accuracy by world.
+        pmi: By what the prompt adds to each choice's log-likelihood; None where it was not asked for.
     """
 
     arm: str
@@ -72,6 +82,7 @@ class Accuracy:
     labels: Mapping[str, Mapping[str, Part]]
     training_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
+    pmi: Corrected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +266,10 @@ class Block:
 
 def plain(record: Any) -> dict[str, Any]:
     """Return a record as JSON knows it."""
-    values = asdict(record)
-    if values.get("retrieved", 0) is None:
-        del values["retrieved"]
-    elif "retrieved" in values:
+    values = {
+        key: value for key, value in asdict(record).items() if value is not None or key not in ("retrieved", "pmi")
+    }
+    if "retrieved" in values:
         values["retrieved"] = record.retrieved.model_dump()
     return values
 
@@ -271,6 +282,18 @@ def number(value: Any) -> float | None:
 def joint_name(main: str, learned: str, *, given: bool = False) -> str:
     """Name what is compared fact by fact: both splits right, or the main one where the fact was learned in every run."""
     return f"{main}, where {learned} is right" if given else f"{main} and {learned}"
+
+
+def weights_and_prompt(arm: str) -> tuple[str, str]:
+    """Return what an arm's name says of its weights and of its prompt.
+
+    Examples:
+        >>> weights_and_prompt("ft+icl+bm25"), weights_and_prompt("icl"), weights_and_prompt("ft+local")
+        (('ft', 'icl+bm25'), ('pretrained', 'icl'), ('ft+local', 'closed'))
+    """
+    parts = arm.split("+")
+    place = parts.index("icl") if "icl" in parts else len(parts)
+    return "+".join(parts[:place]) or "pretrained", "+".join(parts[place:]) or "closed"
 
 
 def is_baseline(arm: str) -> bool:

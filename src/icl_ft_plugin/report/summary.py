@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from icl_ft_plugin.report.records import (
     Accuracy,
     Block,
     Compute,
+    Corrected,
     GapClosed,
     Gate,
     Joint,
@@ -224,7 +226,26 @@ def _accuracy(
         },
         training_seeds=_by_seed(items, lambda cell: cell.labels.training_seed),
         world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
+        pmi=_corrected(cells, split),
     )
+
+
+def _corrected(cells: Sequence[ScoredCell], split: str) -> Corrected | None:
+    """Return the accuracy by pointwise mutual information; None unless every cell has it."""
+    turned = []
+    for cell in cells:
+        items = [item for item in cell.items if item.split == split]
+        corrected = [item.correct_pmi for item in items if item.correct_pmi is not None]
+        if len(corrected) < len(items):
+            return None
+        turned.append(replace(cell, items=tuple(map(_right, items, corrected))))
+    (grids,) = grids_of(turned, split).values()
+    found = accuracy(list(grids.values()))
+    return Corrected(float(found.mean), number(found.low), number(found.high))
+
+
+def _right(item: Item, correct: float) -> Item:
+    return replace(item, correct=correct)
 
 
 def _by_label(items: Sequence[Item], label: str) -> dict[str, Part]:

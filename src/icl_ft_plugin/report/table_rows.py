@@ -5,10 +5,21 @@ For example ``gap_rows(block)`` begins ``[["arm", "reversal", ...], ["ft+oracle"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair, Part
-from icl_ft_plugin.report.words import interval, marks, p_value
+from icl_ft_plugin.report.records import (
+    Accuracy,
+    Block,
+    Compute,
+    Corrected,
+    GapClosed,
+    Pair,
+    Part,
+    is_baseline,
+    weights_and_prompt,
+)
+from icl_ft_plugin.report.stats.scale import Scaled
+from icl_ft_plugin.report.words import interval, marks, p_value, spaced
 
 Rows = list[list[str]]
 
@@ -27,6 +38,46 @@ def accuracy_rows(block: Block) -> Rows:
         n = f"{_range(record.n for record in found)} ({_range(record.facts for record in found)})"
         rows.append([f"{arm} (not interpretable)" if arm in barred else arm, n, *map(_cell, records)])
     return rows
+
+
+def prompt_rows(block: Block) -> Rows:
+    """Return by split, before and after finetuning, the accuracy with each prompt, the shortest first; header only where it is clear.
+
+    That is where no arm is both finetuned and asked in context, and none is asked with a part of the documents.
+    """
+    found = {weights_and_prompt(arm): arm for arm in block.arms if not is_baseline(arm)}
+    mixed = [
+        arm
+        for (weights, prompt), arm in found.items()
+        if prompt != "closed" and (weights, prompt) != ("pretrained", "icl")
+    ]
+    tokens = {prompt: block.compute[arm].prompt_tokens for (_, prompt), arm in reversed(found.items())}
+    prompts = sorted(tokens, key=lambda prompt: tokens[prompt])
+    rows = [["split", "weights", *prompts]]
+    if not mixed:
+        return rows
+    several = [
+        weights
+        for weights in dict.fromkeys(weights for weights, _ in found)
+        if any((weights, prompt) in found for prompt in prompts if prompt != "closed")
+    ]
+    for split in block.splits:
+        for weights in several:
+            arms = [found.get((weights, prompt), "") for prompt in prompts]
+            rows.append([split, weights, *(_cell(block.accuracy.get((arm, split))) for arm in arms)])
+    return [*rows, ["prompt tokens per question", "", *(f"{tokens[prompt]:,}" for prompt in prompts)]]
+
+
+def pmi_rows(block: Block) -> Rows:
+    """Return the accuracy by what the prompt adds to each choice; header only where it was not asked for."""
+    found = {key: record.pmi for key, record in block.accuracy.items() if record.pmi}
+    arms = [arm for arm in block.arms if any(of == arm for of, _ in found)]
+    body = [[arm, *(_corrected(found.get((arm, split))) for split in block.splits)] for arm in arms]
+    return [["arm", *block.splits], *body]
+
+
+def _corrected(found: Corrected | None) -> str:
+    return f"{100 * found.accuracy:.1f}{interval(found.low, found.high)}" if found else ""
 
 
 def _cell(record: Accuracy | None) -> str:
@@ -131,6 +182,15 @@ def _pair(pair: Pair) -> list[str]:
     detectable = "" if pair.detectable is None else f"{100 * pair.detectable:.0f}"
     p = "not tested" if pair.p is None else p_value(pair.p)
     return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+.1f}{ends}", p, detectable]
+
+
+def scale_rows(points: Sequence[Scaled]) -> Rows:
+    """Return the accuracies along each scale."""
+    body = [
+        [p.model, p.family, spaced(p.axis), f"{p.value:g}", p.arm, spaced(p.split) or "all but restated", str(p.n), f"{100 * p.accuracy:.1f}{interval(p.low, p.high)}"]
+        for p in points
+    ]  # fmt: skip
+    return [["model", "family", "scale", "at", "arm", "split", "n", "accuracy"], *body]
 
 
 def verdict_rows(block: Block) -> Rows:

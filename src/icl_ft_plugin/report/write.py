@@ -1,7 +1,7 @@
 """Writes everything a report consists of beside the tables.
 
-For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
-and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
+For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg``, ``.pdf``
+and ``.png``, and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question), ``items.R`` and ``items.py`` (the mixed model).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.table import csv_records, to_markdown, write_table
 from icl_ft_plugin.report.words import title
 
@@ -108,15 +109,18 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     """
     require_packages()
     from icl_ft_plugin.report.export import write_items
-    from icl_ft_plugin.report.html import figures, measured, page
+    from icl_ft_plugin.report.html import figures, measured, page, scaling
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]
         for block in blocks:
             name = f"{block.worlds}-{block.model}"
-            files += figures.save(figures.family_figure(block), out.parent / "figures", _file_name(name))
-            for end, chart in measured.panels(block, ink="#222222").items():
-                files += figures.save(chart, out.parent / "figures", _file_name(f"{name}-{end}"))
+            drawn = {name: figures.family_figure(block)}
+            drawn |= {f"{name}-{end}": chart for end, chart in measured.panels(block, ink="#222222").items()}
+            for called, chart in drawn.items():
+                files += figures.save(chart, out.parent / "figures", _file_name(called))
+        for axis, panels in scaling.panels(scaled(study), ink="#222222").items():
+            files += figures.save(figures.side_by_side(panels), out.parent / "figures", _file_name(f"scaling-{axis}"))
         files += write_items(study, out.parent)
         _write_table(blocks, out.parent / "table.parquet")
     except OSError as error:

@@ -168,6 +168,7 @@ class Labels:
         arm: The way of learning.
         training_seed: None for an untrained arm.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
+        scale: Where the worlds and the arm stand on each scale of the study.
     """
 
     model: str
@@ -177,6 +178,7 @@ class Labels:
     arm: str
     training_seed: int | None
     hyperparameters: str | None = None
+    scale: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -189,6 +191,8 @@ class Labels:
         labels = asdict(self)
         if self.hyperparameters is None:
             del labels["hyperparameters"]
+        if not self.scale:
+            del labels["scale"]
         return labels
 
     def __str__(self) -> str:
@@ -217,6 +221,7 @@ class Cell:
         writings: What is written for the arm, by the part of its corpus.
         settings: How it does so.
         kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
+        pmi: Whether the choices are scored behind the bare prompt, too.
     """
 
     key: str
@@ -232,6 +237,7 @@ class Cell:
     writings: Mapping[str, Writing]
     settings: Settings
     kept: Kept | None = None
+    pmi: bool = False
 
     def __str__(self) -> str:
         """One line for a person."""

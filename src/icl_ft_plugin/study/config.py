@@ -31,6 +31,7 @@ from icl_ft_plugin.families import make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
 from icl_ft_plugin.study.schema import StudyConfig
+from icl_ft_plugin.worlds.context import chosen_by
 from icl_ft_plugin.worlds.folder import world_of
 
 _SDFT_ARM = {"corpus": ["documents"], "rows": "documents", "keep": "all"}
@@ -108,8 +109,11 @@ def _check(study: StudyConfig, place: str) -> None:
 
 
 def _check_arm(arm: Arm, place: str) -> None:
-    if arm.context_tokens and arm.condition != "icl":
-        raise UsageError(f"{place}: arm {shown(arm.name)}: context_tokens without condition: icl has nothing to choose")
+    chosen = chosen_by(arm.model_dump(), f"{place}: arm {shown(arm.name)}")
+    if chosen and arm.condition != "icl":
+        raise UsageError(
+            f"{place}: arm {shown(arm.name)}: {next(iter(chosen))} without condition: icl has nothing to choose"
+        )
     try:
         load_question_prompt(arm.prompt)
     except UsageError as error:

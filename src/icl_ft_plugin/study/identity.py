@@ -20,6 +20,7 @@ from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.study.cell import Cell, Kept, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.training.launch import DECIDING
+from icl_ft_plugin.worlds.context import chosen_by
 
 # What of an arm decides its training rows, and what is learned of them.
 LEARNED = {"corpus", "rows", "keep", "method"}
@@ -59,10 +60,12 @@ def identity_of(
     arm: Arm,
     prompt: QuestionPrompt,
     tasks: Mapping[str, str],
-    kept: Kept | None = None,
+    kept: Kept | None,
+    pmi: bool,
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
+    asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
     copies = arm.context_copies if arm.condition == "icl" else None
     loaded = {"model_args": dict(model.asked)} if model.asked else {}
     test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}

@@ -27,7 +27,7 @@ from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe
-from icl_ft_plugin.worlds.context import context_documents
+from icl_ft_plugin.worlds.context import chosen_by, context_documents
 from icl_ft_plugin.worlds.folder import world_of
 
 
@@ -126,7 +126,7 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
         if arm.condition not in tasks:
             tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
         spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm), "replay": _as_planned(arm.replay)})
-        whole = arm.condition == "icl" and arm.context_tokens is None
+        whole = arm.condition == "icl" and not chosen_by(arm.model_dump(), arm.name)
         context = sum(len(document.text) for document in context_documents(world, arm.context_copies)) if whole else 0
         asked = kept if arm.corpus else None
         found.append(_Taught(entry, planned, spelt, tasks[arm.condition], prompts[arm.prompt], context, asked))
@@ -164,13 +164,13 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
         weights = identity_of_weights(model, world, arm, writings, training)
-        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept)
-        seed = training.seed if training else None
+        pmi = study.pmi and not arm.baseline
+        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi)
         yield Cell(
             key=key_of(identity),
             training_key=key_of(weights) if training else None,
             identity=identity,
-            labels=Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters),
+            labels=_labels(model, taught, way),
             model=model,
             world=world,
             tasks=taught.tasks,
@@ -180,7 +180,15 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             writings=writings,
             settings=settings,
             kept=taught.kept,
+            pmi=pmi,
         )
+
+
+def _labels(model: Model, taught: _Taught, way: _Way) -> Labels:
+    entry, world, arm = taught.entry, taught.world, taught.arm
+    seed = way.training.seed if way.training else None
+    scale = {**entry.scale, **arm.scale}
+    return Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters, scale)
 
 
 def _as_planned(replay: Replay | None) -> Replay | None:

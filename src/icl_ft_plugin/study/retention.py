@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
@@ -81,12 +82,11 @@ def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[dict[
 
     kept = cell.kept
     assert kept
-    read = replace(cell, world=kept.world or cell.world, arm=cell.arm.model_copy(update={"condition": "icl"}))
     results = evaluate(
         [*kept.reading, *kept.tasks],
         model_args=weights_of(cell, checkpoint),
         model="icl_ft_hf",
-        metadata=metadata_of(read) if kept.world else None,
+        metadata=_metadata(cell, kept.world) if kept.world else None,
         batch_size=batch_size,
         limit=kept.questions,
         apply_chat_template=cell.arm.chat_template,
@@ -95,6 +95,12 @@ def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[dict[
     for task in kept.tasks:
         named |= dict.fromkeys(_leaves(task, results["group_subtasks"]), task)
     return [_row(named[leaf], leaf, sample) for leaf in named for sample in _first_filter(results["samples"][leaf])]
+
+
+def _metadata(cell: Cell, world: PlannedWorld) -> dict[str, Any]:
+    """Return what the tasks about the fresh world are built from: whatever the arm's own prompt holds, all of its documents."""
+    arm = Arm(name=cell.arm.name, condition="icl", prompt=cell.arm.prompt)
+    return metadata_of(replace(cell, world=world, arm=arm, pmi=False))
 
 
 def _leaves(name: str, groups: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -73,6 +73,7 @@ class Worlds(_Strict):
         recipe_overrides: On top of the study's.
         steps: In the place of the study's.
         augmentation: In the place of the study's.
+        scale: Where these worlds stand on each scale that the report draws: ``{"facts": 20}``.
     """
 
     family: str
@@ -85,6 +86,7 @@ class Worlds(_Strict):
     recipe_overrides: dict[str, Any] = {}
     steps: Steps | None = None
     augmentation: Settings | None = None
+    scale: dict[str, float] = {}
 
     @property
     def label(self) -> str:
@@ -138,6 +140,7 @@ class StudyConfig(_Strict):
         retention: What else every trained arm is asked, before its training and after: ``"reading"``, the questions of a fresh
             world of the same family behind its documents, and tasks of lm-eval.
         retention_questions: Questions of each of these, the first ones; None: all.
+        pmi: Whether every choice is scored behind the bare prompt, too, for a prior-corrected accuracy.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
     """
@@ -158,6 +161,7 @@ class StudyConfig(_Strict):
     curve_questions: int | None = Field(default=None, ge=1)
     retention: list[str] = []
     retention_questions: int | None = Field(default=None, ge=1)
+    pmi: bool = False
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
 

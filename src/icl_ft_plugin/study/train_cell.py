@@ -69,6 +69,6 @@ def _curve(cell: Cell, study: StudyConfig) -> Curve | None:
     from icl_ft_plugin.training.curve import Curve
 
     tasks = list(dict.fromkeys(cell.tasks.values()))
-    metadata = {"pretrained": str(cell.model.path), **metadata_of(cell)}
+    metadata = {"pretrained": str(cell.model.path), **metadata_of(cell), "pmi": False}
     asked = (study.curve_every, study.curve_questions, study.batch_size)
     return Curve(tasks, metadata, *asked, chat_template=cell.arm.chat_template)

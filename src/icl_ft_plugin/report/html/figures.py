@@ -1,7 +1,7 @@
 """The figures, as altair charts: bars by arm with the chance line and error bars, and accuracy against compute.
 
 ``svg(panel(block, "reversal"), "b0-bars-0")`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
-that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG and PNG.
+that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG, PDF and PNG.
 
 An error bar is the 95% interval of the table: for new worlds, facts and runs; with one world its title says that it is about that one
 only. Dots are single worlds, or with one world single training runs.
@@ -114,7 +114,12 @@ def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
 def family_figure(block: Block, *, ink: str = "#222222") -> Any:
     """Return all splits of a block side by side, as the paper draws a family."""
     panels = [panel(block, split, ink=ink) for split in block.splits if _asked(block, split)]
-    return alt.concat(*panels, columns=4, title=title(block))
+    return side_by_side(panels, title=title(block))
+
+
+def side_by_side(panels: Sequence[Any], **properties: Any) -> Any:
+    """Return panels as one figure."""
+    return alt.concat(*panels, columns=4, **properties)
 
 
 def _asked(block: Block, split: str) -> bool:
@@ -225,11 +230,11 @@ def svg(chart: Any, name: str) -> str:
 
 
 def save(chart: Any, folder: Path, name: str) -> list[Path]:
-    """Write a chart as ``name.svg`` and ``name.png``, black on white."""
+    """Write a chart as ``name.svg``, ``name.pdf`` and ``name.png``, black on white."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    files = [folder / f"{name}.{kind}" for kind in ("svg", "pdf", "png")]
     drawn = styled(chart, "#222222")
-    for file, scale in zip(files, (1, 2), strict=True):
+    for file in files:
         with replacing(file) as draft:
-            drawn.save(str(draft), scale_factor=scale)
+            drawn.save(str(draft), scale_factor=2 if file.suffix == ".png" else 1)
     return files

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from icl_ft_plugin.families import family_of
-from icl_ft_plugin.harness.context import budget_of, context_of
+from icl_ft_plugin.harness.context import choice_of, context_of
 from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.prompts import as_planned, as_turn, prompt_with
 from icl_ft_plugin.harness.tokens import Tokens, tokens_needed
@@ -19,13 +19,13 @@ from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.records import PromptCost
 from icl_ft_plugin.worlds import retrieval
+from icl_ft_plugin.worlds.context import chosen_by, context_documents
 
 
 def metadata_of(cell: Cell) -> dict[str, Any]:
     """Return what the cell's tasks are built from."""
     metadata = {"seed": cell.world.seed, "context_copies": cell.arm.context_copies, **cell.world.config}
-    if cell.arm.context_tokens:
-        metadata["context_tokens"] = cell.arm.context_tokens
+    metadata |= {**chosen_by(cell.arm.model_dump(), cell.arm.name), **({"pmi": True} if cell.pmi else {})}
     if cell.arm.prompt != PLAIN:
         metadata["prompt"] = cell.arm.prompt
     if family_of(cell.world.family).generate is None:  # the splits are the author's, and one task asks them all
@@ -47,9 +47,9 @@ def prompts_expected(cell: Cell) -> int:
     in_context = cell.arm.condition == "icl"
     total = 0
     with as_planned(cell.arm.prompt, cell.prompt):
-        budget = budget_of(metadata, cell.arm.name) if in_context else None
+        choice = choice_of(metadata, cell.arm.name) if in_context else None
         for doc in task_documents(cell.world.family, **metadata):
-            prompt = prompt_with(context_of(doc, budget) if in_context else "", doc)
+            prompt = prompt_with(context_of(doc, choice) if in_context else "", doc)
             total += tokens.count(as_turn(prompt, tokens.tokenizer) if cell.arm.chat_template else prompt)
     return total
 
@@ -70,9 +70,10 @@ def prompt_cost(cell: Cell, samples: Mapping[str, list[dict[str, Any]]], prompts
         return PromptCost(questions=len(rows), prompt_tokens=0)
     count = tokens_of_cell(cell).count
     found: dict[str, Any] = {}
-    if cell.arm.context_tokens and "evidence" in rows[0]:
+    if "evidence" in rows[0]:
         sizes = [int(row["documents"]) for row in rows]
         whole = [bool(row["evidence"]) for row in rows if not math.isnan(row["evidence"])]
-        documents = len(cell.world.make().documents)
-        found["retrieved"] = retrieval.summary(sizes, whole, documents, cell.arm.context_tokens)
+        by = "BM25" if cell.arm.context_distractors is None else "The proof"
+        documents = len(context_documents(cell.world.make(), cell.arm.context_copies))
+        found["retrieved"] = retrieval.summary(by, sizes, whole, documents, cell.arm.context_tokens)
     return PromptCost(questions=len(rows), prompt_tokens=sum(map(count, prompts)), **found)

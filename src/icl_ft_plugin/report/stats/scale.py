@@ -1,0 +1,89 @@
+"""Accuracy along a scale: the number of facts, of distractors, their distance, or the premises that a question takes.
+
+For example the worlds of ``scale: {facts: 20}`` and of ``scale: {facts: 40}`` give the points ``Scaled(axis="facts", value=20.0,
+arm="ft", split="reversal", accuracy=0.48, ...)`` and the one for 40. Arms have a scale too: ``near@4`` and ``near@16`` with
+``scale: {distractors: 4}`` and ``{distractors: 16}`` are two points of ``near``. The number of premises is a question's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from icl_ft_plugin.families import named
+from icl_ft_plugin.report.read import ScoredCell, Study
+from icl_ft_plugin.report.records import is_baseline, number
+from icl_ft_plugin.report.stats.mean import accuracy
+from icl_ft_plugin.report.stats.of_items import grids_of
+
+PREMISES = "premises"
+FEWEST = 3  # numbers of premises that make a scale
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """An accuracy at one point of a scale.
+
+    Attributes:
+        model: The base model.
+        family: Dataset family.
+        axis: The scale.
+        value: The point of it.
+        arm: The arm, without what stands behind its ``@``; with the entry of worlds where several have this point.
+        split: The split; of ``premises`` the empty string: all but the one that tells whether the facts were learned.
+        accuracy: Mean of the worlds' means.
+        low: Lower end of its 95% interval.
+        high: Upper end.
+        chance: What a uniform guesser gets.
+        n: Answers.
+    """
+
+    model: str
+    family: str
+    axis: str
+    value: float
+    arm: str
+    split: str
+    accuracy: float
+    low: float | None
+    high: float | None
+    chance: float
+    n: int
+
+
+def scaled(study: Study) -> list[Scaled]:
+    """Return the accuracy of every arm at every point of every scale of a study."""
+    groups: dict[tuple[str, str, str, str], dict[tuple[str, float], list[ScoredCell]]] = {}
+    for cell in study.cells:
+        labels, stem = cell.labels, cell.labels.arm.partition("@")[0]
+        for axis, value, scored in _points_of(cell):
+            key = (labels.model, labels.family, axis, stem)
+            groups.setdefault(key, {}).setdefault((labels.worlds, value), []).append(scored)
+    found = []
+    for (model, family, axis, stem), points in groups.items():
+        alone = len({value for _, value in points}) == len(points)
+        for (worlds, value), cells in sorted(points.items(), key=lambda entry: entry[0][1]):
+            arm = stem if alone else f"{stem} ({worlds})"
+            found += [Scaled(model, family, axis, value, arm, *of) for of in _accuracies(cells)]
+    return found
+
+
+def _points_of(cell: ScoredCell) -> Iterator[tuple[str, float, ScoredCell]]:
+    """Yield each scale that a cell stands on, its place, and the cell with the questions that are asked there."""
+    for axis, value in cell.labels.scale.items():
+        yield axis, value, cell
+    if is_baseline(cell.labels.arm):
+        return
+    asked = [item for item in cell.items if item.split != named(cell.labels.family).learned]
+    premises = sorted({item.premises for item in asked} - {0})
+    for count in premises if len(premises) >= FEWEST else ():
+        yield PREMISES, count, replace(cell, items=tuple(replace(i, split="") for i in asked if i.premises == count))
+
+
+def _accuracies(cells: Sequence[ScoredCell]) -> Iterator[tuple[str, float, float | None, float | None, float, int]]:
+    for split in dict.fromkeys(item.split for cell in cells for item in cell.items):
+        for grids in grids_of(cells, split).values():
+            mean = accuracy(list(grids.values()))
+            chances = [item.chance for cell in cells for item in cell.items if item.split == split]
+            n = sum(grid.values.size for grid in grids.values())
+            yield split, float(mean.mean), number(mean.low), number(mean.high), sum(chances) / len(chances), n
