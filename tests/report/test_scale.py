@@ -69,6 +69,15 @@ def test_premises_are_the_questions_own(tmp_path: Path) -> None:
     ]
 
 
+def test_arms_that_stand_at_one_point_are_lines_of_their_own(tmp_path: Path) -> None:
+    arms = ("near@2", "near@8", "ft+oracle@10", "ft+oracle@50")
+    here = {"facts": 20.0}
+    near = {f"near_{n}": {"distractors": float(n), **here} for n in (2, 8)}
+    study = read_study(study_of(tmp_path, arms, **near, **{f"ft+oracle_{n}": here for n in (10, 50)}))
+    found = {axis: [p.arm for p in scaled(study) if p.axis == axis] for axis in ("distractors", "facts")}
+    assert found == {"distractors": ["near", "near"], "facts": list(arms)}
+
+
 def test_a_study_without_a_scale_has_no_such_table(tmp_path: Path) -> None:
     study = read_study(study_of(tmp_path, ("icl", "ft")))
     assert not scaled(study) and "Along a scale" not in to_markdown(study, build_blocks(study))

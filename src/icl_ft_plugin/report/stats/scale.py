@@ -18,6 +18,7 @@ from icl_ft_plugin.report.stats.of_items import grids_of
 
 PREMISES = "premises"
 FEWEST = 3  # numbers of premises that make a scale
+_Point = tuple[tuple[str, float], ScoredCell]  # entry of worlds and place on a scale; what is scored there
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Scaled:
         family: Dataset family.
         axis: The scale.
         value: The point of it.
-        arm: The arm, without what stands behind its ``@``; with the entry of worlds where several have this point.
+        arm: The arm, without what stands behind its ``@`` where such arms make one line; with the entry of worlds where several
+            have this point.
         split: The split; of ``premises`` the empty string: all but the one that tells whether the facts were learned.
         accuracy: Mean of the worlds' means.
         low: Lower end of its 95% interval.
@@ -53,19 +55,36 @@ class Scaled:
 
 def scaled(study: Study) -> list[Scaled]:
     """Return the accuracy of every arm at every point of every scale of a study."""
-    groups: dict[tuple[str, str, str, str], dict[tuple[str, float], list[ScoredCell]]] = {}
+    scales: dict[tuple[str, str, str], list[_Point]] = {}
     for cell in study.cells:
-        labels, stem = cell.labels, cell.labels.arm.partition("@")[0]
         for axis, value, scored in _points_of(cell):
-            key = (labels.model, labels.family, axis, stem)
-            groups.setdefault(key, {}).setdefault((labels.worlds, value), []).append(scored)
+            key = (cell.labels.model, cell.labels.family, axis)
+            scales.setdefault(key, []).append(((cell.labels.worlds, value), scored))
     found = []
-    for (model, family, axis, stem), points in groups.items():
-        alone = len({value for _, value in points}) == len(points)
-        for (worlds, value), cells in sorted(points.items(), key=lambda entry: entry[0][1]):
-            arm = stem if alone else f"{stem} ({worlds})"
-            found += [Scaled(model, family, axis, value, arm, *of) for of in _accuracies(cells)]
+    for (model, family, axis), there in scales.items():
+        for line, points in _lines(there).items():
+            alone = len({value for _, value in points}) == len(points)
+            for (worlds, value), cells in sorted(points.items(), key=lambda entry: entry[0][1]):
+                arm = line if alone else f"{line} ({worlds})"
+                found += [Scaled(model, family, axis, value, arm, *of) for of in _accuracies(cells)]
     return found
+
+
+def _lines(there: Sequence[_Point]) -> dict[str, dict[tuple[str, float], list[ScoredCell]]]:
+    """Return the points of each line: arms that differ behind an ``@`` make one unless two of them stand at one point."""
+    arms: dict[tuple[str, tuple[str, float]], set[str]] = {}
+    for point, cell in there:
+        arms.setdefault((_stem(cell), point), set()).add(cell.labels.arm)
+    several = {stem for (stem, _), of in arms.items() if len(of) > 1}
+    lines: dict[str, dict[tuple[str, float], list[ScoredCell]]] = {}
+    for point, cell in there:
+        name = cell.labels.arm if _stem(cell) in several else _stem(cell)
+        lines.setdefault(name, {}).setdefault(point, []).append(cell)
+    return lines
+
+
+def _stem(cell: ScoredCell) -> str:
+    return cell.labels.arm.partition("@")[0]
 
 
 def _points_of(cell: ScoredCell) -> Iterator[tuple[str, float, ScoredCell]]:
