@@ -99,3 +99,29 @@ def test_what_is_needed_stands_there_with_so_many_others(proof: list[str]) -> No
 def test_a_fact_that_stands_in_several_documents_is_taken_once() -> None:
     twice = [*DOCUMENTS, Document("again", ("It is led by Odan Pell.",), ("d1",))]
     assert needed(twice, ["d1"], 0) == [DOCUMENTS[1]]
+
+
+def test_documents_are_counted_once_and_only_where_a_budget_is_asked() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return words(text)
+
+    retriever = Retriever(DOCUMENTS, count)
+    assert retriever.nearest("Odan Pell leads", 1) and retriever.needed(["d1"], 1, "seed") and not counted
+    assert retriever.chosen("Odan Pell leads", 3) != retriever.chosen("The Salt Room", 8)
+    assert len(counted) == len(DOCUMENTS)
+
+
+def test_the_draw_is_that_of_its_seed_among_many_documents() -> None:
+    many = Retriever([Document(f"d{i}", ("a",), (f"d{i}",)) for i in range(100_000)])
+    found = many.needed(["d7"], 3, "seed")
+    assert len(found) == 4 and found == many.needed(["d7"], 3, "seed") and found != many.needed(["d7"], 3, "other")
+
+
+@given(st.integers(0, 30), st.integers(0, 9))
+def test_every_document_may_be_drawn_once(number: int, seed: int) -> None:
+    documents = [Document(f"d{i}", ("a",), (f"d{i}",)) for i in range(number)]
+    assert Retriever(documents).needed([], number, str(seed)) == documents
+    assert len(Retriever(documents).needed([], number // 2, str(seed))) == number // 2
