@@ -130,6 +130,7 @@ def test_the_content_of_a_file_is_in_the_key_and_its_place_is_not(tmp_path: Path
     save(tmp_path / "a.jsonl", {"text": "Two."})
     after = planned(tmp_path, *arms(first))
     assert all(old.key != new.key for old, new in zip(before, after, strict=True))
+    store = Store(tmp_path / "out")
     for cell in before:
         with pytest.raises(UsageError, match="has changed since the study was planned"):
-            arm_rows(cell, cell.world.make(), Store(tmp_path / "out"))
+            arm_rows(cell, cell.world.make(), store)

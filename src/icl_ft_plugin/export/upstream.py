@@ -78,7 +78,7 @@ def upstream(family: str, folder: Path) -> Path | None:
     source = found.task_folder
     # Upstream's test loads every file of the folder at once, which a group beside its own members does not survive: a tag
     # takes its place. Tasks in which the answer is written stay here: the closure of the world decides what is right there.
-    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(source.glob("*yaml"))}
+    files = {path.name: _unclassed(path.read_text(encoding="utf-8")) for path in sorted(source.glob("*yaml"))}
     del files[f"icl_ft_{family}.yaml"]
     functions = {name for text in files.values() for name in _REFERENCE.findall(text)}
     with atomic_folder(folder) as target:
@@ -91,8 +91,13 @@ def upstream(family: str, folder: Path) -> Path | None:
     return _add_row(folder, found)
 
 
+def _unclassed(text: str) -> str:
+    """Return a task file without the class of ours, which upstream's own replaces."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("class:"))
+
+
 def _task_file(name: str, text: str, family: str) -> str:
-    lines = [line for line in text.splitlines() if not line.startswith("class:")]
+    lines = text.splitlines()
     if name.startswith("_"):
         lines.insert(1, f"tag: icl_ft_{family}")
     changes = {"!function icl_ft_plugin.harness.prompts.closed_prompt": '"{{question}}"', f"family: {family}, ": ""}
