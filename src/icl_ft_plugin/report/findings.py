@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.measures.kept import kept_findings
+from icl_ft_plugin.report.measures.names import joint_name, weights_and_prompt
 from icl_ft_plugin.report.measures.partial import part_findings
 from icl_ft_plugin.report.records import (
     GATE,
@@ -21,8 +22,6 @@ from icl_ft_plugin.report.records import (
     GapClosed,
     Joint,
     Pair,
-    joint_name,
-    weights_and_prompt,
 )
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from icl_ft_plugin.report.measures.kinds import Kept, PartOfFacts
+from icl_ft_plugin.report.measures.kinds import Corrected, Kept, PartOfFacts
 from icl_ft_plugin.report.read import Retrieved
 from icl_ft_plugin.report.stats.components import Components
 
@@ -25,15 +25,6 @@ class Part:
 
     n: int
     accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Corrected:
-    """An accuracy by pointwise mutual information, with the ends of its 95% interval."""
-
-    accuracy: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,25 +268,3 @@ def plain(record: Any) -> dict[str, Any]:
 def number(value: Any) -> float | None:
     """Return a number; None where there is none."""
     return float(value) if isfinite(value) else None
-
-
-def joint_name(main: str, learned: str, *, given: bool = False) -> str:
-    """Name what is compared fact by fact: both splits right, or the main one where the fact was learned in every run."""
-    return f"{main}, where {learned} is right" if given else f"{main} and {learned}"
-
-
-def weights_and_prompt(arm: str) -> tuple[str, str]:
-    """Return what an arm's name says of its weights and of its prompt.
-
-    Examples:
-        >>> weights_and_prompt("ft+icl+bm25"), weights_and_prompt("icl"), weights_and_prompt("ft+local")
-        (('ft', 'icl+bm25'), ('pretrained', 'icl'), ('ft+local', 'closed'))
-    """
-    parts = arm.split("+")
-    place = parts.index("icl") if "icl" in parts else len(parts)
-    return "+".join(parts[:place]) or "pretrained", "+".join(parts[place:]) or "closed"
-
-
-def is_baseline(arm: str) -> bool:
-    """Say whether an arm is no model but answers by the words that stand together."""
-    return arm.endswith("-baseline")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -15,7 +14,9 @@ import numpy as np
 
 from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
+from icl_ft_plugin.report.measures.corrected import corrected
 from icl_ft_plugin.report.measures.kept import kept
+from icl_ft_plugin.report.measures.names import is_baseline, joint_name
 from icl_ft_plugin.report.measures.partial import parts_of_facts
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
@@ -23,14 +24,11 @@ from icl_ft_plugin.report.records import (
     Accuracy,
     Block,
     Compute,
-    Corrected,
     GapClosed,
     Gate,
     Joint,
     Pair,
     Part,
-    is_baseline,
-    joint_name,
     number,
 )
 from icl_ft_plugin.report.stats.components import split_variance
@@ -226,26 +224,8 @@ def _accuracy(
         },
         training_seeds=_by_seed(items, lambda cell: cell.labels.training_seed),
         world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
-        pmi=_corrected(cells, split),
+        pmi=corrected(cells, split),
     )
-
-
-def _corrected(cells: Sequence[ScoredCell], split: str) -> Corrected | None:
-    """Return the accuracy by pointwise mutual information; None unless every cell has it."""
-    turned = []
-    for cell in cells:
-        items = [item for item in cell.items if item.split == split]
-        corrected = [item.correct_pmi for item in items if item.correct_pmi is not None]
-        if len(corrected) < len(items):
-            return None
-        turned.append(replace(cell, items=tuple(map(_right, items, corrected))))
-    (grids,) = grids_of(turned, split).values()
-    found = accuracy(list(grids.values()))
-    return Corrected(float(found.mean), number(found.low), number(found.high))
-
-
-def _right(item: Item, correct: float) -> Item:
-    return replace(item, correct=correct)
 
 
 def _by_label(items: Sequence[Item], label: str) -> dict[str, Part]:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from icl_ft_plugin.report.measures.kinds import Corrected
+from icl_ft_plugin.report.measures.names import is_baseline, weights_and_prompt
 from icl_ft_plugin.report.records import (
     Accuracy,
     Block,
     Compute,
-    Corrected,
     GapClosed,
     Pair,
     Part,
-    is_baseline,
-    weights_and_prompt,
 )
 from icl_ft_plugin.report.stats.scale import Scaled
 from icl_ft_plugin.report.words import interval, marks, p_value, spaced

@@ -24,7 +24,8 @@ from math import sqrt
 from scipy.special import stdtr
 
 from icl_ft_plugin.families.family import Claim, Family
-from icl_ft_plugin.report.records import Contamination, Verdict, number, weights_and_prompt
+from icl_ft_plugin.report.measures.names import weights_and_prompt
+from icl_ft_plugin.report.records import Contamination, Verdict, number
 from icl_ft_plugin.report.stats.holm import holm
 from icl_ft_plugin.report.stats.mean import FLOOR, Difference, Mean, Moments
 

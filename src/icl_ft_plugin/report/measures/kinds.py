@@ -79,3 +79,12 @@ class Kept:
     before: float
     after: float
     change: Apart
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An accuracy by pointwise mutual information, with the ends of its 95% interval."""
+
+    accuracy: float
+    low: float | None
+    high: float | None

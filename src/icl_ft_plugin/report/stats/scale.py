@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from icl_ft_plugin.families import named
+from icl_ft_plugin.report.measures.names import is_baseline
 from icl_ft_plugin.report.read import ScoredCell, Study
-from icl_ft_plugin.report.records import is_baseline, number
+from icl_ft_plugin.report.records import number
 from icl_ft_plugin.report.stats.mean import accuracy
 from icl_ft_plugin.report.stats.of_items import grids_of
 
