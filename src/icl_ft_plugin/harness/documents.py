@@ -176,7 +176,6 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
             "clusters": dict(q.clusters),
             **({"block": q.block} if q.block else {}),
             "labels": dict(q.labels),
-            **({"block": q.block} if q.block else {}),
             "world": key,
         }
         for q in world.questions
