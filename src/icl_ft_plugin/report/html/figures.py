@@ -26,7 +26,9 @@ from icl_ft_plugin.report.words import main_split, spaced, title
 COLORS = {"pretrained": "#8b95a7", "icl": "#3f83cf", "ft": "#df7b3c", "ft+rephrase": "#bfa043", "ft+oracle": "#2a9d8a"}
 # Vega picks one prefix for a whole axis: "0.1k" beside "100k".
 SHORT = "datum.value < 1000 ? datum.value : format(datum.value, '~s')"
-MORE = ("#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7")
+MORE = (
+    "#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7", "#9a8f2e", "#c94f4a", "#4d7f73", "#a86fbd",
+)  # fmt: skip
 
 
 def colors(arms: Sequence[str]) -> dict[str, str]:
