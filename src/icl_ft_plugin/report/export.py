@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.files import replacing, write_text
-from icl_ft_plugin.report.items import Item, item_of
+from icl_ft_plugin.report.items import ITEMS, Item, item_of
 from icl_ft_plugin.report.read import ScoredCell, Study, read_study
+from icl_ft_plugin.schema import canonical_json
 
 if TYPE_CHECKING:
     import pandas
@@ -61,10 +62,11 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
         source: The study's folder; or what ``evaluate`` returned.
 
     Returns:
-        A ``pandas.DataFrame``; of a study with the columns ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
+        A ``pandas.DataFrame``; of a study with the columns ``cell``, ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
         ``arm``, ``run`` and ``training_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
         ``fact``, ``first``, ``last``, ``block``, ``rules``, ``question``, ``choices``, ``gold``, ``scores`` (log-likelihoods
-        in nats), ``correct``, ``correct_norm``, ``correct_pmi`` (where asked for) and ``chance``. ``datasets.Dataset.from_pandas`` takes it.
+        in nats), ``correct``, ``correct_norm``, ``correct_pmi`` (where asked for), ``chance``,
+        ``premises`` (their number) and ``labels`` (JSON). ``datasets.Dataset.from_pandas`` takes it.
 
     Raises:
         UsageError: The folder holds no study, or no complete cell yet; or a task is none of ours.
@@ -94,6 +96,7 @@ def item_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
     """Return one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
     return [
         {
+            "cell": cell.folder.name,
             "model": cell.labels.model,
             "entry": cell.labels.worlds,
             "family": cell.labels.family,
@@ -122,18 +125,26 @@ def _row(item: Item) -> dict[str, Any]:
         "correct_norm": item.correct_norm,
         **({} if item.correct_pmi is None else {"correct_pmi": item.correct_pmi}),
         "chance": item.chance,
+        "premises": item.premises,
+        "labels": canonical_json(item.labels),
     }
 
 
 def write_items(study: Study, folder: Path) -> list[Path]:
     """Write the table and the scripts."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = folder / "items.parquet"
-    with replacing(table) as draft:
-        pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), draft)
+    table = write_table(study, folder)
     scripts = {folder / "items.R": SCRIPT, folder / "items.py": PYTHON}
     for file, text in scripts.items():
         write_text(file, text)
     return [table, *scripts]
+
+
+def write_table(study: Study, folder: Path) -> Path:
+    """Write the table, from which ``items.archived`` reads the questions again."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = folder / ITEMS
+    with replacing(table) as draft:
+        pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), draft, compression="zstd")
+    return table

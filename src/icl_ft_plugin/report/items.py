@@ -6,6 +6,7 @@ question="glon are", choices=("less dangerous than femp.", "more dangerous than 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_jsonl
+
+ITEMS = "items.parquet"
+_PLAIN = ("id", "split", "fact", "correct", "correct_norm", "chance", "question", "premises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +110,26 @@ def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:
     named = [str(clusters.get(key) or fact) for key in ("first", "last")]
     block = str(doc.get("block") or clusters.get("block") or fact)
     return fact, named[0], named[1], block, str(clusters.get("rules") or fact)
+
+
+def archived(file: Path) -> dict[str, tuple[Item, ...]]:
+    """Read the table of ``export.write_table``: the questions of each cell, in the order in which they stood.
+
+    Raises:
+        UsageError: The file cannot be read, or is not such a table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[str, list[Item]] = {}
+    try:
+        for row in pq.read_table(file).to_pylist():
+            values: dict[str, Any] = {key: row[key] for key in _PLAIN}
+            values |= {key: tuple(row[key]) for key in ("choices", "gold", "scores")}
+            values["ways"] = (row["fact"], row["first"], row["last"], row["block"], row["rules"])
+            values |= {"labels": json.loads(row["labels"]), "correct_pmi": row.get("correct_pmi")}
+            item = Item(**values)
+            found.setdefault(row["cell"], []).append(item)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{file}: not the table of a study: {shown(error)}") from error
+    return {key: tuple(items) for key, items in found.items()}

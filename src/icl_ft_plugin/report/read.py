@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError, cut
 from icl_ft_plugin.files import damage, read_json, read_jsonl
-from icl_ft_plugin.report.items import Item, read_samples
+from icl_ft_plugin.report.items import ITEMS, Item, archived, read_samples
+
+CELLS = "cells.jsonl"
+"""Of an archive (``archive``): what is told of a cell beside its questions."""
 
 
 class Record(BaseModel):
@@ -206,9 +209,14 @@ def read_study(folder: Path) -> Study:
         name, version = cut(str(plan["name"])), cut(str(plan["version"]))
     except (KeyError, TypeError) as error:
         raise UsageError(f"{file}: not the plan of a study: {error!r}") from error
-    made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
-    faults = {path: reason for path in made if (reason := damage(path))}
-    cells = tuple(_read_cell(entry, path, file) for entry, path in entries if path.is_dir() and path not in faults)
+    faults: dict[Path, str] = {}
+    if (folder / CELLS).is_file():
+        held = _archived(folder)
+    else:
+        made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
+        faults = {path: reason for path in made if (reason := damage(path))}
+        held = {path.name: _held(path) for _, path in entries if path.is_dir() and path not in faults}
+    cells = tuple(_cell(entry, path, file, held[path.name]) for entry, path in entries if path.name in held)
     damaged = tuple(f"{path}: damaged: {reason}; run the study again" for path, reason in faults.items())
     if not cells:
         whole = f"{folder}: none of the {len(entries)} cells is complete; run the study again"
@@ -216,25 +224,50 @@ def read_study(folder: Path) -> Study:
     return Study(name, version, len(entries), cells, folder, damaged)
 
 
-def _read_cell(entry: Mapping[str, Any], path: Path, plan: Path) -> ScoredCell:
-    ledger = path / "ledger.json"
-    try:
-        labels = Labels.model_validate(_printable(entry))
-        place = ledger
-        read = Ledger.model_validate(read_json(ledger))
-    except ValidationError as error:
-        (first, *_) = error.errors()
-        place = ledger if error.title == Ledger.__name__ else plan
-        raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the files of a cell hold, and which one its ledger stands in."""
+
+    place: str
+    ledger: Any
+    items: tuple[Item, ...]
+    again: Sequence[Any]
+    inferred: Any
+
+
+def _held(path: Path) -> _Held:
     again, inferred = path / "retention.jsonl", path / "inferred.json"
-    rows = read_jsonl(again) if again.is_file() else []
-    return ScoredCell(
-        labels,
-        read,
+    return _Held(
+        f"{path / 'ledger.json'}",
+        read_json(path / "ledger.json"),
         tuple(read_samples(path)),
+        read_jsonl(again) if again.is_file() else (),
+        read_json(inferred) if inferred.is_file() else None,
+    )
+
+
+def _archived(folder: Path) -> dict[str, _Held]:
+    """Return what the cells of an archive hold, by their keys."""
+    file, items = folder / CELLS, archived(folder / ITEMS)
+    held = {}
+    for number, row in enumerate(read_jsonl(file), start=1):
+        place = f"{file}, row {number}"
+        try:
+            held[row["key"]] = _Held(place, row["ledger"], items[row["key"]], row["again"], row["inferred"])
+        except (KeyError, TypeError) as error:
+            raise UsageError(f"{place}: not a cell of the archive of a study: {error!r}") from error
+    return held
+
+
+def _cell(entry: Mapping[str, Any], path: Path, plan: Path, held: _Held) -> ScoredCell:
+    again = [(row, f"{held.place}: retention, row {n}") for n, row in enumerate(held.again, start=1)]
+    return ScoredCell(
+        parsed(Labels, _printable(entry), f"{plan}", strict=False),
+        parsed(Ledger, held.ledger, held.place, strict=False),
+        held.items,
         path,
-        tuple(parsed(Again, _printable(row), f"{again}, row {n}", strict=False) for n, row in enumerate(rows, start=1)),
-        parsed(Inferred, read_json(inferred), str(inferred), strict=False) if inferred.is_file() else None,
+        tuple(parsed(Again, _printable(row), place, strict=False) for row, place in again),
+        None if held.inferred is None else parsed(Inferred, held.inferred, f"{held.place}: inferred", strict=False),
     )
 
 
