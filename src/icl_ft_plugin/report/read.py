@@ -34,6 +34,7 @@ class Labels(Record):
         splits: Splits it was asked.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
         scale: Where the worlds and the arm stand on each scale of the study.
+        context_seed: Of the order of the documents in its prompt; None where none plays.
     """
 
     model: str
@@ -45,6 +46,12 @@ class Labels(Record):
     splits: tuple[str, ...]
     hyperparameters: str | None = None
     scale: Mapping[str, float] = {}
+    context_seed: int | None = None
+
+    @property
+    def run(self) -> int | None:
+        """The seed that tells the runs of an arm on one world apart: of its training, else of the order of its prompt."""
+        return self.context_seed if self.training_seed is None else self.training_seed
 
 
 class Training(Record):

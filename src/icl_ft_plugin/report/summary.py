@@ -225,6 +225,7 @@ def _accuracy(
             for label in sorted({key for _, item in items for key in item.labels})
         },
         training_seeds=_by_seed(items, lambda cell: cell.labels.training_seed),
+        context_seeds=_by_seed(items, lambda cell: cell.labels.context_seed),
         world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
         pmi=_corrected(cells, split),
     )
@@ -265,6 +266,7 @@ def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
     return Compute(
         arm=arm,
         training_runs=len(training),
+        context_orders=len({cell.labels.context_seed for cell in cells} - {None}),
         training_tokens=round(_mean(run.tokens for run in training)) if training else 0,
         augmentation_tokens=round(_mean(ledger.augmentation_tokens for ledger in ledgers)),
         steps=round(_mean(run.steps for run in training)) if training else 0,

@@ -105,13 +105,15 @@ def compute_rows(block: Block) -> Rows:
     """Return as text what each arm cost."""
     columns: dict[str, Callable[[Compute], int]] = {
         "training runs": lambda cost: cost.training_runs,
+        "orders of the documents": lambda cost: cost.context_orders,
         "gradient steps": lambda cost: cost.steps,
         "training tokens": lambda cost: cost.training_tokens,
         "augmentation tokens": lambda cost: cost.augmentation_tokens,
         "prompt tokens per question": lambda cost: cost.prompt_tokens,
     }
-    if not any(cost.augmentation_tokens for cost in block.compute.values()):
-        del columns["augmentation tokens"]
+    for optional in ("orders of the documents", "augmentation tokens"):
+        if not any(map(columns[optional], block.compute.values())):
+            del columns[optional]
 
     def row(cost: Compute) -> list[str]:
         return [cost.arm, *(f"{column(cost):,}" for column in columns.values())]
@@ -219,5 +221,5 @@ def variance_rows(block: Block) -> Rows:
         shares = ["-" if part is None or not total else f"{100 * part / total:.0f}" for part in parts]
         narrow = interval(record.facts_low, record.facts_high).strip()
         rows.append([split, arm, f"{total:.3f}", *shares, narrow])
-    header = ["split", "arm", "variance", "world %", "training run %", "item %", "item x training run %"]
+    header = ["split", "arm", "variance", "world %", "run %", "item %", "item x run %"]
     return [[*header, "these worlds and runs alone, other facts"], *rows]
