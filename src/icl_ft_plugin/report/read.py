@@ -96,12 +96,20 @@ class Evaluation(Record):
     retrieved: Retrieved | None = None
 
 
+class Verbatim(Record):
+    """Of one split, the questions, and those of them that stand with their answer in the rows trained on."""
+
+    questions: int
+    standing: int
+
+
 class Ledger(Record):
-    """What a cell took; ``training`` is None where nothing was trained."""
+    """What a cell took; ``training`` is None where nothing was trained, ``verbatim`` also in cells of older versions."""
 
     training: Training | None = None
     augmentation: Mapping[str, Writing] | None = None
     evaluation: Evaluation
+    verbatim: Mapping[str, Verbatim] | None = None
 
     @property
     def augmentation_tokens(self) -> int:

@@ -62,6 +62,8 @@ class Accuracy:
         context_seeds: Accuracy by the seed of the order of the documents in the prompt.
         world_seeds: Accuracy by world.
         pmi: By what the prompt adds to each choice's log-likelihood; None where it was not asked for.
+        verbatim: Share of the questions that stand with their answer in the rows that the arm was trained on; None where there are
+            none, or it was not counted.
     """
 
     arm: str
@@ -85,6 +87,7 @@ class Accuracy:
     context_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
     pmi: Corrected | None = None
+    verbatim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,7 @@ class Compute:
         context_orders: The number of orders in which documents stood in its prompts; 0 where none did, or their author's.
         training_tokens: Tokens that a run was trained on.
         augmentation_tokens: Tokens that a model read and wrote to augment the documents.
+        verbatim: As in ``Accuracy``, of all its questions.
         steps: Gradient steps.
         prompt_tokens: Of a question.
         retrieved: Where documents were chosen per question, how.
@@ -227,6 +231,7 @@ class Compute:
     context_orders: int
     training_tokens: int
     augmentation_tokens: int
+    verbatim: float | None
     steps: int
     prompt_tokens: int
     retrieved: Retrieved | None = None

@@ -17,6 +17,7 @@ from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
 from icl_ft_plugin.report.measures.kept import kept
 from icl_ft_plugin.report.measures.partial import parts_of_facts
+from icl_ft_plugin.report.measures.verbatim import verbatim
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
     GATE,
@@ -228,6 +229,7 @@ def _accuracy(
         context_seeds=_by_seed(items, lambda cell: cell.labels.context_seed),
         world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
         pmi=_corrected(cells, split),
+        verbatim=verbatim(cells, split),
     )
 
 
@@ -269,6 +271,7 @@ def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
         context_orders=len({cell.labels.context_seed for cell in cells} - {None}),
         training_tokens=round(_mean(run.tokens for run in training)) if training else 0,
         augmentation_tokens=round(_mean(ledger.augmentation_tokens for ledger in ledgers)),
+        verbatim=verbatim(cells),
         steps=round(_mean(run.steps for run in training)) if training else 0,
         prompt_tokens=round(sum(ledger.evaluation.prompt_tokens for ledger in ledgers) / questions),
         retrieved=next((found for ledger in ledgers if (found := ledger.evaluation.retrieved)), None),
