@@ -38,7 +38,7 @@ TITLE = "questions that stand with their answer in the rows, %"
 
 
 def study(folder: Path, **changes: Any) -> Path:
-    """A study with an arm that is trained on another tool's texts, which answer two questions of one split in their own words."""
+    """A study with an arm that is trained on another tool's texts, which answer two facts' reversed questions in their own words."""
     entry = {"family": "reversal", "config": {"n_facts": 6, "documents_per_fact": 2, "misleading": 0}, "seeds": [0]}
     asked = [q for q in generate("reversal", 0, entry["config"]).questions if q.split == "reversal"]
     texts = [f"{q.prompt.upper()}\n{q.choices[q.gold[0]].removesuffix('.')}!" for q in asked[:2]]
@@ -60,7 +60,9 @@ def test_a_cell_says_by_split_what_stands_in_its_rows(tmp_path: Path) -> None:
         found = counts[name]
         assert found is not None and found.keys() == cells[name].tasks.keys()
         standing = {split: of.standing for split, of in found.items()}
-        assert standing == {split: 2 if (name, split) == ("ft+foreign", "reversal") else 0 for split in found}
+        # "glon are less dangerous than femp" is what both kinds of reversed questions ask for.
+        turned = {"reversal", "reversal_entity"} if name == "ft+foreign" else set()
+        assert standing == {split: 2 if split in turned else 0 for split in found}
         assert sum(of.questions for of in found.values()) == len(world.questions)
     # An arm of chat rows is counted alike, and one that learns without rows is not.
     talk = replace(cells["ft+foreign"], arm=cells["ft+foreign"].arm.model_copy(update={"rows": "messages"}))
