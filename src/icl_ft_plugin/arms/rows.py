@@ -79,6 +79,13 @@ ROWS: Mapping[str, Callable[[World, Sequence[Document]], list[Row]]] = {
 }
 
 
+def text_of(row: Row) -> str:
+    """Return a row as one text: as it is read, without what a chat's template adds."""
+    if "messages" in row:
+        return " ".join(turn["content"] for turn in row["messages"])
+    return "".join(row.values())
+
+
 def known_rows(name: str) -> str:
     """Return the name of a way to make rows.
 

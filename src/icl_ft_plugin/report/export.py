@@ -63,7 +63,7 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
 
     Returns:
         A ``pandas.DataFrame``; of a study with the columns ``cell``, ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
-        ``arm``, ``run`` and ``training_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
+        ``arm``, ``run``, ``training_seed`` and ``context_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
         ``fact``, ``first``, ``last``, ``block``, ``rules``, ``question``, ``choices``, ``gold``, ``scores`` (log-likelihoods
         in nats), ``correct``, ``correct_norm``, ``correct_pmi`` (where asked for), ``chance``,
         ``premises`` (their number) and ``labels`` (JSON). ``datasets.Dataset.from_pandas`` takes it.
@@ -103,8 +103,9 @@ def item_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
             "hyperparameters": cell.labels.hyperparameters or "",
             "world": cell.labels.world_seed,
             "arm": cell.labels.arm,
-            "run": f"{cell.labels.arm} {cell.labels.training_seed}",  # seed 0 of one arm is no run of another
+            "run": f"{cell.labels.arm} {cell.labels.run}",  # seed 0 of one arm is no run of another
             "training_seed": cell.labels.training_seed,
+            "context_seed": cell.labels.context_seed,
             **_row(item),
         }
         for cell in cells

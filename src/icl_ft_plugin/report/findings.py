@@ -14,6 +14,7 @@ from icl_ft_plugin.families import named
 from icl_ft_plugin.report.measures.kept import kept_findings
 from icl_ft_plugin.report.measures.names import joint_name, weights_and_prompt
 from icl_ft_plugin.report.measures.partial import part_findings
+from icl_ft_plugin.report.measures.verbatim import verbatim_findings
 from icl_ft_plugin.report.records import (
     GATE,
     Accuracy,
@@ -40,6 +41,7 @@ def findings(block: Block) -> list[str]:
         *_joint(block),
         *(line for split in splits for line in _augmented(block, split)),
         *(line for split in splits for line in _both(block, split)),
+        *verbatim_findings(block),
         *part_findings(block, splits),
         *kept_findings(block),
         *_baselines(block, splits),

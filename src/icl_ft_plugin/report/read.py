@@ -37,6 +37,7 @@ class Labels(Record):
         splits: Splits it was asked.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
         scale: Where the worlds and the arm stand on each scale of the study.
+        context_seed: Of the order of the documents in its prompt; None where none plays.
     """
 
     model: str
@@ -48,6 +49,12 @@ class Labels(Record):
     splits: tuple[str, ...]
     hyperparameters: str | None = None
     scale: Mapping[str, float] = {}
+    context_seed: int | None = None
+
+    @property
+    def run(self) -> int | None:
+        """The seed that tells the runs of an arm on one world apart: of its training, else of the order of its prompt."""
+        return self.context_seed if self.training_seed is None else self.training_seed
 
 
 class Training(Record):
@@ -92,12 +99,20 @@ class Evaluation(Record):
     retrieved: Retrieved | None = None
 
 
+class Verbatim(Record):
+    """Of one split, the questions, and those of them that stand with their answer in the rows trained on."""
+
+    questions: int
+    standing: int
+
+
 class Ledger(Record):
-    """What a cell took; ``training`` is None where nothing was trained."""
+    """What a cell took; ``training`` is None where nothing was trained, ``verbatim`` also in cells of older versions."""
 
     training: Training | None = None
     augmentation: Mapping[str, Writing] | None = None
     evaluation: Evaluation
+    verbatim: Mapping[str, Verbatim] | None = None
 
     @property
     def augmentation_tokens(self) -> int:

@@ -41,7 +41,7 @@ class Accuracy:
         low: Lower end of the 95% interval: for new worlds, facts and runs; with one world for new facts of it, these runs.
         high: Upper end.
         why: Why there is no interval.
-        facts_low: The same for these worlds and these training runs alone, over new facts.
+        facts_low: The same for these worlds and these runs alone, over new facts.
         facts_high: Upper end.
         chance: What a uniform guesser gets.
         against_chance: ``"above"``, ``"below"``, ``"at"``, or ``"not tested"``.
@@ -50,8 +50,11 @@ class Accuracy:
         variance: Of a single answer, by source.
         labels: Parts by label and value.
         training_seeds: Accuracy by training seed.
+        context_seeds: Accuracy by the seed of the order of the documents in the prompt.
         world_seeds: Accuracy by world.
         pmi: By what the prompt adds to each choice's log-likelihood; None where it was not asked for.
+        verbatim: Share of the questions that stand with their answer in the rows that the arm was trained on; None where there are
+            none, or it was not counted.
     """
 
     arm: str
@@ -72,8 +75,10 @@ class Accuracy:
     variance: Components
     labels: Mapping[str, Mapping[str, Part]]
     training_seeds: Mapping[str, float]
+    context_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
     pmi: Corrected | None = None
+    verbatim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +203,26 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """What an arm cost, a run or a question on average."""
+    """What an arm cost, a run or a question on average.
+
+    Attributes:
+        arm: Its name.
+        training_runs: Their number, over all worlds.
+        context_orders: The number of orders in which documents stood in its prompts; 0 where none did, or their author's.
+        training_tokens: Tokens that a run was trained on.
+        augmentation_tokens: Tokens that a model read and wrote to augment the documents.
+        verbatim: As in ``Accuracy``, of all its questions.
+        steps: Gradient steps.
+        prompt_tokens: Of a question.
+        retrieved: Where documents were chosen per question, how.
+    """
 
     arm: str
     training_runs: int
+    context_orders: int
     training_tokens: int
     augmentation_tokens: int
+    verbatim: float | None
     steps: int
     prompt_tokens: int
     retrieved: Retrieved | None = None

@@ -26,6 +26,7 @@ from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.measures.kept import kept_rows
 from icl_ft_plugin.report.measures.partial import part_rows
+from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Block, plain
 from icl_ft_plugin.report.stats.scale import scaled
@@ -59,6 +60,7 @@ def _tables(block: Block) -> dict[str, Rows]:
         "learned and turned round, fact by fact": joint_rows(block),
         "inferences of a part of the facts": part_rows(block.parts),
         "learned against kept": kept_rows(block),
+        "questions that stand with their answer in the rows, %": verbatim_rows(block),
         "the paper's claims": verdict_rows(block),
         "contamination": contamination_rows(block),
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from icl_ft_plugin.report.measures.kinds import Corrected
 from icl_ft_plugin.report.measures.names import is_baseline, weights_and_prompt
+from icl_ft_plugin.report.measures.verbatim import share
 from icl_ft_plugin.report.records import (
     Accuracy,
     Block,
@@ -21,6 +22,7 @@ from icl_ft_plugin.report.stats.scale import Scaled
 from icl_ft_plugin.report.words import interval, marks, p_value, spaced
 
 Rows = list[list[str]]
+VERBATIM = "questions in the rows, %"
 
 
 def accuracy_rows(block: Block) -> Rows:
@@ -102,18 +104,23 @@ def legend(block: Block) -> str:
 
 def compute_rows(block: Block) -> Rows:
     """Return as text what each arm cost."""
-    columns: dict[str, Callable[[Compute], int]] = {
+    columns: dict[str, Callable[[Compute], int | float | None]] = {
         "training runs": lambda cost: cost.training_runs,
+        "orders of the documents": lambda cost: cost.context_orders,
         "gradient steps": lambda cost: cost.steps,
         "training tokens": lambda cost: cost.training_tokens,
         "augmentation tokens": lambda cost: cost.augmentation_tokens,
+        VERBATIM: lambda cost: cost.verbatim,
         "prompt tokens per question": lambda cost: cost.prompt_tokens,
     }
-    if not any(cost.augmentation_tokens for cost in block.compute.values()):
-        del columns["augmentation tokens"]
+    trained = any(cost.training_runs for cost in block.compute.values())
+    for optional in ("orders of the documents", "augmentation tokens", *(() if trained else (VERBATIM,))):
+        if not any(map(columns[optional], block.compute.values())):
+            del columns[optional]
 
     def row(cost: Compute) -> list[str]:
-        return [cost.arm, *(f"{column(cost):,}" for column in columns.values())]
+        values = {name: column(cost) for name, column in columns.items()}
+        return [cost.arm, *(share(value) if name == VERBATIM else f"{value:,}" for name, value in values.items())]
 
     return [["arm", *columns], *(row(block.compute[arm]) for arm in block.arms)]
 
@@ -218,5 +225,5 @@ def variance_rows(block: Block) -> Rows:
         shares = ["-" if part is None or not total else f"{100 * part / total:.0f}" for part in parts]
         narrow = interval(record.facts_low, record.facts_high).strip()
         rows.append([split, arm, f"{total:.3f}", *shares, narrow])
-    header = ["split", "arm", "variance", "world %", "training run %", "item %", "item x training run %"]
+    header = ["split", "arm", "variance", "world %", "run %", "item %", "item x run %"]
     return [[*header, "these worlds and runs alone, other facts"], *rows]

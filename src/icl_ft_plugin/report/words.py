@@ -7,9 +7,12 @@ from icl_ft_plugin.report.measures.kinds import Apart
 from icl_ft_plugin.report.records import Accuracy, Block
 
 BELOW = "↓"
-ABOUT_WORLDS = "95% intervals are for new worlds, new facts and new training runs (Student's t over the worlds)."
+ABOUT_WORLDS = (
+    "95% intervals are for new worlds, new facts and new runs: trainings, or orders of the documents in the prompt (Student's t over "
+    "the worlds)."
+)
 ABOUT_ONE = (
-    "This world only: the 95% intervals say what other facts of this world would give with these training runs, nothing about other "
+    "This world only: the 95% intervals say what other facts of this world would give with these runs, nothing about other "
     "worlds or runs. Nothing is tested."
 )
 ABOUT_TWO = "These two worlds only: two worlds give no interval, and nothing is tested."

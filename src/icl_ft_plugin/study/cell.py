@@ -169,6 +169,7 @@ class Labels:
         training_seed: None for an untrained arm.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
         scale: Where the worlds and the arm stand on each scale of the study.
+        context_seed: Of the order of the documents in its prompt; None where none plays (``orders``).
     """
 
     model: str
@@ -179,6 +180,7 @@ class Labels:
     training_seed: int | None
     hyperparameters: str | None = None
     scale: Mapping[str, float] = field(default_factory=dict)
+    context_seed: int | None = None
 
     @property
     def group(self) -> str:
@@ -193,13 +195,16 @@ class Labels:
             del labels["hyperparameters"]
         if not self.scale:
             del labels["scale"]
+        if self.context_seed is None:
+            del labels["context_seed"]
         return labels
 
     def __str__(self) -> str:
         """One line for a person."""
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
-        seed = "" if self.training_seed is None else f", training seed {self.training_seed}"
-        return printable(f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{seed}")
+        seeds = {"training": self.training_seed, "context": self.context_seed}
+        runs = "".join(f", {kind} seed {seed}" for kind, seed in seeds.items() if seed is not None)
+        return printable(f"{self.model}, {self.worlds} seed {self.world_seed}, {self.arm}{hyper}{runs}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,7 @@ class Cell:
         settings: How it does so.
         kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
         pmi: Whether the choices are scored behind the bare prompt, too.
+        context_seed: Of the order of the documents in its prompt, and of the copies that stand there.
     """
 
     key: str
@@ -238,6 +244,7 @@ class Cell:
     settings: Settings
     kept: Kept | None = None
     pmi: bool = False
+    context_seed: int = 0
 
     def __str__(self) -> str:
         """One line for a person."""

@@ -84,6 +84,7 @@ def _check(study: StudyConfig, place: str) -> None:
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],
         "training_seeds": study.training_seeds,
+        "context_seeds": study.context_seeds,
         "hyperparameters": [hyper.name for hyper in study.hyperparameters],
         **{f"worlds[{i}].arms": [arm.name for arm in worlds.arms or ()] for i, worlds in enumerate(study.worlds)},
         **{f"worlds[{i}].seeds": worlds.seeds for i, worlds in enumerate(study.worlds)},

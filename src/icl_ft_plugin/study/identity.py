@@ -62,10 +62,12 @@ def identity_of(
     tasks: Mapping[str, str],
     kept: Kept | None,
     pmi: bool,
+    context_seed: int = 0,
 ) -> dict[str, Any]:
-    """Return everything that a cell's numbers depend on."""
+    """Return everything that a cell's numbers depend on; what is plain, such as context seed 0, is no part of it."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
+    asked |= {"context_seed": context_seed} if context_seed else {}
     copies = arm.context_copies if arm.condition == "icl" else None
     loaded = {"model_args": dict(model.asked)} if model.asked else {}
     test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}

@@ -23,6 +23,7 @@ from icl_ft_plugin.harness.tokens import least_tokens, tokens_needed
 from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.models import models_of
+from icl_ft_plugin.study.orders import context_seeds_of
 from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
@@ -60,7 +61,7 @@ SURE = 100_000  # characters of a context that are looked at, for loading a toke
 
 
 def plan(study: StudyConfig, *, weights: bool = True) -> list[Cell]:
-    """Return the cells of a study in the order of its file; untrained arms have one cell per world.
+    """Return the cells of a study in the order of its file; untrained arms have one cell per world, or per order of its documents.
 
     Args:
         study: The study.
@@ -151,7 +152,7 @@ def _check_context(model: Model, taught: _Taught) -> None:
 
 
 def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_Way]) -> Iterator[Cell]:
-    """Return the cells of an arm in a world, one for each way of training."""
+    """Return the cells of an arm in a world, one for each way of training and order of the documents."""
     entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
     if model.chat_template is not None and not arm.baseline:
         arm = arm.model_copy(update={"chat_template": model.chat_template})
@@ -161,16 +162,16 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
         strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus
     }
     writings |= {part: _written_elsewhere(world, part) for part in arm.corpus if part.startswith(FILE)}
-    for way in trained if arm.corpus else [_UNTRAINED]:
-        training = way.training
+    for way, order in _runs(study, taught, trained):
+        training, seed = way.training, order or 0
         weights = identity_of_weights(model, world, arm, writings, training)
         pmi = study.pmi and not arm.baseline
-        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi)
+        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi, seed)
         yield Cell(
             key=key_of(identity),
             training_key=key_of(weights) if training else None,
             identity=identity,
-            labels=_labels(model, taught, way),
+            labels=_labels(model, taught, way, order),
             model=model,
             world=world,
             tasks=taught.tasks,
@@ -181,14 +182,23 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             settings=settings,
             kept=taught.kept,
             pmi=pmi,
+            context_seed=seed,
         )
 
 
-def _labels(model: Model, taught: _Taught, way: _Way) -> Labels:
+def _runs(study: StudyConfig, taught: _Taught, trained: list[_Way]) -> Iterator[tuple[_Way, int | None]]:
+    """Yield each way of training an arm in a world, with each order of the documents that it is asked behind."""
+    for way in trained if taught.arm.corpus else [_UNTRAINED]:
+        seed = way.training.seed if way.training else None
+        for order in context_seeds_of(taught.arm, taught.world.family, seed, study.context_seeds):
+            yield way, order
+
+
+def _labels(model: Model, taught: _Taught, way: _Way, order: int | None) -> Labels:
     entry, world, arm = taught.entry, taught.world, taught.arm
     seed = way.training.seed if way.training else None
     scale = {**entry.scale, **arm.scale}
-    return Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters, scale)
+    return Labels(model.name, entry.label, world.family, world.seed, arm.name, seed, way.hyperparameters, scale, order)
 
 
 def _as_planned(replay: Replay | None) -> Replay | None:

@@ -4,7 +4,8 @@ The ledger of a trained cell, shortened::
 
     {"training": {"steps": 200, "tokens": 68436, "seconds": 31.9, ...},
      "augmentation": {"local": {"hash": "77b0c1...", "prompt_tokens": 4210, "generated_tokens": 5120, ...}},
-     "evaluation": {"questions": 80, "prompt_tokens": 410}, "seconds": 71.2}
+     "evaluation": {"questions": 80, "prompt_tokens": 410}, "verbatim": {"reversal": {"questions": 20, "standing": 0}, ...},
+     "seconds": 71.2}
 """
 
 from __future__ import annotations
@@ -82,19 +83,28 @@ class PromptCost(Record):
     retrieved: Mapping[str, Any] | None = None
 
 
+class Verbatim(Record):
+    """Of one split, the questions, and those of them that stand with their answer in the rows trained on (``verbatim``)."""
+
+    questions: int
+    standing: int
+
+
 class CellLedger(Record):
-    """What a cell took.
+    """What a cell took, and what it was given.
 
     Attributes:
         training: None for an untrained arm.
         augmentation: By strategy; None where the model has written nothing for the arm.
         evaluation: The questions.
+        verbatim: By split; None where there are no rows, or an older version did not count.
         seconds: Of the whole cell, without what an earlier cell had made.
     """
 
     training: TrainingCost | None = None
     augmentation: Mapping[str, WritingCost] | None = None
     evaluation: PromptCost = PromptCost()
+    verbatim: Mapping[str, Verbatim] | None = None
     seconds: float | None = None
 
 

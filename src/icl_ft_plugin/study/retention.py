@@ -100,7 +100,7 @@ def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[dict[
 def _metadata(cell: Cell, world: PlannedWorld) -> dict[str, Any]:
     """Return what the tasks about the fresh world are built from: whatever the arm's own prompt holds, all of its documents."""
     arm = Arm(name=cell.arm.name, condition="icl", prompt=cell.arm.prompt)
-    return metadata_of(replace(cell, world=world, arm=arm, pmi=False))
+    return metadata_of(replace(cell, world=world, arm=arm, pmi=False, context_seed=0))
 
 
 def _leaves(name: str, groups: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from icl_ft_plugin.study.retention import retention, weights_of
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
 from icl_ft_plugin.study.train_cell import train_cell
+from icl_ft_plugin.study.verbatim import verbatim_of
 
 
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
@@ -84,6 +85,7 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
             training=_training_cost(checkpoint) if checkpoint else None,
             augmentation=writing_costs(cell, store),
             evaluation=prompt_cost(cell, results["samples"], prompts_read(results)),
+            verbatim=verbatim_of(cell, world, store),
             seconds=round(time.perf_counter() - begun, 3),
         )
         # What was not given is no key; that a cell has no training is said.

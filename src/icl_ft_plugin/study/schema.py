@@ -125,7 +125,9 @@ class StudyConfig(_Strict):
         models: What learns: names, or entries with how a model is asked.
         worlds: What is to be learned.
         arms: The ways of learning it.
-        training_seeds: One training run per seed and trained arm; untrained arms run once per world.
+        training_seeds: One training run per seed and trained arm.
+        context_seeds: One order of the documents in the prompt per seed and untrained arm that is asked in context; of a trained
+            one each training has one of them (``orders``). Other untrained arms run once per world.
         recipe: Training recipe, a file or its place under ``recipes/``; needed by trained arms.
         recipe_overrides: Keys of the recipe to replace.
         steps: Gradient steps of every trained arm, so that arms are matched; the recipe's own by default.
@@ -150,6 +152,7 @@ class StudyConfig(_Strict):
     worlds: list[Worlds] = Field(min_length=1)
     arms: list[Arm] = Field(min_length=1)
     training_seeds: list[Seed] = Field(default=[0], min_length=1)
+    context_seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
     recipe: str | None = None
     recipe_overrides: dict[str, Any] = {}
     steps: Steps | None = None

@@ -10,18 +10,18 @@ For example ``check(Path("handbook")).lines()``::
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.families.own.read import DOCUMENTS, QUESTIONS, Problem, Reading
+from icl_ft_plugin.families.told import Told, plain, statements_of
 from icl_ft_plugin.schema import Document, Question
 
 LENGTHS = 3.0  # a choice so many times as long as another is told apart by its length
 FEW = 20  # questions of a split below which an interval says little
-_STOPS = str.maketrans(".,;:!?", "      ")
 Count = Callable[[str], int]
 
 
@@ -66,7 +66,7 @@ def check(folder: Path, tokens: Tokens | None = None) -> Check:
     warnings = [problem for problem in reading.problems if not problem.error]
     for rule in (_documents, _choices, _stems, _splits):
         warnings += rule(reading)
-    told = _Told(reading)
+    told = _told(reading)
     for search in (_verbatim, _evidence):
         warnings += search(reading, told)
     if tokens:
@@ -91,49 +91,24 @@ def _documents(reading: Reading) -> Iterator[Problem]:
         seen.setdefault(text, line)
 
 
-class _Told:
-    """The documents in plain words, and which of them hold the words of the questions."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._texts = {d.id: _plain(d.text) for d in reading.documents.values()}
-        questions = reading.questions.values()
-        asked = {
-            word for q in questions for text in (own.stem_of(q.prompt), *q.choices) for word in _plain(text).split()
-        }
-        self._holders: dict[str, list[str]] = {word: [] for word in asked}
-        for id_, text in self._texts.items():
-            for word in asked.intersection(text.split()):
-                self._holders[word].append(id_)
-
-    def holder(self, parts: Iterable[str]) -> str | None:
-        """Return the first document that holds one of the parts, as ``_plain`` returns them, word for word."""
-        for part in parts:
-            # A part without words stands in any text; else it can stand only where its rarest word does.
-            places = min((self._holders[word] for word in part.split()), key=len, default=list(self._texts))
-            if (found := next((id_ for id_ in places if part in self._texts[id_]), None)) is not None:
-                return found
-        return None
+def _told(reading: Reading) -> Told:
+    """Return the documents, in which the questions and their choices can be looked for."""
+    asked = [text for q in reading.questions.values() for text in (own.stem_of(q.prompt), *q.choices)]
+    return Told(((d.id, d.text) for d in reading.documents.values()), map(plain, asked))
 
 
-def _verbatim(reading: Reading, told: _Told) -> Iterator[Problem]:
+def _verbatim(reading: Reading, told: Told) -> Iterator[Problem]:
     """Questions whose statement, or which themselves, stand in a document."""
     for line, q in reading.questions.items():
-        stem = own.stem_of(q.prompt)
-        statements = [_plain(f"{stem} {q.choices[i]}") for i in q.gold]
-        if (place := told.holder(statements)) is not None:
+        if (place := told.holder(statements_of(q, own.stem_of))) is not None:
             yield _warn(
                 QUESTIONS,
                 line,
                 "question",
                 f"with its answer it stands word for word in document {place!r}: recalling is enough, nothing is inferred",
             )
-        elif (asked := _plain(stem)).count(" ") > 4 and (place := told.holder([asked])) is not None:
+        elif (asked := plain(own.stem_of(q.prompt))).count(" ") > 4 and (place := told.holder([asked])) is not None:
             yield _warn(QUESTIONS, line, "question", f"stands word for word in document {place!r}")
-
-
-def _plain(text: str) -> str:
-    """Return a text in small letters with single spaces and no punctuation at the ends, between spaces."""
-    return f" {' '.join(text.lower().translate(_STOPS).split())} "
 
 
 def _choices(reading: Reading) -> Iterator[Problem]:
@@ -161,8 +136,8 @@ def _stems(reading: Reading) -> Iterator[Problem]:
     """Questions that hold their answer, or are asked twice."""
     seen: dict[tuple[str, frozenset[str]], int] = {}
     for line, q in reading.questions.items():
-        asked = _plain(own.stem_of(q.prompt))
-        held = [_plain(choice) in asked for choice in q.choices]
+        asked = plain(own.stem_of(q.prompt))
+        held = [plain(choice) in asked for choice in q.choices]
         if any(held[i] for i in q.gold):
             yield _warn(QUESTIONS, line, "question", "holds its answer")
         key = (asked, frozenset(q.choices))
@@ -199,7 +174,7 @@ def _splits(reading: Reading) -> Iterator[Problem]:
             )
 
 
-def _evidence(reading: Reading, told: _Told) -> Iterator[Problem]:
+def _evidence(reading: Reading, told: Told) -> Iterator[Problem]:
     """Questions without evidence beside some with it, and answers that stand nowhere."""
     named = [q for q in reading.questions.values() if q.proof]
     without = [line for line, q in reading.questions.items() if not q.proof]
@@ -211,7 +186,7 @@ def _evidence(reading: Reading, told: _Told) -> Iterator[Problem]:
             f"missing on {len(without)} lines, the first is this; {len(named)} have it: errors are clustered by it",
         )
     for line, q in reading.questions.items():
-        if reading.documents and told.holder(_plain(q.choices[i]) for i in q.gold) is None:
+        if reading.documents and told.holder(plain(q.choices[i]) for i in q.gold) is None:
             answer = q.choices[q.gold[0]]
             yield _warn(QUESTIONS, line, "answer", f"{answer!r} stands in no document; does it follow from them?")
 

@@ -4,7 +4,7 @@
 that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG, PDF and PNG.
 
 An error bar is the 95% interval of the table: for new worlds, facts and runs; with one world its title says that it is about that one
-only. Dots are single worlds, or with one world single training runs.
+only. Dots are single worlds, or with one world single runs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
     """Return the bars of one split."""
     records = [block.accuracy[arm, split] for arm in block.arms if (arm, split) in block.accuracy]
     rows = [{**_bar(record), "label": f"{100 * record.accuracy:.0f}"} for record in records]
-    dots_of = {record.arm: record.world_seeds if record.worlds > 1 else record.training_seeds for record in records}
+    dots_of = {record.arm: _single(record) for record in records}
     runs = [{"arm": arm, "run": value} for arm, values in dots_of.items() for value in values.values()]
     arms = [record.arm for record in records]
     shades = colors(block.arms)
@@ -66,6 +66,11 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
         )
         layers.append(dots.encode(x=x, y="run:Q"))
     return alt.layer(*layers).properties(width=max(150, 38 * len(arms)), height=190, title=_title(block, split))
+
+
+def _single(record: Accuracy) -> Mapping[str, float]:
+    """Return the accuracies of single worlds; with one world of its runs."""
+    return record.world_seeds if record.worlds > 1 else record.training_seeds or record.context_seeds
 
 
 def _bar(record: Accuracy) -> dict[str, Any]:

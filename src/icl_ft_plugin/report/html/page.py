@@ -22,6 +22,7 @@ from icl_ft_plugin.report.html import figures, measured, scaling
 from icl_ft_plugin.report.html.questions import browsable
 from icl_ft_plugin.report.measures.kept import kept_rows
 from icl_ft_plugin.report.measures.partial import part_rows
+from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.scale import scaled
@@ -116,6 +117,7 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "measured": _drawn(list(measured.panels(block).values()), f"{anchor}-measured"),
         "parts": part_rows(block.parts),
         "kept": kept_rows(block),
+        "verbatim": verbatim_rows(block),
         "contamination": table_rows.contamination_rows(block),
         "pairs": table_rows.pair_rows(block),
         "variance": table_rows.variance_rows(block),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.arms.rows import Row
+from icl_ft_plugin.arms.rows import Row, text_of
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
 from icl_ft_plugin.augment.statements import Statement, from_file, rows_of
@@ -209,4 +209,4 @@ def _texts_of(cell: Cell, rows: Sequence[Row]) -> tuple[list[str], int]:
     if rows and "messages" in rows[0]:
         template = tokens_of_cell(cell).tokenizer.apply_chat_template
         return [template(row["messages"], tokenize=False) for row in rows], 0
-    return ["".join(row.values()) for row in rows], len(rows)
+    return [text_of(row) for row in rows], len(rows)

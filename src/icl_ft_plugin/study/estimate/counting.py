@@ -28,6 +28,8 @@ def metadata_of(cell: Cell) -> dict[str, Any]:
     metadata |= {**chosen_by(cell.arm.model_dump(), cell.arm.name), **({"pmi": True} if cell.pmi else {})}
     if cell.arm.prompt != PLAIN:
         metadata["prompt"] = cell.arm.prompt
+    if cell.context_seed:
+        metadata["context_seed"] = cell.context_seed
     if family_of(cell.world.family).generate is None:  # the splits are the author's, and one task asks them all
         metadata["split"] = list(cell.tasks)
     return metadata
@@ -74,6 +76,6 @@ def prompt_cost(cell: Cell, samples: Mapping[str, list[dict[str, Any]]], prompts
         sizes = [int(row["documents"]) for row in rows]
         whole = [bool(row["evidence"]) for row in rows if not math.isnan(row["evidence"])]
         by = "BM25" if cell.arm.context_distractors is None else "The proof"
-        documents = len(context_documents(cell.world.make(), cell.arm.context_copies))
+        documents = len(context_documents(cell.world.make(), cell.arm.context_copies, cell.context_seed))
         found["retrieved"] = retrieval.summary(by, sizes, whole, documents, cell.arm.context_tokens)
     return PromptCost(questions=len(rows), prompt_tokens=sum(map(count, prompts)), **found)
