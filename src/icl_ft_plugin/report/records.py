@@ -207,14 +207,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """What an arm cost, a run or a question on average."""
+    """What an arm cost, a run or a question on average; ``prompt_tokens`` is None where the model's tokenizer is not known."""
 
     arm: str
     training_runs: int
     training_tokens: int
     augmentation_tokens: int
     steps: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     retrieved: Retrieved | None = None
 
 

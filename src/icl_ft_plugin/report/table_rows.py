@@ -52,7 +52,7 @@ def prompt_rows(block: Block) -> Rows:
         if prompt != "closed" and (weights, prompt) != ("pretrained", "icl")
     ]
     tokens = {prompt: block.compute[arm].prompt_tokens for (_, prompt), arm in reversed(found.items())}
-    prompts = sorted(tokens, key=lambda prompt: tokens[prompt])
+    prompts = sorted(tokens, key=lambda prompt: tokens[prompt] or 0)
     rows = [["split", "weights", *prompts]]
     if not mixed:
         return rows
@@ -103,7 +103,7 @@ def legend(block: Block) -> str:
 
 def compute_rows(block: Block) -> Rows:
     """Return as text what each arm cost."""
-    columns: dict[str, Callable[[Compute], int]] = {
+    columns: dict[str, Callable[[Compute], int | None]] = {
         "training runs": lambda cost: cost.training_runs,
         "gradient steps": lambda cost: cost.steps,
         "training tokens": lambda cost: cost.training_tokens,
@@ -114,7 +114,8 @@ def compute_rows(block: Block) -> Rows:
         del columns["augmentation tokens"]
 
     def row(cost: Compute) -> list[str]:
-        return [cost.arm, *(f"{column(cost):,}" for column in columns.values())]
+        numbers = [column(cost) for column in columns.values()]
+        return [cost.arm, *("?" if number is None else f"{number:,}" for number in numbers)]
 
     return [["arm", *columns], *(row(block.compute[arm]) for arm in block.arms)]
 
