@@ -34,7 +34,7 @@ def lm_class(name: str, place: str = "--model") -> type:
         place: Where it is named, for the message.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or its packages are not installed.
     """
     from lm_eval.api.registry import get_model, model_registry
 
@@ -44,6 +44,8 @@ def lm_class(name: str, place: str = "--model") -> type:
     except (KeyError, ValueError) as error:
         hint = suggest(name, [known for known, _ in model_registry.items()])
         raise UsageError(f"{place} {name!r}{hint}: {error.args[0] if error.args else error}") from error
+    except ImportError as error:
+        raise UsageError(f"{place} {name!r}: what it needs is not installed here: {error}") from error
     return found
 
 

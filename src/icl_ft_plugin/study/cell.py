@@ -245,6 +245,7 @@ class Cell:
         kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
         pmi: Whether the choices are scored behind the bare prompt, too.
         answers: Whether answers are ``"chosen"``, or how they are written (see ``StudyConfig``).
+        answer_tokens: Most tokens of a written answer; None: the task's.
         engine: What asks it in the place of ``icl_ft_hf``; None: that.
         also: What further tables call it, of entries that name the same model with other recipes.
     """
@@ -264,6 +265,7 @@ class Cell:
     kept: Kept | None = None
     pmi: bool = False
     answers: str = "chosen"
+    answer_tokens: int | None = None
     engine: Engine | None = None
     also: tuple[Labels, ...] = ()
 

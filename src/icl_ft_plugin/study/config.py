@@ -99,6 +99,12 @@ def _check(study: StudyConfig, place: str) -> None:
         raise UsageError(
             f"{place}: pmi: answers: {study.answers}: no choice has a likelihood to correct: leave out pmi"
         )
+    if study.answer_tokens and study.answers == "chosen":
+        raise UsageError(f"{place}: answer_tokens: {study.answer_tokens}: answers: chosen: no answer is written")
+    if study.answer_tokens and study.curve_every:
+        raise UsageError(
+            f"{place}: answer_tokens: a learning curve asks with the task's own limit: leave out curve_every"
+        )
     learners = [entry for entry in study.models if not entry.untrainable]
     for worlds in study.worlds:
         for arm in study.arms_of(worlds):

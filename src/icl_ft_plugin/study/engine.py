@@ -170,7 +170,7 @@ def at_work(engine: Engine | None, arguments: Mapping[str, Any]) -> Iterator[Non
         said = getattr(getattr(error, "response", None), "text", "")
         where = f" at {public(address)}" if (address := arguments.get("base_url")) else ""
         raise UsageError(
-            f"engine: {engine.name}{where} did not answer: {cut(str(error) or repr(error), 200)}{said and f': {cut(said, 200)}'}; "
+            f"engine: {engine.name}{where} did not answer: {type(error).__name__}: {cut(str(error), 200)}{said and f': {cut(said, 200)}'}; "
             "what it has answered is kept: run the same command again to go on"
         ) from error
     finally:

@@ -64,10 +64,12 @@ def identity_of(
     kept: Kept | None,
     pmi: bool,
     engine: Engine | None = None,
+    answer_tokens: int | None = None,
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
+    asked |= {"answer_tokens": answer_tokens} if answer_tokens else {}
     copies = arm.context_copies if arm.condition == "icl" else None
     loaded = engine.identity if engine else {"model_args": dict(model.asked)} if model.asked else {}
     test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.errors import UsageError, printable, shown
 from icl_ft_plugin.models.find import check_chat_template, find_adapter, find_model, folder_hash, label_of
 from icl_ft_plugin.paths import snapshot_of
 from icl_ft_plugin.schema import content_hash
-from icl_ft_plugin.study.cell import Model
+from icl_ft_plugin.study.cell import Model, Training
 from icl_ft_plugin.study.engine import PLACING, Engine, check_arguments, engine_of
 from icl_ft_plugin.study.schema import ModelEntry, StudyConfig
 
@@ -80,6 +81,22 @@ def left_out(study: StudyConfig) -> list[str]:
             )
         lines.append(printable(f"{name}: left out: {', '.join(trained)}: {entry.untrainable}"))
     return lines
+
+
+def engine_for(model: Model, arm: Arm, answers: str, training: Training | None) -> Engine | None:
+    """Return what asks a cell's questions in the place of ``icl_ft_hf``, which chooses wherever there is a checkpoint."""
+    engine = model.engine
+    if engine is None or arm.baseline or (model.path is not None and answers == "chosen"):
+        return None
+    return engine if training is None or engine.takes(training.recipe.values) else None
+
+
+def asked_as(model: Model, arm: Arm, answers: str) -> Arm:
+    """Return an arm with what its model says of the chat template; all cells of a model are asked alike."""
+    if arm.baseline:
+        return arm
+    chats = True if talks(model.engine, answers) else model.chat_template
+    return arm if chats is None else arm.model_copy(update={"chat_template": chats})
 
 
 def talks(engine: Engine | None, answers: str) -> bool:

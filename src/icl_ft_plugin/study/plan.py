@@ -21,10 +21,9 @@ from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.harness.tokens import least_tokens
 from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
-from icl_ft_plugin.study.engine import Engine
 from icl_ft_plugin.study.estimate.counting import tokens_of_model
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
-from icl_ft_plugin.study.models import left_out, models_of, talks
+from icl_ft_plugin.study.models import asked_as, engine_for, left_out, models_of
 from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
@@ -178,11 +177,13 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
     writings |= {part: _written_elsewhere(world, part) for part in arm.corpus if part.startswith(FILE)}
     for way in trained if arm.corpus else [_UNTRAINED]:
         training = way.training
-        engine = _engine(model, taught.arm, study.answers, training)
-        arm = _asked_by(model, taught.arm, study.answers)
+        engine = engine_for(model, taught.arm, study.answers, training)
+        arm = asked_as(model, taught.arm, study.answers)
         weights = identity_of_weights(model, world, arm, writings, training)
         pmi = study.pmi and not arm.baseline
-        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi, engine)
+        identity = identity_of(
+            weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi, engine, study.answer_tokens
+        )
         yield Cell(
             key=key_of(identity),
             training_key=key_of(weights) if training else None,
@@ -199,24 +200,9 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             kept=taught.kept,
             pmi=pmi,
             answers=study.answers,
+            answer_tokens=study.answer_tokens,
             engine=engine,
         )
-
-
-def _engine(model: Model, arm: Arm, answers: str, training: Training | None) -> Engine | None:
-    """Return what asks a cell's questions in the place of ``icl_ft_hf``, which chooses wherever there is a checkpoint."""
-    engine = model.engine
-    if engine is None or arm.baseline or (model.path is not None and answers == "chosen"):
-        return None
-    return engine if training is None or engine.takes(training.recipe.values) else None
-
-
-def _asked_by(model: Model, arm: Arm, answers: str) -> Arm:
-    """Return an arm with what its model says of the chat template; all cells of a model are asked alike."""
-    if arm.baseline:
-        return arm
-    chats = True if talks(model.engine, answers) else model.chat_template
-    return arm if chats is None else arm.model_copy(update={"chat_template": chats})
 
 
 def _labels(model: Model, taught: _Taught, way: _Way) -> Labels:

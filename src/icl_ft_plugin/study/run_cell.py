@@ -117,6 +117,7 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
             batch_size=batch_size,
             apply_chat_template=cell.arm.chat_template,
             cache=kept,
+            gen_kwargs={"max_gen_toks": cell.answer_tokens} if cell.answer_tokens else None,
         )
 
 

@@ -180,6 +180,7 @@ class StudyConfig(_Strict):
         retention_questions: Questions of each of these, the first ones; None: all.
         answers: ``"chosen"`` among the choices by likelihood, or written: ``"written"`` with the choices hidden, ``"options"``
             with the choices shown.
+        answer_tokens: Most tokens of a written answer, for models that think first; None: the task's own limit.
         pmi: Whether every choice is scored behind the bare prompt, too, for a prior-corrected accuracy.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
@@ -202,6 +203,7 @@ class StudyConfig(_Strict):
     retention: list[str] = []
     retention_questions: int | None = Field(default=None, ge=1)
     answers: Literal["chosen", "written", "options"] = "chosen"
+    answer_tokens: int | None = Field(default=None, ge=1)
     pmi: bool = False
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False

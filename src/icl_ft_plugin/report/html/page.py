@@ -94,7 +94,7 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     cells = together(study)[block.model, block.worlds]
     trained = {arm: cost.training_tokens for arm, cost in block.compute.items()}
     read = {arm: cost.prompt_tokens for arm, cost in block.compute.items() if cost.prompt_tokens is not None}
-    costs = {"training tokens per run": trained, "prompt tokens per question": read}
+    costs = {"training tokens per run": trained, **({"prompt tokens per question": read} if read else {})}
     return {
         "anchor": anchor,
         "title": title(block),
