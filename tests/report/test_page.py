@@ -290,7 +290,9 @@ def test_a_damaged_plan_or_ledger_is_one_message(tmp_path: Path) -> None:
     folder = write_study(tmp_path, paper_like, seeds=(0,))
     ledger = next(folder.rglob("ledger.json"))
     ledger.write_text('{"evaluation": {"questions": "many"}}', encoding="utf-8")
-    with pytest.raises(UsageError, match=r"ledger\.json: evaluation\.questions: 'many': Input should be a valid integer"):
+    with pytest.raises(
+        UsageError, match=r"ledger\.json: evaluation\.questions: 'many': Input should be a valid integer"
+    ):
         read_study(folder)
     (folder / "study.json").write_text('{"cells": 3}', encoding="utf-8")
     with pytest.raises(UsageError, match=r"study\.json: not the plan of a study"):

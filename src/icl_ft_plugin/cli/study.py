@@ -81,6 +81,7 @@ def run(
 ) -> None:
     """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
     from icl_ft_plugin.study.config import load_study
+    from icl_ft_plugin.study.models import left_out
     from icl_ft_plugin.study.plan import plan
 
     config = load_study(file, settings)
@@ -98,6 +99,10 @@ def run(
         for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+            for label in cell.also:
+                typer.echo(f"{cell.key}  the same   {label}")
+        for line in left_out(config):
+            typer.echo(line)
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
         cost = lines(estimator.costs(cells), estimator.rates)
         typer.echo("\n".join(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
@@ -109,6 +114,8 @@ def run(
     from icl_ft_plugin.study.run import Incomplete, run_study
 
     chosen = _executor(executor, workers, cpus, gpus)
+    for line in left_out(config):
+        typer.echo(line, err=True)
     try:
         with _progress() as announce:
             run_study(config, out, announce, chosen)

@@ -29,6 +29,8 @@ def evaluate(
     batch_size: int | str = 1,
     limit: int | None = None,
     apply_chat_template: bool = False,
+    cache: str | Path | None = None,
+    gen_kwargs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
 
@@ -43,6 +45,8 @@ def evaluate(
         batch_size: As in lm-eval.
         limit: Only the first questions of each task.
         apply_chat_template: Whether the prompt is a turn of a chat, by the model's own template.
+        cache: Beginning of the path of lm-eval's file of answers: what stands there is not asked again.
+        gen_kwargs: In the place of those of tasks in which answers are written.
 
     Returns:
         What ``simple_evaluate`` returns, with ``samples``.
@@ -85,6 +89,8 @@ def evaluate(
             # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
             device="cuda" if torch.cuda.is_available() else "cpu",
             limit=limit,
+            gen_kwargs=dict(gen_kwargs) if gen_kwargs else None,
+            use_cache=str(cache) if cache else None,
             evaluation_tracker=tracker,
             apply_chat_template=apply_chat_template,
             log_samples=True,

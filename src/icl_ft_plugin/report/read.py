@@ -95,7 +95,7 @@ class Evaluation(Record):
     """What was asked."""
 
     questions: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     retrieved: Retrieved | None = None
 
 

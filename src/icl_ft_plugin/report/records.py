@@ -213,7 +213,7 @@ class Compute:
         augmentation_tokens: Tokens that a model read and wrote to augment the documents.
         verbatim: As in ``Accuracy``, of all its questions.
         steps: Gradient steps.
-        prompt_tokens: Of a question.
+        prompt_tokens: Of a question; None where the model's tokenizer is not known.
         retrieved: Where documents were chosen per question, how.
     """
 
@@ -224,7 +224,7 @@ class Compute:
     augmentation_tokens: int
     verbatim: float | None
     steps: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     retrieved: Retrieved | None = None
 
 

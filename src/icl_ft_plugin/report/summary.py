@@ -245,6 +245,8 @@ def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
     ledgers = [cell.ledger for cell in cells]
     training = [ledger.training for ledger in ledgers if ledger.training]
     questions = sum(ledger.evaluation.questions for ledger in ledgers)
+    read = [ledger.evaluation.prompt_tokens for ledger in ledgers]
+    known = [tokens for tokens in read if tokens is not None]
     return Compute(
         arm=arm,
         training_runs=len(training),
@@ -253,7 +255,7 @@ def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
         augmentation_tokens=round(_mean(ledger.augmentation_tokens for ledger in ledgers)),
         verbatim=verbatim(cells),
         steps=round(_mean(run.steps for run in training)) if training else 0,
-        prompt_tokens=round(sum(ledger.evaluation.prompt_tokens for ledger in ledgers) / questions),
+        prompt_tokens=round(sum(known) / questions) if len(known) == len(read) else None,
         retrieved=next((found for ledger in ledgers if (found := ledger.evaluation.retrieved)), None),
     )
 

@@ -53,7 +53,7 @@ def prompt_rows(block: Block) -> Rows:
         if prompt != "closed" and (weights, prompt) != ("pretrained", "icl")
     ]
     tokens = {prompt: block.compute[arm].prompt_tokens for (_, prompt), arm in reversed(found.items())}
-    prompts = sorted(tokens, key=lambda prompt: tokens[prompt])
+    prompts = sorted(tokens, key=lambda prompt: tokens[prompt] or 0)
     rows = [["split", "weights", *prompts]]
     if not mixed:
         return rows
@@ -120,9 +120,13 @@ def compute_rows(block: Block) -> Rows:
 
     def row(cost: Compute) -> list[str]:
         values = {name: column(cost) for name, column in columns.items()}
-        return [cost.arm, *(share(value) if name == VERBATIM else f"{value:,}" for name, value in values.items())]
+        return [cost.arm, *(share(value) if name == VERBATIM else _number(value) for name, value in values.items())]
 
     return [["arm", *columns], *(row(block.compute[arm]) for arm in block.arms)]
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,}"
 
 
 def label_rows(block: Block) -> dict[str, Rows]:

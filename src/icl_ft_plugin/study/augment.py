@@ -14,10 +14,12 @@ from icl_ft_plugin.augment.audited import audits
 from icl_ft_plugin.augment.folder import make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
+from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.run import Augmentation, infer, written_elsewhere
 from icl_ft_plugin.augment.statements import Statement, rows_of
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell, Writing
+from icl_ft_plugin.study.engine import at_work
 from icl_ft_plugin.study.records import WritingCost
 from icl_ft_plugin.study.store import Store
 
@@ -49,11 +51,11 @@ def _generate(folder: Path, cell: Cell, world: World, part: str, writing: Writin
         if writing.prompt is None:
             return written_elsewhere(world, part, writing.sha256)
         begun, known = time.perf_counter(), set(journal.answers)
-        lm = load_lm("icl_ft_hf", cell.model.loading)
-        made = infer(world, writing.prompt, cell.settings, lm, cell.model.writer, journal)
+        made = _inferred(cell, world, writing.prompt, journal)
         # Of this process alone: a run that was killed goes on with what its journal holds.
         written = (answer.generated_tokens or 0 for key, answer in journal.answers.items() if key not in known)
-        timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))
+        if cell.model.engine is None:  # whose rates say nothing of ``icl_ft_hf``
+            timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))
         return made
 
     def audited(made: Augmentation) -> dict[str, Any]:
@@ -62,6 +64,15 @@ def _generate(folder: Path, cell: Cell, world: World, part: str, writing: Writin
         return {**times, **({"audit.json": reports[part].to_dict()} if reports else {})}
 
     make_folder(folder, make, audited)
+
+
+def _inferred(cell: Cell, world: World, prompt: Prompt, journal: Journal) -> Augmentation:
+    """Let the cell's model write, through its engine if it has one."""
+    model, engine = cell.model, cell.model.engine
+    name, arguments = (engine.name, engine.loading(model.path)) if engine else ("icl_ft_hf", model.loading)
+    with at_work(engine, arguments):
+        lm = load_lm(name, arguments, (engine and engine.batch_size) or 8)
+        return infer(world, prompt, cell.settings, lm, model.writer, journal)
 
 
 def writing_costs(cell: Cell, store: Store) -> dict[str, WritingCost] | None:

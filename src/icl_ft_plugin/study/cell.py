@@ -19,6 +19,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, printable
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import World, canonical_json, content_hash
+from icl_ft_plugin.study.engine import Engine
 from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.worlds.folder import stamp, world_of
 
@@ -29,31 +30,52 @@ class Model:
 
     Attributes:
         name: Its label in tables.
-        path: Folder of the checkpoint.
+        path: Folder of the checkpoint; None where only its engine has it.
         hash: Over its weights, config and tokenizer, whatever the folder is called; of a model of the Hub, over repository,
-            commit and the Hub's checksums.
+            commit and the Hub's checksums; without a checkpoint, over the engine, the name it has there, and how it is asked.
         arguments: Of lm-eval's ``hf``, beside the folder.
         asked: Those of them that numbers depend on.
         chat_template: Whether its prompts are turns of a chat, whatever the arms say; None leaves it to them.
         recipe: What it is trained by, in the place of the worlds' recipes; None leaves it to them.
+        engine: What writes its augmentations and answers; None: ``icl_ft_hf``.
+        untrainable: Why it has no cells of trained arms; empty where it has.
     """
 
     name: str
-    path: Path
+    path: Path | None
     hash: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     chat_template: bool | None = None
     recipe: str | None = None
+    engine: Engine | None = None
+    untrainable: str = ""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the checkpoint, of a model that has one."""
+        assert self.path is not None
+        return self.path
 
     @property
     def loading(self) -> dict[str, Any]:
-        """All arguments of lm-eval's ``hf``."""
-        return {"pretrained": str(self.path), **self.arguments}
+        """All arguments of lm-eval's ``hf``, of a model that has a checkpoint."""
+        return {"pretrained": str(self.checkpoint), **self.arguments}
+
+    @property
+    def counting(self) -> dict[str, Any]:
+        """What names its tokenizer and window in the metadata of a task; empty where neither is known here."""
+        if self.path is not None:
+            return self.loading
+        assert self.engine is not None
+        tokenizer = self.engine.arguments.get("tokenizer")
+        return {"pretrained": tokenizer, "max_length": self.engine.arguments.get("max_length")} if tokenizer else {}
 
     @property
     def writer(self) -> str:
         """What names it as the writer of statements: its hash, and how it is asked where that is said."""
+        if self.engine is not None:
+            return content_hash([self.hash, self.engine.identity])
         return content_hash([self.hash, dict(self.asked)]) if self.asked else self.hash
 
 
@@ -228,6 +250,10 @@ class Cell:
         kept: What it is asked beside; None for an untrained arm, or where the study asks nothing.
         pmi: Whether the choices are scored behind the bare prompt, too.
         context_seed: Of the order of the documents in its prompt, and of the copies that stand there.
+        answers: Whether answers are ``"chosen"``, or how they are written (see ``StudyConfig``).
+        answer_tokens: Most tokens of a written answer; None: the task's.
+        engine: What asks it in the place of ``icl_ft_hf``; None: that.
+        also: What further tables call it, of entries that name the same model with other recipes.
     """
 
     key: str
@@ -245,6 +271,10 @@ class Cell:
     kept: Kept | None = None
     pmi: bool = False
     context_seed: int = 0
+    answers: str = "chosen"
+    answer_tokens: int | None = None
+    engine: Engine | None = None
+    also: tuple[Labels, ...] = ()
 
     def __str__(self) -> str:
         """One line for a person."""

@@ -80,7 +80,7 @@ def _check(study: StudyConfig, place: str) -> None:
         except UsageError as error:
             raise UsageError(f"{place}: worlds: {error}") from error
     lists: dict[str, list[Any]] = {
-        "models": [entry.name or entry.pretrained for entry in study.models],
+        "models": [entry.name or f"{entry.called} {entry.recipe or ''}".strip() for entry in study.models],
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],
         "training_seeds": study.training_seeds,
@@ -96,10 +96,25 @@ def _check(study: StudyConfig, place: str) -> None:
                 raise UsageError(
                     f"{place}: {key}: {shown(value)} stands there twice and would make duplicate cells: {fix}"
                 )
+    if study.pmi and study.answers != "chosen":
+        raise UsageError(
+            f"{place}: pmi: answers: {study.answers}: no choice has a likelihood to correct: leave out pmi"
+        )
+    if study.answer_tokens and study.answers == "chosen":
+        raise UsageError(f"{place}: answer_tokens: {study.answer_tokens}: answers: chosen: no answer is written")
+    if study.answer_tokens and study.curve_every:
+        raise UsageError(
+            f"{place}: answer_tokens: a learning curve asks with the task's own limit: leave out curve_every"
+        )
+    learners = [entry for entry in study.models if not entry.untrainable]
     for worlds in study.worlds:
         for arm in study.arms_of(worlds):
-            if arm.corpus and not all(study.training_of(worlds, recipe=model.recipe).recipe for model in study.models):
+            if arm.corpus and not all(study.training_of(worlds, recipe=entry.recipe).recipe for entry in learners):
                 raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
+            if arm.baseline and study.answers != "chosen":
+                raise UsageError(
+                    f"{place}: arm {shown(arm.name)}: answers: {study.answers}: a baseline chooses and writes nothing: leave it out"
+                )
             _check_arm(arm, place)
     for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
         for strategy, name in settings.prompts.items():

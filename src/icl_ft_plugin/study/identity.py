@@ -19,6 +19,7 @@ from icl_ft_plugin.arms.foreign import FILE
 from icl_ft_plugin.harness.prompts import QuestionPrompt
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.study.cell import Cell, Kept, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.engine import Engine
 from icl_ft_plugin.training.launch import DECIDING
 from icl_ft_plugin.worlds.context import chosen_by
 
@@ -63,13 +64,16 @@ def identity_of(
     kept: Kept | None,
     pmi: bool,
     context_seed: int = 0,
+    engine: Engine | None = None,
+    answer_tokens: int | None = None,
 ) -> dict[str, Any]:
     """Return everything that a cell's numbers depend on; what is plain, such as context seed 0, is no part of it."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
     asked |= {"context_seed": context_seed} if context_seed else {}
+    asked |= {"answer_tokens": answer_tokens} if answer_tokens else {}
     copies = arm.context_copies if arm.condition == "icl" else None
-    loaded = {"model_args": dict(model.asked)} if model.asked else {}
+    loaded = engine.identity if engine else {"model_args": dict(model.asked)} if model.asked else {}
     test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}
     identity = {"training": weights, "tasks": dict(tasks), "test": test}
     return {**identity, "kept": kept.identity} if kept else identity

@@ -7,7 +7,7 @@ Everything is read here, once: files of recipes and prompts, the models' weights
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
 from icl_ft_plugin.arms.corpus import corpus_parts
@@ -19,10 +19,11 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
-from icl_ft_plugin.harness.tokens import least_tokens, tokens_needed
+from icl_ft_plugin.harness.tokens import least_tokens
 from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.estimate.counting import tokens_of_model
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
-from icl_ft_plugin.study.models import models_of
+from icl_ft_plugin.study.models import asked_as, engine_for, left_out, models_of
 from icl_ft_plugin.study.orders import context_seeds_of
 from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
@@ -71,20 +72,32 @@ def plan(study: StudyConfig, *, weights: bool = True) -> list[Cell]:
         UsageError: A model, recipe, split or corpus part does not exist, or two cells are the same.
     """
     models = models_of(study, weights=weights)
-    recipes = dict.fromkeys(model.recipe for model in models)
+    left_out(study)  # refuses a model of which nothing would be asked
+    recipes = dict.fromkeys(model.recipe for model in models if not model.untrainable)
     ways = {name: [_ways(study, entry, name) for entry in study.worlds] for name in recipes}
     names = dict.fromkeys(arm.prompt for entry in study.worlds for arm in study.arms_of(entry))
     prompts = {name: read_question_prompt(name) for name in names}
     taught = [[arm for seed in entry.seeds for arm in _taught(study, entry, seed, prompts)] for entry in study.worlds]
     cells: dict[str, Cell] = {}
     for writer in map(_Writer, models):
-        for trained, arms in zip(ways[writer.model.recipe], taught, strict=True):
+        named: list[list[_Way]] = ways.get(writer.model.recipe, [[] for _ in taught])
+        for trained, arms in zip(named, taught, strict=True):
             for cell in (cell for arm in arms for cell in _cells(study, writer, arm, trained)):
-                if cell.key in cells:
-                    same = cells[cell.key]
-                    raise UsageError(f"{study.name}: duplicate cell: ({cell}) is the same as ({same}); remove one")
-                cells[cell.key] = cell
+                cells[cell.key] = _once(study, cell, cells.get(cell.key))
     return list(cells.values())
+
+
+def _once(study: StudyConfig, cell: Cell, same: Cell | None) -> Cell:
+    """Return a cell; one that trains nothing stands in the tables of each recipe of its model.
+
+    Raises:
+        UsageError: It is there already.
+    """
+    if same is None:
+        return cell
+    if cell.training is None and cell.model.recipe != same.model.recipe:
+        return replace(same, also=(*same.also, cell.labels))
+    raise UsageError(f"{study.name}: duplicate cell: ({cell}) is the same as ({same}); remove one")
 
 
 def _ways(study: StudyConfig, entry: Worlds, named: str | None) -> list[_Way]:
@@ -125,7 +138,7 @@ def _taught(study: StudyConfig, entry: Worlds, seed: int, prompts: Mapping[str, 
     found = []
     for arm in study.arms_of(entry):
         if arm.condition not in tasks:
-            tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition)
+            tasks[arm.condition] = find_tasks(world, entry.splits, arm.condition, study.answers)
         spelt = arm.model_copy(update={"corpus": corpus_parts(world, arm), "replay": _as_planned(arm.replay)})
         whole = arm.condition == "icl" and not chosen_by(arm.model_dump(), arm.name)
         context = sum(len(document.text) for document in context_documents(world, arm.context_copies)) if whole else 0
@@ -142,8 +155,8 @@ def _check_context(model: Model, taught: _Taught) -> None:
     """
     if taught.context < SURE:
         return
-    tokens = tokens_needed(model.loading, model.name)
-    if tokens.window is not None and (least := least_tokens(tokens, taught.context)) > tokens.window:
+    tokens = tokens_of_model(model)
+    if tokens and tokens.window is not None and (least := least_tokens(tokens, taught.context)) > tokens.window:
         raise UsageError(
             f"arm {shown(taught.arm.name)}: the documents of {taught.entry.label} have {taught.context:,} characters, at least "
             f"{least:,} tokens, and the window of {model.name} is {tokens.window:,}: give the arm a budget from which documents "
@@ -153,20 +166,25 @@ def _check_context(model: Model, taught: _Taught) -> None:
 
 def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_Way]) -> Iterator[Cell]:
     """Return the cells of an arm in a world, one for each way of training and order of the documents."""
-    entry, world, arm, model = taught.entry, taught.world, taught.arm, writer.model
-    if model.chat_template is not None and not arm.baseline:
-        arm = arm.model_copy(update={"chat_template": model.chat_template})
+    entry, world, model = taught.entry, taught.world, writer.model
+    if taught.arm.corpus and model.untrainable:
+        return
     settings = entry.augmentation or study.augmentation
     _check_context(model, taught)
+    arm = taught.arm
     writings: dict[str, Writing] = {
         strategy: writer.writing(world, settings, strategy) for strategy in GENERATED if strategy in arm.corpus
     }
     writings |= {part: _written_elsewhere(world, part) for part in arm.corpus if part.startswith(FILE)}
     for way, order in _runs(study, taught, trained):
         training, seed = way.training, order or 0
+        engine = engine_for(model, taught.arm, study.answers, training)
+        arm = asked_as(model, taught.arm, study.answers)
         weights = identity_of_weights(model, world, arm, writings, training)
         pmi = study.pmi and not arm.baseline
-        identity = identity_of(weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi, seed)
+        identity = identity_of(
+            weights, model, arm, taught.prompt, taught.tasks, taught.kept, pmi, seed, engine, study.answer_tokens
+        )
         yield Cell(
             key=key_of(identity),
             training_key=key_of(weights) if training else None,
@@ -183,6 +201,9 @@ def _cells(study: StudyConfig, writer: _Writer, taught: _Taught, trained: list[_
             kept=taught.kept,
             pmi=pmi,
             context_seed=seed,
+            answers=study.answers,
+            answer_tokens=study.answer_tokens,
+            engine=engine,
         )
 
 
@@ -219,9 +240,16 @@ class _Writer:
 
     def writing(self, world: PlannedWorld, settings: Settings, strategy: Strategy) -> Writing:
         """Return what it writes about a world; the prompt is the one named in the study, else the one made for it."""
-        default = default_prompt(strategy, "icl_ft_hf", self.model.loading)
-        name = settings.prompts.get(strategy) or default
+        engine = self.model.engine
+        chats = engine is not None and engine.chats
+        asked = (engine.name, {}) if engine and chats else ("icl_ft_hf", self.model.loading)
+        name = settings.prompts.get(strategy) or default_prompt(strategy, *asked)
         if (strategy, name) not in self._prompts:
             self._prompts[strategy, name] = load_prompt(name, strategy)
         prompt = self._prompts[strategy, name]
+        if chats and prompt.messages is None:
+            raise UsageError(
+                f"models: {self.model.name}: prompt {shown(name)} is one text, and the engine takes turns of a chat: "
+                f"augmentation: {{prompts: {{{strategy}: chat-{strategy}}}}}"
+            )
         return Writing(key_of(identity_of_writing(world.hash, prompt, settings, self.model.writer)), prompt)

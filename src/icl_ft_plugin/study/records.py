@@ -74,12 +74,13 @@ class PromptCost(Record):
 
     Attributes:
         questions: Their number.
-        prompt_tokens: Of their prompts, as if no prefix were shared; the choices are not counted.
+        prompt_tokens: Of their prompts, as if no prefix were shared; the choices are not counted; None where the model's
+            tokenizer is not known.
         retrieved: Where documents were chosen per question, what ``retrieval.summary`` says of them.
     """
 
     questions: int = 0
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
     retrieved: Mapping[str, Any] | None = None
 
 

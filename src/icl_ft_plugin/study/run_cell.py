@@ -21,6 +21,7 @@ from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.engine import at_work, check_loads_by_name
 from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
 from icl_ft_plugin.study.records import CONFIG, INFERRED, LEDGER, RETENTION, CellLedger, TrainingCost
 from icl_ft_plugin.study.retention import retention, weights_of
@@ -61,26 +62,13 @@ def _marked(cell: Cell, store: Store) -> Iterator[None]:
 
 
 def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
-    from icl_ft_plugin.harness.evaluate import evaluate, prompts_read
+    from icl_ft_plugin.harness.evaluate import prompts_read
 
     begun = time.perf_counter()
     world = cell.world.make()
-    model: Any = "icl_ft_hf"
     checkpoint = _checkpoint(cell, world, study, store)
-    if cell.arm.baseline:
-        from icl_ft_plugin.harness.baseline import BaselineLM
-
-        model = BaselineLM(world, cell.arm.baseline)
     with atomic_folder(store.cell(cell), manifest=True) as temporary:
-        results = evaluate(
-            list(dict.fromkeys(cell.tasks.values())),
-            model=model,
-            model_args=weights_of(cell, checkpoint),
-            metadata=metadata_of(cell),
-            output=temporary,
-            batch_size=study.batch_size,
-            apply_chat_template=cell.arm.chat_template,
-        )
+        results = _asked(cell, checkpoint, study, store, temporary)
         ledger = CellLedger(
             training=_training_cost(checkpoint) if checkpoint else None,
             augmentation=writing_costs(cell, store),
@@ -97,6 +85,42 @@ def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
             write_jsonl(temporary / RETENTION, retention(cell, checkpoint, study.batch_size, store))
         if checkpoint and (checkpoint / "curve.jsonl").is_file():
             shutil.copy(checkpoint / "curve.jsonl", temporary)
+    store.drop_answers(cell)
+
+
+def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store, output: Path) -> dict[str, Any]:
+    """Ask a cell's questions; what a server has answered is kept until the cell is complete."""
+    from icl_ft_plugin.harness.evaluate import evaluate
+
+    engine, model, arguments = cell.engine, "icl_ft_hf", {}
+    batch_size: int | str = study.batch_size
+    metadata, kept = metadata_of(cell), None
+    if cell.arm.baseline:
+        from icl_ft_plugin.harness.baseline import BaselineLM
+
+        model = BaselineLM(cell.world.make(), cell.arm.baseline)
+    elif engine is None:
+        arguments = weights_of(cell, checkpoint)
+    else:
+        if engine.served and checkpoint:
+            check_loads_by_name(engine, cell.model.checkpoint)
+        model, arguments = engine.name, engine.loading(cell.model.path, checkpoint)
+        batch_size = engine.batch_size or batch_size
+        # The tokenizer and the window are the model's, whatever the engine calls it.
+        metadata = {**metadata, "model": None, "tokenizer": None, "pretrained": None, **cell.model.counting}
+        kept = store.answers(cell) if engine.served else None
+    with at_work(engine, arguments):
+        return evaluate(
+            list(dict.fromkeys(cell.tasks.values())),
+            model=model,
+            model_args=arguments,
+            metadata=metadata,
+            output=output,
+            batch_size=batch_size,
+            apply_chat_template=cell.arm.chat_template,
+            cache=kept,
+            gen_kwargs={"max_gen_toks": cell.answer_tokens} if cell.answer_tokens else None,
+        )
 
 
 def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> Path | None:
@@ -131,6 +155,7 @@ def _config(cell: Cell, study: StudyConfig) -> dict[str, Any]:
         "identity": cell.identity,
         "world": {"family": cell.world.family, "seed": cell.world.seed, "config": dict(cell.world.config)},
         "arm": cell.arm.model_dump(),
-        "model": str(cell.model.path),
+        "model": str(cell.model.path or cell.labels.model),
         "batch_size": study.batch_size,
+        **({"answers": cell.answers} if cell.answers != "chosen" else {}),
     }

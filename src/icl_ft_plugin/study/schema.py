@@ -14,6 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.augment.settings import Settings
 
+# What a model is loaded through that no training of ours writes back.
+_UNTRAINABLE = (
+    *("gguf_file", "peft", "delta", "load_in_4bit", "load_in_8bit", "quantization_config", "autogptq", "gptqmodel"),
+)
+WRITTEN_PROMPT = "instruct"  # how a question is asked whose answer is written, where the arm does not say
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -26,23 +32,28 @@ class ModelEntry(_Strict):
     """A model and how it is asked; a name alone stands for ``{pretrained: NAME}``.
 
     Attributes:
-        pretrained: A folder, an embedded model's name, or an id of the Hub, ``owner/name`` or ``owner/name@revision``.
-        name: Its label in tables; the last part of ``pretrained`` by default.
+        pretrained: A folder, an embedded model's name, or an id of the Hub, ``owner/name`` or ``owner/name@revision``; None:
+            the model can only be asked, through its engine, and takes part with the arms that train nothing.
+        name: Its label in tables; the last part of ``pretrained``, or of the engine's ``model``, by default.
         revision: Branch, tag or commit of a model of the Hub.
         dtype: In which its weights are loaded to be asked; a training's is that of its recipe.
         model_args: All else that lm-eval's ``hf`` takes: ``attn_implementation``, ``device_map``, ``load_in_4bit``,
             ``gguf_file``, ``peft`` ... What changes numbers is part of a cell's identity.
         chat_template: Whether its prompts are turns of a chat, in the place of what the arms say.
         recipe: In the place of the study's and the worlds'.
+        engine: The lm-eval model that writes its augmentations and written answers, in the place of ``icl_ft_hf``.
+        engine_args: Arguments of the engine: ``model``, ``base_url``, ``num_concurrent`` ...
     """
 
-    pretrained: str = Field(min_length=1)
+    pretrained: str | None = Field(default=None, min_length=1)
     name: str | None = Field(default=None, min_length=1)
     revision: str | None = Field(default=None, min_length=1)
     dtype: Literal["auto", "float32", "bfloat16", "float16", "float64"] | None = None
     model_args: dict[str, Any] = {}
     chat_template: bool | None = None
     recipe: str | None = None
+    engine: str | None = Field(default=None, min_length=1)
+    engine_args: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -54,9 +65,36 @@ class ModelEntry(_Strict):
         for key in ("dtype", "revision"):
             if getattr(self, key) and key in self.model_args:
                 raise ValueError(f"{key} stands beside model_args and in it: keep one of them")
-        if self.revision and "@" in self.pretrained:
+        if self.revision and "@" in (self.pretrained or ""):
             raise ValueError(f"revision: {self.revision} is said twice: pretrained={self.pretrained} names one too")
         return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> ModelEntry:
+        if self.engine_args and self.engine is None:
+            raise ValueError("engine_args without an engine: say which, e.g. engine: local-chat-completions")
+        if self.pretrained is None:
+            if self.engine is None:
+                raise ValueError(
+                    "pretrained is missing: name a checkpoint, or the engine of a model that can only be asked"
+                )
+            for key in ("revision", "dtype", "model_args", "recipe"):
+                if getattr(self, key):
+                    raise ValueError(f"{key} is said of a checkpoint, and pretrained is missing")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What names it where it has no name of its own."""
+        return self.pretrained or str(self.engine_args.get("model") or self.engine)
+
+    @property
+    def untrainable(self) -> str:
+        """Why it takes part with the arms alone that train nothing; empty where it can be trained."""
+        if self.pretrained is None:
+            return f"a model that can only be asked (engine: {self.engine}) has no checkpoint to train"
+        key = next((key for key in _UNTRAINABLE if self.model_args.get(key)), None)
+        return f"training needs a plain checkpoint, and it has model_args.{key}" if key else ""
 
 
 class Worlds(_Strict):
@@ -142,6 +180,9 @@ class StudyConfig(_Strict):
         retention: What else every trained arm is asked, before its training and after: ``"reading"``, the questions of a fresh
             world of the same family behind its documents, and tasks of lm-eval.
         retention_questions: Questions of each of these, the first ones; None: all.
+        answers: ``"chosen"`` among the choices by likelihood, or written: ``"written"`` with the choices hidden, ``"options"``
+            with the choices shown.
+        answer_tokens: Most tokens of a written answer, for models that think first; None: the task's own limit.
         pmi: Whether every choice is scored behind the bare prompt, too, for a prior-corrected accuracy.
         batch_size: Of the scoring; no part of a cell's identity.
         keep_checkpoints: Whether trained weights outlive their scoring.
@@ -164,13 +205,19 @@ class StudyConfig(_Strict):
     curve_questions: int | None = Field(default=None, ge=1)
     retention: list[str] = []
     retention_questions: int | None = Field(default=None, ge=1)
+    answers: Literal["chosen", "written", "options"] = "chosen"
+    answer_tokens: int | None = Field(default=None, ge=1)
     pmi: bool = False
     batch_size: int = Field(default=8, ge=1)
     keep_checkpoints: bool = False
 
     def arms_of(self, worlds: Worlds) -> list[Arm]:
-        """Return the ways in which some worlds are learned."""
-        return self.arms if worlds.arms is None else worlds.arms
+        """Return the ways in which some worlds are learned, each with how it asks for what is written."""
+        arms = self.arms if worlds.arms is None else worlds.arms
+        if self.answers == "chosen":
+            return arms
+        asked = {"prompt": WRITTEN_PROMPT}
+        return [arm if "prompt" in arm.model_fields_set else arm.model_copy(update=asked) for arm in arms]
 
     def training_of(self, worlds: Worlds, hyper: Hyperparameters | None = None, recipe: str | None = None) -> Training:
         """Return how the trained arms of some worlds are trained, where a model names no recipe of its own."""

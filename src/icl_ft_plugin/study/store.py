@@ -5,6 +5,7 @@ For example ``Store(Path("runs/demo")).cell(cell)`` is ``runs/demo/cells/1f0c9a3
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -70,6 +71,18 @@ class Store:
         """Return where what a base model wrote is or will be."""
         return self.folder / "augmentations" / key
 
+    def answers(self, cell: Cell) -> Path:
+        """Return where the answers of a server are kept until the cell is complete (lm-eval's own cache, by a prefix)."""
+        folder = self.folder / "answers" / cell.key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "answers"
+
+    def drop_answers(self, cell: Cell) -> None:
+        """Remove these answers, which stand in the complete cell."""
+        shutil.rmtree(self.folder / "answers" / cell.key, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self.folder / "answers").rmdir()
+
     def before(self, cell: Cell) -> Path:
         """Return where the answers of the cell's base model to what else it is asked are or will be."""
         return self.folder / "before" / before_key(cell)
@@ -82,7 +95,11 @@ class Store:
 
     def write_plan(self, name: str, cells: Sequence[Cell]) -> None:
         """Write ``study.json``."""
-        entries = [{"key": cell.key, **cell.labels.to_dict(), "splits": list(cell.tasks)} for cell in cells]
+        entries = [
+            {"key": cell.key, **labels.to_dict(), "splits": list(cell.tasks)}
+            for cell in cells
+            for labels in (cell.labels, *cell.also)
+        ]
         write_json(self.folder / "study.json", {"name": name, "version": __version__, "cells": entries})
 
     def shared(self, cell: Cell) -> set[str]:

@@ -94,8 +94,8 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     shades = figures.colors(block.arms)
     cells = together(study)[block.model, block.worlds]
     trained = {arm: cost.training_tokens for arm, cost in block.compute.items()}
-    read = {arm: cost.prompt_tokens for arm, cost in block.compute.items()}
-    costs = {"training tokens per run": trained, "prompt tokens per question": read}
+    read = {arm: cost.prompt_tokens for arm, cost in block.compute.items() if cost.prompt_tokens is not None}
+    costs = {"training tokens per run": trained, **({"prompt tokens per question": read} if read else {})}
     return {
         "anchor": anchor,
         "title": title(block),

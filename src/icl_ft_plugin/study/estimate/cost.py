@@ -50,21 +50,23 @@ class Cost:
         cell: The cell.
         done: Whether it is complete; then nothing is left to do.
         trained: Tokens trained on; None where they are not estimated (``sdft``).
-        prompts: Tokens of its prompts, as if no prefix were shared.
+        prompts: Tokens of its prompts, as if no prefix were shared; None where the model's tokenizer is not known.
         written: Tokens that its model has to write, by strategy.
         estimated: Whether its rows hold what a model has not written yet, or are too many to be counted one by one.
         seconds: By what is done, as ``Rates`` calls it.
         unshared: Why the prefixes of its prompts are not shared; None where they are.
+        untimed: Whether ``seconds`` leave something out: answers that are written, or what an engine does.
     """
 
     cell: Cell
     done: bool
     trained: int | None
-    prompts: int
+    prompts: int | None
     written: dict[str, int]
     estimated: bool
     seconds: dict[str, float]
     unshared: str | None = None
+    untimed: bool = False
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Estimator:
     own: bool = True
     rates: Used = field(default_factory=dict)
     _totals: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
-    _prompts: dict[str, int] = field(default_factory=dict)
+    _prompts: dict[str, int | None] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -102,33 +104,39 @@ class Estimator:
         unshared = self._unshared(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
+        untimed = not done and cell.answers != "chosen"
         if not done:
-            work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
+            if cell.answers == "chosen" and cell.engine is None and prompts is not None:
+                work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
             for strategy, texts in asked.items():
                 key = cell.writings[strategy].key
                 if key not in self._begun:
                     self._begun.add(key)
                     tokens = self._tokens(cell, texts)
-                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * tokens
+                    written[strategy] = STATEMENTS * cell.settings.n_samples * tokens
+                    if cell.model.engine is None:
+                        work[strategy] = written[strategy]
+                    else:
+                        untimed = True
             if trained is not None and cell.training_key and cell.training_key not in self._begun:
                 self._begun.add(cell.training_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared, untimed)
 
     def _unshared(self, cell: Cell) -> str | None:
         """Return why the prefixes of a cell's prompts will not be shared, as far as it is known before the cell is run."""
-        if cell.arm.baseline:
+        if cell.arm.baseline or cell.engine is not None:
             return None
         from icl_ft_plugin.prefix.check import cannot_share_checkpoint
 
         seen = "so it was in cells that were run" if self._rates.unshared(cell.model.hash) else None
         if "gguf_file" in cell.model.arguments:  # which has no configuration beside it
             return seen
-        return cannot_share_checkpoint(cell.model.path) or seen
+        return cannot_share_checkpoint(cell.model.checkpoint) or seen
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
-        rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.world.family)
+        rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.checkpoint), cell.world.family)
         self.rates.setdefault(f"{cell.model.name}, {DONE[kind]}", {}).setdefault(rate, {})[cell.world.family] = None
         return tokens / rate.tokens_per_second
 
@@ -154,7 +162,7 @@ class Estimator:
             return 0
         return round(sum(map(tokens_of_cell(cell).count, sample)) * len(texts) / len(sample))
 
-    def _prompt_tokens(self, cell: Cell) -> int:
+    def _prompt_tokens(self, cell: Cell) -> int | None:
         key = canonical_json([cell.model.hash, cell.world.hash, list(cell.tasks), cell.identity["test"]])
         if key not in self._prompts:
             self._prompts[key] = prompts_expected(cell)

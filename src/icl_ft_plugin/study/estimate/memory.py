@@ -32,7 +32,7 @@ def memory_lines(cells: Sequence[Cell]) -> list[str]:
         if key in seen or recipe.values.get("deepspeed"):
             continue
         seen.add(key)
-        memory = memory_of(str(cell.model.path), recipe, launch)
+        memory = memory_of(str(cell.model.checkpoint), recipe, launch)
         sizes = (memory.weights, memory.gradients, memory.optimizer, memory.activations, memory.total)
         label = f"{cell.labels.model}, {cell.labels.worlds}, {recipe.path.parent.name}/{recipe.path.stem}"
         rows.append((label, *(f"{size / GB:,.2f}" for size in sizes)))

@@ -123,6 +123,7 @@ class _Config(Record):
     labels: _Labels
     arm: _Arm
     model: Path
+    answers: str = "chosen"
 
 
 class _Scoring(Record):
@@ -167,9 +168,9 @@ def _cells(folder: Path) -> Iterator[Measured]:
             yield Measured("train", *who, training.tokens, training.seconds)
         file = next(path.rglob("results_*.json"), None)
         results = read(file, _Results) if file else None
-        if results and (seconds := results.total_evaluation_time_seconds):
+        if config.answers == "chosen" and results and (seconds := results.total_evaluation_time_seconds):
             kind = scoring(config.arm.condition, shared=results.config.prefix_sharing != "stock")
-            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, seconds)
+            yield Measured(kind, *who, ledger.evaluation.prompt_tokens or 0, seconds)
 
 
 def scoring_seconds(results: Path) -> float:
