@@ -9,10 +9,11 @@ import typer
 
 from icl_ft_plugin.cli.completion import families
 
-export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alone in other projects.")
+UPSTREAM = "Example: icl-ft export upstream reversal celebrity --out lm-evaluation-harness/lm_eval/tasks"
+export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alone in other projects.", epilog=UPSTREAM)
 
 
-@export_app.command("upstream")
+@export_app.command("upstream", epilog=UPSTREAM)
 def upstream(
     family: Annotated[
         list[str],

@@ -31,12 +31,10 @@ CHANGES = {
     "hierarchy.yaml": "hierarchy.json",
     ", made by ``scripts/build_words.py``": "",
     "``data/words.txt``": "``words.txt``",
-    "OURS, too:": "Not in the paper, either:",
-    "OURS:": "Not in the paper:",
-    "OURS": "not in the paper",
 }
 # The last section of a docstring, where it shows how this package is used.
 _EXAMPLES = re.compile(r"\n\n( +)Examples?:\n(?:\1 .*\n)+")
+_OURS = re.compile(r"\bOURS\b")
 _IMPORT = re.compile(r"^from ([\w.]+) import (\w*)", re.MULTILINE)
 _RESOURCE = re.compile(r'files\("icl_ft_plugin"\)\.joinpath\((f?)"families/data/([^"]+)"\)')
 
@@ -137,7 +135,7 @@ class Code:
         source = _EXAMPLES.sub("\n", _RESOURCE.sub(r'Path(__file__).with_name(\1"\2")', source))
         for old, new in CHANGES.items():
             source = source.replace(old, new)
-        return _IMPORT.sub(elsewhere, source)
+        return _IMPORT.sub(elsewhere, _OURS.sub("not in the paper", source))
 
     def _follow(self, module: Module, node: ast.AST) -> None:
         for part in ast.walk(node):

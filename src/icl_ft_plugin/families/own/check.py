@@ -22,6 +22,11 @@ from icl_ft_plugin.schema import Document, Question
 LENGTHS = 3.0  # a choice so many times as long as another is told apart by its length
 FEW = 20  # questions of a split below which an interval says little
 _STOPS = str.maketrans(".,;:!?", "      ")
+# Endings of a plural, and what the singular has in their place; the first that fits. "glass" and "bus" are none.
+_PLURALS = (
+    *(("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")),
+    *(("ss", "ss"), ("us", "us"), ("is", "is"), ("s", "")),
+)
 Count = Callable[[str], int]
 
 
@@ -132,8 +137,16 @@ def _verbatim(reading: Reading, told: _Told) -> Iterator[Problem]:
 
 
 def _plain(text: str) -> str:
-    """Return a text in small letters with single spaces and no punctuation at the ends, between spaces."""
-    return f" {' '.join(text.lower().translate(_STOPS).split())} "
+    """Return a text in small letters and the singular, with single spaces and no punctuation at the ends, between spaces."""
+    return f" {' '.join(map(_singular, text.lower().translate(_STOPS).split()))} "
+
+
+def _singular(word: str) -> str:
+    """Return what is left of a word without a plural's ending; roughly, but the same for "ferry" and "ferries"."""
+    for ending, rest in _PLURALS:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word.removesuffix(ending) + rest
+    return word
 
 
 def _choices(reading: Reading) -> Iterator[Problem]:
