@@ -190,6 +190,23 @@ def test_warnings_leave_the_exit_code_alone(tmp_path: Path) -> None:
     assert icl_ft("data", "check", folder, "--strict").exit_code == 2
 
 
+def test_plurals_do_not_fool_the_check(tmp_path: Path) -> None:
+    documents = [{"id": "lamps", "text": "The brass lamps of the ferries hang in two boxes. A glass is on the bus."}]
+    questions = [
+        {"question": "Of brass is the", "choices": ["lamp", "rope"], "answer": 0},
+        {"question": "In the hall hangs the brass", "choices": ["lamp of the ferry", "rope"], "answer": 0},
+        {"question": "The brass lamp of the ferry hang in two", "choices": ["boxes", "crates"], "answer": 0},
+        {"question": "Which of these lamps is it? The", "choices": ["lamp", "rope"], "answer": 0},
+        {"question": "There stands a", "choices": ["glas", "bu"], "answer": 0},
+    ]
+    told = [str(warning) for warning in own_check.check(folder_of(tmp_path, documents, questions)).warnings]
+    assert [line for line in told if "stands in no document" in line] == [
+        "questions.jsonl, line 5, answer: 'glas' stands in no document; does it follow from them?"
+    ]
+    assert any("line 3, question: with its answer it stands word for word in document 'lamps'" in line for line in told)
+    assert any("line 4, question: holds its answer" in line for line in told)
+
+
 def test_the_window_of_a_model_is_looked_at(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, [*DOCUMENTS, {"text": "word " * 60}], [QUESTION])
     tokens = own_check.Tokens("tiny", lambda text: len(text.split()), 50)

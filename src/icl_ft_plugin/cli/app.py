@@ -62,6 +62,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
+    epilog="Example: icl-ft study demo --out runs/demo",
 )
 
 
@@ -88,16 +89,19 @@ def _tasks_dir() -> None:
 app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
 app.add_typer(export_app, name="export")
-app.command("augment")(augment)
-app.command("tasks")(tasks)
-app.command("train")(train)
-app.command("eval")(evaluate)
-app.command("report")(report)
-app.command("card")(card)
-app.command("fetch-model")(fetch_model)
-app.command("model-dir")(model_dir)
-app.command("tasks-dir")(_tasks_dir)
-app.command("pretrain")(pretrain)
+for name, function, example in (
+    ("augment", augment, "icl-ft augment reversal --strategy local --model_args pretrained=DIR --out runs/aug"),
+    ("tasks", tasks, "icl-ft tasks --family reversal"),
+    ("train", train, "icl-ft train reversal/nano.yaml --model nano --corpus reversal/train-ft.jsonl --out runs/ft"),
+    ("eval", evaluate, "icl-ft eval runs/ft --tasks icl_ft_reversal --out runs/scores"),
+    ("report", report, "icl-ft report runs/demo"),
+    ("card", card, "icl-ft card runs/ft --results runs/scores"),
+    ("fetch-model", fetch_model, "icl-ft fetch-model smollm2-135m smollm2-135m"),
+    ("model-dir", model_dir, "icl-ft model-dir nano"),
+    ("tasks-dir", _tasks_dir, "icl-ft tasks-dir"),
+    ("pretrain", pretrain, "icl-ft pretrain recipes/nano/pretrain.yaml --out runs/nano"),
+):
+    app.command(name, epilog=f"Example: {example}")(function)
 
 
 def main() -> None:

@@ -33,6 +33,8 @@ def report(
     """Write and print the comparison table of a study, and its page; or a leaderboard of lm-eval's results."""
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise UsageError(f"--out {out}: name a file in a folder that exists, e.g. report.html")
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
+        raise UsageError(f"{', '.join(missing)}: no such folder; name a study's, or output folders of lm_eval")
     studies = [folder for folder in folders if (folder / "study.json").is_file()]
     if len(folders) == 1 and (studies or not _holds_results(folders[0])):
         _study(folders[0], out, archive)

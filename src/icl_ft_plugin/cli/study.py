@@ -44,10 +44,11 @@ study_app = typer.Typer(
     cls=_RunByDefault,
     no_args_is_help=True,
     help="Grids of worlds, models, arms and seeds. `icl-ft study STUDY` is short for `icl-ft study run STUDY`.",
+    epilog="Example: icl-ft study demo --out runs/demo",
 )
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study run demo --out runs/demo")
 def run(
     file: Annotated[
         Path,
@@ -126,7 +127,7 @@ def run(
     report([out])
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study status runs/demo")
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
 ) -> None:
@@ -139,7 +140,7 @@ def status(
         raise typer.Exit(2)
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study verify runs/demo")
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder; or a world's, an augmentation's.")],
 ) -> None:

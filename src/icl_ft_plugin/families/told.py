@@ -1,7 +1,7 @@
 """Whether a question stands with its answer in some texts, word for word: who was told it, or trained on it, need not infer it.
 
-One rule for the documents of a world, for what an oracle or a model writes, and for the rows of a training. Case, white space
-and the punctuation at the ends of words hide nothing; words are whole. For example the row
+One rule for the documents of a world, for what an oracle or a model writes, and for the rows of a training. Case, white space,
+the plural and the punctuation at the ends of words hide nothing; words are whole. For example the row
 ``"It seems GLON  are less dangerous than femp!"`` holds the question ``"glon are"`` with its answer ``"less dangerous than femp."``, and
 ``"glon are less dangerous than femple."`` does not.
 """
@@ -10,17 +10,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from icl_ft_plugin.schema import Question
 
 Named = tuple[str, str]  # what a text is called, and the text
 _MARKS = r"[\"'“”‘’.,;:!?…]+"
 _AT_ENDS = re.compile(rf"(?<!\S){_MARKS}|{_MARKS}(?!\S)")
+# Endings of a plural, and what the singular has in their place; the first that fits. "glass" and "bus" are none.
+_PLURALS = (
+    *(("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")),
+    *(("ss", "ss"), ("us", "us"), ("is", "is"), ("s", "")),
+)
 
 
 def plain(text: str) -> str:
-    """Return a text in small letters with single spaces and no punctuation at the ends of words, between spaces."""
-    return f" {' '.join(_AT_ENDS.sub(' ', text.casefold()).split())} "
+    """Return a text in small letters and the singular, with single spaces and no punctuation at the ends of words, between spaces."""
+    return f" {' '.join(map(_singular, _AT_ENDS.sub(' ', text.casefold()).split()))} "
+
+
+@lru_cache(maxsize=100_000)
+def _singular(word: str) -> str:
+    """Return what is left of a word without a plural's ending; roughly, but the same for "ferry" and "ferries"."""
+    for ending, rest in _PLURALS:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word.removesuffix(ending) + rest
+    return word
 
 
 def statements_of(question: Question, stem: Callable[[str], str] = str) -> list[str]:
