@@ -21,7 +21,7 @@ SECONDS = 240  # for the start
 @contextmanager
 def transformers_serve(model: Path | None, folder: Path) -> Iterator[str]:
     """Serve a checkpoint in float32, or each that a request names; give the address. Skips where the server's packages are not installed."""
-    for module in ("fastapi", "uvicorn", "tenacity"):
+    for module in ("fastapi", "uvicorn", "tenacity", "openai"):
         pytest.importorskip(module)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

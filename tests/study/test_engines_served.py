@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 WORLDS = [{"family": "reversal", "config": {"n_facts": 3, "documents_per_fact": 1}, "splits": ["reversal"]}]
 
 
-def study_of(folder: Path, server: str | None) -> StudyConfig:
+def study_of(folder: Path, server: str | None, trained: str = "ft+local") -> StudyConfig:
     arguments = {
         "base_url": f"{server}/v1/completions",
         "tokenized_requests": False,
@@ -28,7 +28,7 @@ def study_of(folder: Path, server: str | None) -> StudyConfig:
         "max_retries": 1,
     }
     engine: dict[str, Any] = {"engine": "local-completions", "engine_args": arguments} if server else {}
-    more: dict[str, Any] = {"arms": ["icl", "ft+local"], "worlds": WORLDS, "training_seeds": [0], "steps": 4}
+    more: dict[str, Any] = {"arms": ["icl", trained], "worlds": WORLDS, "training_seeds": [0], "steps": 4}
     # Loaded as the server loads it.
     entry = {"pretrained": "nano", "dtype": "float32", **engine}
     return load_study(save_study(folder, models=[entry], answers="written", **more))
@@ -57,12 +57,11 @@ def test_a_server_writes_what_the_same_weights_write_in_this_process(tmp_path: P
     assert len(texts["local"]) > 1 and len(texts["ft+local"]) == 3 and texts["icl"] != texts["ft+local"]
 
 
-def test_a_server_that_was_started_with_a_model_is_found_out(tmp_path: Path) -> None:
-    """It answers with that model whatever a request names, so that trained weights would be those of the base model."""
+def test_a_server_that_was_started_with_a_model_refuses_others_and_is_quoted(tmp_path: Path) -> None:
     folder = save_study(tmp_path / "study").parent
     (tmp_path / "server").mkdir()
     with (
         transformers_serve(folder / "tiny", tmp_path / "server") as server,
-        pytest.raises(UsageError, match="answers whatever model is named"),
+        pytest.raises(UsageError, match=r"did not answer: HTTPError.*Server is pinned to"),
     ):
-        run_study(study_of(tmp_path / "there", server), tmp_path / "out")
+        run_study(study_of(tmp_path / "there", server, "ft"), tmp_path / "out")

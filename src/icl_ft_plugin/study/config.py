@@ -96,6 +96,23 @@ def _check(study: StudyConfig, place: str) -> None:
                 raise UsageError(
                     f"{place}: {key}: {shown(value)} stands there twice and would make duplicate cells: {fix}"
                 )
+    _check_answers(study, place)
+    learners = [entry for entry in study.models if not entry.untrainable]
+    for worlds in study.worlds:
+        for arm in study.arms_of(worlds):
+            if arm.corpus and not all(study.training_of(worlds, recipe=entry.recipe).recipe for entry in learners):
+                raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
+            _check_arm(arm, place)
+    for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
+        for strategy, name in settings.prompts.items():
+            try:
+                load_prompt(name, strategy)
+            except UsageError as error:
+                raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
+
+
+def _check_answers(study: StudyConfig, place: str) -> None:
+    """Refuse what does not go with how the study is answered."""
     if study.pmi and study.answers != "chosen":
         raise UsageError(
             f"{place}: pmi: answers: {study.answers}: no choice has a likelihood to correct: leave out pmi"
@@ -106,22 +123,11 @@ def _check(study: StudyConfig, place: str) -> None:
         raise UsageError(
             f"{place}: answer_tokens: a learning curve asks with the task's own limit: leave out curve_every"
         )
-    learners = [entry for entry in study.models if not entry.untrainable]
-    for worlds in study.worlds:
-        for arm in study.arms_of(worlds):
-            if arm.corpus and not all(study.training_of(worlds, recipe=entry.recipe).recipe for entry in learners):
-                raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
-            if arm.baseline and study.answers != "chosen":
-                raise UsageError(
-                    f"{place}: arm {shown(arm.name)}: answers: {study.answers}: a baseline chooses and writes nothing: leave it out"
-                )
-            _check_arm(arm, place)
-    for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
-        for strategy, name in settings.prompts.items():
-            try:
-                load_prompt(name, strategy)
-            except UsageError as error:
-                raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
+    for arm in (arm for worlds in study.worlds for arm in study.arms_of(worlds)):
+        if arm.baseline and study.answers != "chosen":
+            raise UsageError(
+                f"{place}: arm {shown(arm.name)}: answers: {study.answers}: a baseline chooses and writes nothing: leave it out"
+            )
 
 
 def _check_arm(arm: Arm, place: str) -> None:

@@ -92,7 +92,9 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
     """Ask a cell's questions; what a server has answered is kept until the cell is complete."""
     from icl_ft_plugin.harness.evaluate import evaluate
 
-    engine, model, arguments = cell.engine, "icl_ft_hf", {}
+    engine = cell.engine
+    model: Any = "icl_ft_hf"
+    arguments: dict[str, Any] = {}
     batch_size: int | str = study.batch_size
     metadata, kept = metadata_of(cell), None
     if cell.arm.baseline:
