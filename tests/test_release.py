@@ -30,13 +30,19 @@ def project() -> dict[str, Any]:
 def test_the_citation_is_of_this_version_and_licence() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "message", "title", "authors"} <= cited.keys()
-    assert (cited["title"], cited["version"], cited["license"]) == (project()["name"], __version__, project()["license"])
+    assert (cited["title"], cited["version"], cited["license"]) == (
+        project()["name"],
+        __version__,
+        project()["license"],
+    )
     assert [author["name"] for author in cited["authors"]] == [author["name"] for author in project()["authors"]]
 
 
 def test_classifiers_name_every_python_that_the_wheel_is_tried_on(workflow: dict[str, Any]) -> None:
     named = re.findall(r"Python :: (3\.\d+)'", str(project()["classifiers"]))
-    assert named == workflow["jobs"]["wheel"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert (
+        named == workflow["jobs"]["wheel"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13", "3.14"]
+    )
     assert project()["requires-python"] == f">={named[0]}"
     # Licence classifiers are refused beside a licence expression.
     assert not any(classifier.startswith("License ::") for classifier in project()["classifiers"])
@@ -48,7 +54,11 @@ def test_only_the_last_job_may_publish_and_there_is_no_secret(workflow: dict[str
     permitted = {name: job.get("permissions") for name, job in workflow["jobs"].items()}
     assert permitted == {"build": None, "wheel": None, "publish": {"id-token": "write"}}
     jobs = workflow["jobs"]
-    assert (jobs["wheel"]["needs"], jobs["publish"]["needs"], jobs["publish"]["environment"]) == ("build", "wheel", "pypi")
+    assert (jobs["wheel"]["needs"], jobs["publish"]["needs"], jobs["publish"]["environment"]) == (
+        "build",
+        "wheel",
+        "pypi",
+    )
 
 
 def test_the_version_is_found_where_the_workflow_looks(workflow: dict[str, Any]) -> None:

@@ -42,7 +42,9 @@ def _widths(columns: Sequence[Sequence[str]], most: int) -> list[int]:
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    folded = [textwrap.wrap(cell, width or 1, break_on_hyphens=False) or [""] for cell, width in zip(row, widths, strict=True)]
+    folded = [
+        textwrap.wrap(cell, width or 1, break_on_hyphens=False) or [""] for cell, width in zip(row, widths, strict=True)
+    ]
     return [
         GAP.join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])])
         for first, *others in zip_longest(*folded, fillvalue="")
