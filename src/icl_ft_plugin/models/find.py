@@ -98,7 +98,7 @@ def label_of(name: str) -> str:
     """Return what tables call a model: the last part of its id or path, without the revision."""
     if not Path(name).exists() and (found := hub.parsed(name)):
         return found[0].rpartition("/")[2]
-    return Path(name).resolve().name
+    return Path(name).absolute().name
 
 
 def _place(name: str, **wanted: Any) -> Path:
