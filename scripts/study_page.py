@@ -4,8 +4,9 @@ A folder is a study's, or an archive of one (``icl-ft report DIR --archive FOLDE
 
 - Between ``<!-- table FOLDER FAMILY SPLIT ... -->`` and ``<!-- /table -->``, wherever a page has them, the accuracies of these splits of that folder's
   study, arm by arm, with all models side by side. ``python scripts/study_page.py README.md`` does this alone.
-- Behind the line ``<!-- digest -->``, to the end of the page, a digest of the report of the study named, by family: what was found, the accuracies, what
-  its intervals are about, the paper's claims. The figure of the main splits goes to ``assets/`` beside the page, under the study's name.
+- Behind the line ``<!-- digest SPLIT ... -->``, to the end of the page, a digest of the report of the study named, by family: what was found, the
+  accuracies, what its intervals are about, the paper's claims. A figure goes to ``assets/`` beside the page, under the study's name: for each block the first of
+  these splits that it has, or its main one.
 
 All numbers are the report's.
 """
@@ -27,7 +28,7 @@ from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import markdown, to_markdown
 from icl_ft_plugin.report.words import BELOW, about, interval, main_split, spaced, title
 
-DIGEST = "<!-- digest -->\n"
+DIGEST = re.compile(r"<!-- digest((?: \w+)*) -->\n")
 PLACE = re.compile(r"(<!-- table (\S+) (\w+) ([\w ]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 ROOT = Path(__file__).parents[1]
 TABLES = ("accuracy", "learned and turned round, fact by fact", "learned against kept", "the paper's claims")
@@ -60,14 +61,15 @@ def _cell(record: Accuracy | None) -> str:
     return f"{100 * record.accuracy:.0f}{interval(record.low, record.high, 0)}{below}"
 
 
-def figure(blocks: Sequence[Block]) -> alt.Chart:
-    """Return the bars of each block's main split, readable on light and on dark pages."""
+def figure(blocks: Sequence[Block], splits: Sequence[str]) -> alt.Chart:
+    """Return the bars of one split of each block, readable on light and on dark pages."""
     models = {block.model for block in blocks}
+    drawn = [(block, next((split for split in splits if split in block.splits), main_split(block))) for block in blocks]
     panels = [
-        figures.panel(block, main_split(block), ink="#808080").properties(
-            title=f"{block.family}: {spaced(main_split(block))}{f', {block.model}' if len(models) > 1 else ''}"
+        figures.panel(block, split, ink="#808080").properties(
+            title=f"{block.family}: {spaced(split)}{f', {block.model}' if len(models) > 1 else ''}"
         )
-        for block in blocks
+        for block, split in drawn
     ]
     chart = figures.styled(alt.concat(*panels, columns=3), "#808080")
     chart.config.background = "transparent"
@@ -86,13 +88,13 @@ def with_tables(text: str) -> str:
 
 def with_digest(text: str, folder: Path) -> str:
     """Return a page with the digest of a study behind its head."""
-    head, mark, _ = text.partition(DIGEST)
+    mark = DIGEST.search(text)
     if not mark:
-        raise SystemExit(f"the page has no line {DIGEST.strip()}")
+        raise SystemExit("the page has no line <!-- digest -->")
     study = read_study(folder)
     blocks = build_blocks(study)
     tables = sections(to_markdown(study, blocks))
-    lines = [head + mark]
+    lines = [text[: mark.end()]]
     for block in blocks:
         scope = f", {block.scope}" if block.scope else ""
         lines += [f"## {title(block)}\n", about(block), "", "\n".join(f"- {line}" for line in findings(block)), ""]
@@ -107,8 +109,8 @@ def main(page: Path, folder: Path | None = None) -> None:
     text = with_tables(page.read_text(encoding="utf-8"))
     if folder:
         text = with_digest(text, folder)
-        study = read_study(folder)
-        figure(build_blocks(study)).save(str(page.parent / f"assets/{study.name}.svg"))
+        study, splits = read_study(folder), DIGEST.findall(text)[0].split()
+        figure(build_blocks(study), splits).save(str(page.parent / f"assets/{study.name}.svg"))
     page.write_text(text, encoding="utf-8", newline="\n")
 
 
