@@ -39,6 +39,7 @@ STUDY: dict[str, Any] = {
     "worlds": [{"family": "reversal", "config": {"n_facts": 20}, "seeds": [0]}],
     "arms": ["pretrained", "icl", "ft", "ft+oracle"],
     "training_seeds": [0, 1, 2, 3],
+    "context_seeds": [0],
     "recipe": "reversal/nano.yaml",
 }
 PROGRAM = """

@@ -1,22 +1,37 @@
-"""Writes a study into a page of docs/: ``python scripts/study_page.py docs/embedded-study.md runs/embedded``.
+"""Writes a study into a page: ``python scripts/study_page.py docs/qwen.md evidence/qwen``.
 
-What stands before the page's first second-level heading is kept as it is; behind it comes a digest of the study's report, by
-family: what was found, the accuracies, what its intervals are about, the paper's claims. The figure of the main splits goes to docs/assets/ under
-the study's name. All numbers are the report's.
+A folder is a study's, or an archive of one (``icl-ft report DIR --archive FOLDER``), below the project's root. Two things are written:
+
+- Between ``<!-- table FOLDER FAMILY SPLIT ... -->`` and ``<!-- /table -->``, wherever a page has them, the accuracies of these splits of that folder's
+  study, arm by arm, with all models side by side. ``python scripts/study_page.py README.md`` does this alone.
+- Behind the line ``<!-- digest SPLIT ... -->``, to the end of the page, a digest of the report of the study named, by family: what was found, the
+  accuracies, what its intervals are about, the paper's claims. A figure goes to ``assets/`` beside the page, under the study's name: for each block the first of
+  these splits that it has, or its main one.
+
+All numbers are the report's.
 """
 
 from __future__ import annotations
 
-import json
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import altair as alt
 
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.html import figures
-from icl_ft_plugin.report.table import to_markdown, write_table
-from icl_ft_plugin.report.words import about, main_split, spaced, title
+from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.records import Accuracy, Block
+from icl_ft_plugin.report.summary import build_blocks
+from icl_ft_plugin.report.table import markdown, to_markdown
+from icl_ft_plugin.report.words import BELOW, about, interval, main_split, spaced, title
+
+DIGEST = re.compile(r"<!-- digest((?: \w+)*) -->\n")
+PLACE = re.compile(r"(<!-- table (\S+) (\w+) ([\w ]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+ROOT = Path(__file__).parents[1]
+TABLES = ("accuracy", "learned and turned round, fact by fact", "learned against kept", "the paper's claims")
 
 
 def sections(text: str) -> dict[str, str]:
@@ -25,32 +40,81 @@ def sections(text: str) -> dict[str, str]:
     return {part.partition("\n")[0]: part.partition("\n")[2].strip() for part in parts}
 
 
-def main(page: str, folder: str) -> None:
-    """Write the page and its figure."""
-    study, blocks, _ = write_table(Path(folder))
-    tables = sections(to_markdown(study, blocks))
+def side_by_side(blocks: Sequence[Block], splits: Sequence[str]) -> str:
+    """Return the accuracies of some splits as a table, a column for each model and split."""
+    columns = [(block, split) for block in blocks for split in splits if split in block.splits]
+    arms = list(dict.fromkeys(arm for block in blocks for arm in block.arms))
+    header = ["accuracy in %", *(f"{spaced(split)}, {block.model}" for block, split in columns)]
+    chance = ["chance", *(f"{100 * _any(block, split).chance:.0f}" for block, split in columns)]
+    body = [[f"`{arm}`", *(_cell(block.accuracy.get((arm, split))) for block, split in columns)] for arm in arms]
+    return markdown([header, chance, *body])
+
+
+def _any(block: Block, split: str) -> Accuracy:
+    return next(record for (_, each), record in block.accuracy.items() if each == split)
+
+
+def _cell(record: Accuracy | None) -> str:
+    if record is None:
+        return ""
+    below = f" {BELOW}" if record.against_chance == "below" else ""
+    return f"{100 * record.accuracy:.0f}{interval(record.low, record.high, 0)}{below}"
+
+
+def figure(blocks: Sequence[Block], splits: Sequence[str]) -> alt.Chart:
+    """Return the bars of one split of each block, readable on light and on dark pages."""
+    models = {block.model for block in blocks}
+    drawn = [(block, next((split for split in splits if split in block.splits), main_split(block))) for block in blocks]
     panels = [
-        figures.panel(block, main_split(block), ink="#808080").properties(
-            title=f"{block.family}: {spaced(main_split(block))}"
+        figures.panel(block, split, ink="#808080").properties(
+            title=f"{block.family}: {spaced(split)}{f', {block.model}' if len(models) > 1 else ''}"
         )
-        for block in blocks
+        for block, split in drawn
     ]
-    chart = figures.styled(alt.concat(*panels, columns=3), "#808080")  # readable on light and on dark pages
+    chart = figures.styled(alt.concat(*panels, columns=3), "#808080")
     chart.config.background = "transparent"
-    chart.save(str(Path(page).parent / f"assets/{study.name}.svg"))
-    lines = [Path(page).read_text(encoding="utf-8").partition("\n## ")[0].rstrip(), ""]
+    return chart
+
+
+def with_tables(text: str) -> str:
+    """Return a page with every table in its place."""
+
+    def table(place: re.Match[str]) -> str:
+        blocks = [block for block in build_blocks(read_study(ROOT / place[2])) if block.family == place[3]]
+        return f"{place[1]}\n{side_by_side(blocks, place[4].split())}\n\n{place[5]}"
+
+    return PLACE.sub(table, text)
+
+
+def with_digest(text: str, folder: Path) -> str:
+    """Return a page with the digest of a study behind its head."""
+    mark = DIGEST.search(text)
+    if not mark:
+        raise SystemExit("the page has no line <!-- digest -->")
+    study = read_study(folder)
+    blocks = build_blocks(study)
+    tables = sections(to_markdown(study, blocks))
+    lines = [text[: mark.end()]]
     for block in blocks:
         scope = f", {block.scope}" if block.scope else ""
         lines += [f"## {title(block)}\n", about(block), "", "\n".join(f"- {line}" for line in findings(block)), ""]
-        for name in ("accuracy", "the paper's claims"):
+        for name in TABLES:
             if table := tables.get(f"{block.worlds}, {block.model}: {name}{scope}"):
                 lines += [table, ""]
-    Path(page).write_text("\n".join(lines), encoding="utf-8")
-    cells = [json.loads(file.read_text())["training"] for file in Path(folder).glob("cells/*/ledger.json")]
-    print(f"{sum(cell['seconds'] for cell in cells if cell):.0f} s of training, {len(cells)} cells")
+    return "\n".join(lines)
+
+
+def main(page: Path, folder: Path | None = None) -> None:
+    """Write the page and its figure."""
+    text = with_tables(page.read_text(encoding="utf-8"))
+    if folder:
+        text = with_digest(text, folder)
+        study, splits = read_study(folder), DIGEST.findall(text)[0].split()
+        figure(build_blocks(study), splits).save(str(page.parent / f"assets/{study.name}.svg"))
+    page.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(*map(Path, sys.argv[1:]))

@@ -19,14 +19,23 @@ SECONDS = 240  # for the start
 
 
 @contextmanager
-def transformers_serve(model: Path, folder: Path) -> Iterator[str]:
-    """Serve a checkpoint in float32; give the address. Skips where the server's packages are not installed."""
-    for module in ("fastapi", "uvicorn", "tenacity"):
+def transformers_serve(model: Path | None, folder: Path) -> Iterator[str]:
+    """Serve a checkpoint in float32, or each that a request names; give the address. Skips where the server's packages are not installed."""
+    for module in ("fastapi", "uvicorn", "tenacity", "openai"):
         pytest.importorskip(module)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = ["-m", "transformers.cli.transformers", "serve", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        "-m",
+        "transformers.cli.transformers",
+        "serve",
+        *([str(model)] if model else []),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     log = folder / "log.txt"
     with log.open("w") as stream:
         process = subprocess.Popen(

@@ -181,7 +181,7 @@ def parse(words: list[str]) -> list[Any]:
 def test_a_command_that_does_not_exist_is_found() -> None:
     assert parse(["data", "build", "reversal", "--out", "x"])[-1].params["family"] == "reversal"
     assert parse(["study", "demo", "--dry-run"])[-1].params["dry_run"] is True
-    for wrong in (["data", "biuld"], ["study", "demo", "--dry"], ["train", "recipe.yaml"], ["augment", "reversal"]):
+    for wrong in (["data", "biuld"], ["study", "demo", "--dry"], ["train", "--dry-run"], ["augment", "reversal"]):
         with pytest.raises(UsageError):
             parse(wrong)
 

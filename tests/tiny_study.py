@@ -25,6 +25,7 @@ def save_study(folder: Path, window: int = 2048, **changes: Any) -> Path:
         ],
         "arms": ["pretrained", "icl", "ft", "ft+oracle"],
         "training_seeds": [0, 1],
+        "context_seeds": [0],
         "recipe": str(folder / "recipe.yaml"),
         "steps": 12,
     }

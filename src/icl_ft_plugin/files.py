@@ -13,6 +13,7 @@ JSON lines end at a line feed and nowhere else: what models write holds U+2028, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from typing import Any
 from icl_ft_plugin.errors import UsageError, shown
 
 MANIFEST = "manifest.json"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -64,13 +66,22 @@ def json_of(text: str, place: str) -> Any:
     """
     try:
         value = json.loads(text)
-        if _HALF.search(text):
-            json.dumps(value, ensure_ascii=False).encode()  # half a character could never be written again
+        check_half(text)
         return value
     except json.JSONDecodeError as error:
         raise UsageError(f"{place}: not JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
         raise UsageError(f"{place}: not JSON that can be read ({str(error)[:80]})") from error
+
+
+def check_half(text: str) -> None:
+    """Refuse JSON that holds half a character, which could never be written again.
+
+    Raises:
+        ValueError: It does, or it is not JSON.
+    """
+    if _HALF.search(text):
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -113,9 +124,16 @@ def write_json(file: Path, value: Any) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Write a text in the place of what was there: whole, also after a power loss."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with replacing(file) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Yield a draft that takes the place of a file when the block ends without an error: whole, also after a power loss."""
+    draft = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        yield draft
         _sync(draft)
         draft.replace(file)
         _sync(file.parent)
@@ -158,9 +176,15 @@ def atomic_folder(target: Path, *, manifest: bool = False, inside: Path | None =
             write_manifest(temporary)
         put(temporary, target)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise UsageError(f"{target}: cannot be written ({reason(error)})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def reason(error: OSError) -> str:
+    """Return why something could not be written, and what to do where the disk is full."""
+    said = str(error.strerror or error)
+    return f"{said}: free space there, or name another folder, and run it again" if error.errno in FULL else said
 
 
 def put(draft: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Where the files that ship beside the code lie: ``tasks_dir()`` gives ``.../icl_ft_plugin/tasks``.
 
 A wheel carries the repository's ``tasks/`` and ``recipes/`` inside the package (see ``hatch_build.py``); a checkout,
-and so an editable install, keeps them at its root. The embedded models are inside the package in both.
+and so an editable install, keeps them at its root. The embedded models are inside the package in both. Models of the Hub lie in its own cache.
 """
 
 from __future__ import annotations
@@ -77,6 +77,20 @@ def prompt_file(name: str, *below: str) -> Path:
         known = sorted(file.stem for file in folder.glob("*.yaml"))
         raise UsageError(f"prompt: {shown(name)} is no file and none of {', '.join(known)}{suggest(name, known)}")
     return path
+
+
+def snapshot_of(folder: Path) -> tuple[str, str] | None:
+    """Return repository and commit of ``models--owner--name/snapshots/commit``, a folder of the Hub's cache; None of others."""
+    *_, cached, between, commit = ("", "", "", *folder.parts)
+    if between != "snapshots" or not cached.startswith("models--"):
+        return None
+    return cached.removeprefix("models--").replace("--", "/"), commit
+
+
+def called(place: str) -> str:
+    """Return ``owner/name@commit`` of a folder of the Hub's cache; any other place as it is."""
+    snapshot = snapshot_of(Path(place))
+    return "@".join(snapshot) if snapshot else place
 
 
 def _shipped(name: str) -> Path:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from pydantic import ValidationError
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.arms.rows import ROWS, Row
-from icl_ft_plugin.arms.splitting import split_text
+from icl_ft_plugin.arms.splitting import split_text, within
 from icl_ft_plugin.families import FAMILIES, generate, generated
 from icl_ft_plugin.schema import Document, World
 from icl_ft_plugin.training.rows import check_rows
@@ -63,6 +65,17 @@ EXAMPLE = Document("d", ("All femp are glon.", "All glon are zost."), (), comple
             ],
         ),
         ("cumulative-all", [{"text": "All femp are glon."}, {"text": "All femp are glon. All glon are zost."}]),
+        (
+            "messages",
+            [
+                {
+                    "messages": [
+                        {"role": "user", "content": "All femp are"},
+                        {"role": "assistant", "content": "glon. All glon are zost."},
+                    ]
+                }
+            ],
+        ),
     ],
 )
 def test_the_example(name: str, rows: list[Row]) -> None:
@@ -72,7 +85,7 @@ def test_the_example(name: str, rows: list[Row]) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_every_way_makes_rows_that_train(name: str) -> None:
     world = generate("semantic", 0, {"n_categories": 8, "n_documents": 12, "n_holdout": 1})
-    assert check_rows(ROWS[name](world, world.documents)) in ("full", "completion")
+    assert check_rows(ROWS[name](world, world.documents)) in ("full", "completion", "assistant")
     assert Arm(name="a", rows=name).rows == name
 
 
@@ -119,3 +132,18 @@ def test_the_oracles_sentences_are_found_without_knowing_them(family: str) -> No
     for document in oracle(world)[:300]:
         if document.separator == " " and "?" not in document.text:
             assert split_text(document.text) == list(document.sentences)
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(3, 12))
+def test_long_documents_are_cut_between_sentences_alone(sizes: list[int], most: int) -> None:
+    sentences = tuple(" ".join(["w"] * size) + "." for size in sizes)
+    pieces = list(within([Document("d", sentences, ("f",))], most, words))
+    assert tuple(sentence for piece in pieces for sentence in piece.sentences) == sentences
+    assert all(words(piece.text) <= most or len(piece.sentences) == 1 for piece in pieces)
+    assert len({piece.id for piece in pieces}) == len(pieces)
+    for before, after in pairwise(pieces):
+        assert words(before.text) + words(after.sentences[0]) > most, "no piece is shorter than it need be"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,19 @@ def test_a_generation_is_cut_into_statements(name: str, raw: str, expected: list
     assert read_prompt(name).statements(raw) == expected
 
 
-def test_the_prompt_is_chosen_by_the_model() -> None:
+def test_the_prompt_is_chosen_by_what_the_model_is(tmp_path: Path) -> None:
     nano = {"pretrained": str(models_dir() / "nano")}
+    copy = shutil.copytree(models_dir() / "nano", tmp_path / "other")
+    assert default_prompt("local", "icl_ft_hf", {"pretrained": str(copy)}) == "nano-local"
+    for name, file, text in (
+        ("nano", "tokenizer.json", "{}"),
+        ("chat", "chat_template.jinja", "{{ messages }}"),
+        ("old-chat", "tokenizer_config.json", '{"chat_template": "{{ messages }}"}'),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text, encoding="utf-8")
+        kind = "base" if name == "nano" else "chat"
+        assert default_prompt("local", "icl_ft_hf", {"pretrained": str(tmp_path / name)}) == f"{kind}-local"
     assert default_prompt("global", "icl_ft_hf", nano) == "nano-global"
     assert default_prompt("local", "local-chat-completions", {"model": "x"}) == "chat-local"
     assert default_prompt("local", "hf", {"pretrained": "elsewhere/nano"}) == "base-local"

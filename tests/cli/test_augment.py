@@ -94,7 +94,10 @@ def test_a_model_that_fails_is_named_and_the_same_command_goes_on(tmp_path: Path
         (["--strategy", "local", "--prompt", "nano-locl"], ["nano-locl", "did you mean"]),
         (["--strategy", "local", "--prompt", "nano-local", "--prompt", "base-local"], ["both for local"]),
         (["--strategy", "local", "--model", "no-such"], ["no-such"]),
-        (["--strategy", "local", "--model_args", "pretrained=no/such"], ["cannot be loaded"]),
+        (
+            ["--strategy", "local", "--model_args", "pretrained=./no/such"],
+            ["./no/such", "is no folder of a checkpoint"],
+        ),
         (["--strategy", "oracle", "--set", "n_document=3"], ["n_document"]),
     ],
 )

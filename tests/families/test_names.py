@@ -35,7 +35,12 @@ def named(source: str) -> Iterator[str]:
             # a bare name "process" is no string: it must be more of a family's name to count
             names = (getattr(node, field, None) for field in ("id", "attr", "arg", "name", "asname", "module"))
             found = [name for name in names if name != "process"]
-        yield from (text for text in found if isinstance(text, str) and NAMES.search(text))
+        # What --help shows as an example is a command, as in a docstring.
+        yield from (
+            text
+            for text in found
+            if isinstance(text, str) and NAMES.search(text) and not text.removeprefix("Example: ").startswith("icl-ft ")
+        )
 
 
 def test_what_counts_as_naming_a_family() -> None:

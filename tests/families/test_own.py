@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,23 @@ def test_warnings_leave_the_exit_code_alone(tmp_path: Path) -> None:
     assert icl_ft("data", "check", folder, "--strict").exit_code == 2
 
 
+def test_plurals_do_not_fool_the_check(tmp_path: Path) -> None:
+    documents = [{"id": "lamps", "text": "The brass lamps of the ferries hang in two boxes. A glass is on the bus."}]
+    questions = [
+        {"question": "Of brass is the", "choices": ["lamp", "rope"], "answer": 0},
+        {"question": "In the hall hangs the brass", "choices": ["lamp of the ferry", "rope"], "answer": 0},
+        {"question": "The brass lamp of the ferry hang in two", "choices": ["boxes", "crates"], "answer": 0},
+        {"question": "Which of these lamps is it? The", "choices": ["lamp", "rope"], "answer": 0},
+        {"question": "There stands a", "choices": ["glas", "bu"], "answer": 0},
+    ]
+    told = [str(warning) for warning in own_check.check(folder_of(tmp_path, documents, questions)).warnings]
+    assert [line for line in told if "stands in no document" in line] == [
+        "questions.jsonl, line 5, answer: 'glas' stands in no document; does it follow from them?"
+    ]
+    assert any("line 3, question: with its answer it stands word for word in document 'lamps'" in line for line in told)
+    assert any("line 4, question: holds its answer" in line for line in told)
+
+
 def test_the_window_of_a_model_is_looked_at(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, [*DOCUMENTS, {"text": "word " * 60}], [QUESTION])
     tokens = own_check.Tokens("tiny", lambda text: len(text.split()), 50)
@@ -239,3 +258,22 @@ def test_a_rival_keeps_the_names_of_the_documents(tmp_path: Path) -> None:
     rows = training_rows(world, ["documents"], {}, "reverse")
     assert rows[2]["text"].startswith("Keel Office. the to answers It Mirela Voss. by led is Lantern Desk")
     assert len(training_rows(world, ["documents"], {}, "sentences")) == 4
+
+
+def test_ten_megabytes_are_checked_in_seconds(tmp_path: Path) -> None:
+    """1.1 million words with 200 questions: 13 MB a second of CPU time where this was written, 1 MB before words had an index."""
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abdeiklmnorstu", k=rng.randint(2, 8))) for _ in range(4000)]
+    text = [" ".join(rng.choices(words, k=180)).capitalize() + "." for _ in range(2000)]
+    rows = [{"id": f"d{n}", "text": " ".join(text[n % 2000 :][:1])} for n in range(2000)]
+    (tmp_path / "documents.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    asked = [
+        {"question": " ".join(rng.choices(words, k=6)), "choices": rng.sample(sorted(set(words)), 4), "answer": 0}
+        for _ in range(200)
+    ]
+    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked), encoding="utf-8")
+    size = (tmp_path / "documents.jsonl").stat().st_size
+    begun = time.process_time()
+    found = own_check.check(tmp_path)
+    assert not found.errors and found.summary[0].startswith("2000 documents")
+    assert size / (time.process_time() - begun) > 4e6, "bytes a second"

@@ -50,6 +50,7 @@ def change(file: Path, key: str, value: Any) -> None:
         ("documents.jsonl", "sentences", "abc", "documents.jsonl, row 1: sentences: 'abc': "),
         ("questions.jsonl", "gold", [7], "questions.jsonl, row 1: gold: (7,) names none of"),
         ("questions.jsonl", "gold", [], "questions.jsonl, row 1: gold: () names none of"),
+        ("questions.jsonl", "clusters", {}, "questions.jsonl, row 1: clusters: 'fact' is missing"),
         ("questions.jsonl", "choices", None, "questions.jsonl, row 1: choices: None: "),
         ("world.json", "seed", ..., "world.json: seed is missing"),
         ("world.json", "config", [1], "world.json: config: [1]: "),
@@ -162,6 +163,12 @@ def test_a_fact_of_three_arguments_is_a_finding(world: Path) -> None:
     change(world / "facts.jsonl", "arguments", [*read_jsonl(world / "facts.jsonl")[0]["arguments"], "zost"])
     result = icl_ft("data", "verify", world)
     assert result.exit_code == 1 and result.exception.__class__ is SystemExit, result.output
+
+
+def test_a_finding_shows_no_control_character(world: Path) -> None:
+    change(world / "questions.jsonl", "choices", ["a\u2028b\x1b[2J", "a\u2028b\x1b[2J", "c"])
+    result = icl_ft("data", "verify", world)
+    assert result.exit_code == 1 and not {"\u2028", "\x1b"} & set(result.output), result.output
 
 
 def test_keys_and_ids_of_thousands_of_characters_are_cut(tmp_path: Path) -> None:

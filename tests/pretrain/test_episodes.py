@@ -7,6 +7,7 @@ import pytest
 
 from icl_ft_plugin.families import FAMILIES, generated
 from icl_ft_plugin.families.celebrity import generate as celebrity
+from icl_ft_plugin.families.codebook.wordings import TESTS
 from icl_ft_plugin.families.reversal.proof import subject
 from icl_ft_plugin.families.words import coin, pool
 from icl_ft_plugin.pretrain.episodes import INFERENCE_MARK, TEXT_MARK, augmentation_prompt, episode
@@ -68,3 +69,22 @@ def test_coined_words_are_many_and_never_banned() -> None:
     words = [coin(rng, frozenset({"rou", "vea"})) for _ in range(5000)]
     assert len(set(words)) > 3500
     assert not {"rou", "vea"} & set(words)
+
+
+@pytest.mark.parametrize("family", sorted(generated()))
+def test_half_of_a_reading_episode_is_questions(family: str) -> None:
+    rng = random.Random(f"test-{family}")
+    episodes = [episode(rng, {family: 1.0}, 2048, WEIGHTS) for _ in range(60)]
+    reading = [segments for segments in episodes if TEXT_MARK not in "".join(text for text, _ in segments)]
+    documents = sum(len(segments[0][0]) for segments in reading)
+    questions = sum(len(text) for segments in reading for text, _ in segments[1:])
+    assert 0.25 < questions / (documents + questions) < 0.75
+
+
+def test_wordings_of_questions_stand_in_reading_episodes_only() -> None:
+    wordings = [wording.split("{")[0] for bank in TESTS.values() for wording in bank]
+    found = {True: 0, False: 0}
+    for text in texts("codebook", 80, 1024):
+        found[TEXT_MARK in text] += any(wording.strip() and wording in text for wording in wordings)
+    assert found[False] > 20
+    assert not found[True]

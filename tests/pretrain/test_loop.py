@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.families import generated
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.pretrain.loop import Rows, pretrain, sample_texts
 from icl_ft_plugin.pretrain.recipe import load_recipe
@@ -48,6 +49,14 @@ def test_the_shipped_recipe_parses_and_covers_all_families() -> None:
     recipe = load_recipe(recipes_dir() / "nano/pretrain.yaml")
     assert set(recipe.phases[-1].mixture) == {"reversal", "syllogism", "celebrity", "semantic", "process"}
     assert recipe.model["max_position_embeddings"] == recipe.phases[-1].seq_len == 4096
+
+
+def test_the_recipe_that_goes_on_covers_all_families_and_watches_worlds_of_its_own() -> None:
+    recipe = load_recipe(recipes_dir() / "nano/renew.yaml")
+    assert recipe.watch is not None
+    assert set(recipe.watch.worlds) == set(recipe.phases[-1].mixture) == set(generated())
+    assert min(recipe.watch.seeds) > 1000
+    assert recipe.schedule(recipe.steps // 2) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -95,6 +104,30 @@ def test_the_tokenizer_restores_text_and_spells_a_word_in_one_way(text: str, tmp
     first, second = tokenizer.tokenize("femp"), tokenizer.tokenize("x\nfemp")
     assert second[-len(first) :] == first
     assert tokenizer.tokenize("see femp")[-len(first) :] == first
+
+
+def test_a_run_measures_itself_keeps_the_best_and_cools_down(tmp_path: Path) -> None:
+    watch = {
+        "minutes": 1e-6,
+        "seeds": [5000],
+        "questions": 4,
+        "worlds": {"reversal": {"n_facts": 4, "misleading": 0.0}},
+    }
+    recipe = write(tmp_path / "r.yaml", watch=watch, repeat=2, log_every=1, save_every=1)
+    pretrain(recipe, tmp_path / "run", stop_after=1000, cooldown=100_000)
+    rates = [json.loads(line)["lr"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(rates) == 12
+    assert 0 < max(rates) < 0.003 * 0.0101  # a hundredth of the cool-down is left
+    assert not (tmp_path / "run/checkpoint.safetensors").exists()
+    found = [json.loads(line) for line in (tmp_path / "run/levels.jsonl").read_text().splitlines()]
+    assert set(found[0]["levels"]["reversal"]) == {"reversal", "reversal_entity", "rephrase", "rephrase_entity"}
+    assert found[0]["best"]
+    assert [line["best"] for line in found[1:]] == [
+        line["score"] > max(other["score"] for other in found[: i + 1]) for i, line in enumerate(found[1:])
+    ]
+    from transformers import AutoModelForCausalLM
+
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "run/best").config.max_position_embeddings == 256
 
 
 @pytest.mark.slow

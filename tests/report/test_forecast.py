@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,18 @@ def test_more_worlds_and_facts_tell_more() -> None:
     assert at_20_points(runs=3) > at_20_points()
 
 
+def test_orders_of_the_documents_are_the_runs_of_icl() -> None:
+    shaky = Spreads({**SPREADS.measured, ("reversal", "reversal", "icl"): Spread(0.05, 0.2, 0.1, "A")})
+
+    def at_20_points(orders: int, runs: int = 1) -> float:
+        (_, row) = forecast([replace(entry(worlds=5, runs=runs), orders=orders)], shaky)
+        return float(row[3].removesuffix("%"))
+
+    assert at_20_points(1) < at_20_points(3) < at_20_points(10)
+    (_, one), (_, three) = (sizes_needed([replace(entry(), orders=n)], shaky, 0.2, 0.8) for n in (1, 3))
+    assert int(one[1]) > int(three[1])  # worlds, for no training makes up for one order
+
+
 def test_one_world_tests_nothing_and_missing_arms_have_no_claim() -> None:
     (_, row) = forecast([entry(worlds=1)], SPREADS)
     assert row[0] == "nano, reversal, reversal: icl beats ft" and set(row[2:]) == {"not tested", "three worlds test it"}
@@ -76,7 +89,7 @@ def test_a_study_that_was_run_says_how_much_accuracies_vary(tmp_path: Path) -> N
 @pytest.mark.parametrize("family", ["reversal", "process"])
 def test_the_facts_of_a_split_are_counted_in_its_worlds(family: str) -> None:
     worlds = [generate(family, seed) for seed in (0, 1)]
-    found = plan_entry("x", family, worlds, [None, 0, 1], ["icl", "ft"])
-    assert (found.worlds, found.runs) == (2, 2)
+    found = plan_entry("x", family, worlds, [None, 0, 1], ["icl", "ft"], [None, 0, 1, 2])
+    assert (found.worlds, found.runs, found.orders) == (2, 2, 3)
     split = FAMILIES[family].main
     assert split is not None and 0 < found.facts[split] <= 100

@@ -46,11 +46,12 @@ def written(study: Path) -> str:
 
 def test_the_command_writes_page_figures_and_tables(study: Path, written: str) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    names = ["table.md", "table.csv", "table.json", "report.html", "table.parquet", "items.parquet", "items.R"]
-    names += ["figures/reversal-nano.svg", "figures/reversal-nano.png"]
+    names = ["table.md", "table.csv", "table.json", "report.html", "table.parquet", "table.tex", "items.parquet"]
+    names += ["items.R", "items.py", *(f"figures/reversal-nano.{kind}" for kind in ("svg", "pdf", "png"))]
     for name in names:
         assert (study / name).stat().st_size > 100 and f"{study / name}" in written.replace("\n", "")
     assert (study / "figures/reversal-nano.png").read_bytes().startswith(b"\x89PNG")
+    assert (study / "figures/reversal-nano.pdf").read_bytes().startswith(b"%PDF")
     items = pq.read_table(study / "items.parquet")
     assert items.num_rows == 3 * 2 * 20 * (1 + 1 + 2 + 2)
     formula = (study / "items.R").read_text(encoding="utf-8")
@@ -289,7 +290,9 @@ def test_a_damaged_plan_or_ledger_is_one_message(tmp_path: Path) -> None:
     folder = write_study(tmp_path, paper_like, seeds=(0,))
     ledger = next(folder.rglob("ledger.json"))
     ledger.write_text('{"evaluation": {"questions": "many"}}', encoding="utf-8")
-    with pytest.raises(UsageError, match=r"ledger\.json: evaluation\.questions: Input should be a valid integer"):
+    with pytest.raises(
+        UsageError, match=r"ledger\.json: evaluation\.questions: 'many': Input should be a valid integer"
+    ):
         read_study(folder)
     (folder / "study.json").write_text('{"cells": 3}', encoding="utf-8")
     with pytest.raises(UsageError, match=r"study\.json: not the plan of a study"):

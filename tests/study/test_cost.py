@@ -24,7 +24,11 @@ from icl_ft_plugin.study.plan import Cell, plan
 def cells_of(arms: list[str], n_facts: int = 4, **study: object) -> list[Cell]:
     world = {"family": "reversal", "config": {"n_facts": n_facts, "documents_per_fact": 2, "misleading": 0}}
     config = {"name": "t", "models": ["nano"], "worlds": [world], "arms": [arm(name).model_dump() for name in arms]}
-    return plan(StudyConfig.model_validate({**config, "recipe": "reversal/nano.yaml", "steps": 10, **study}))
+    return plan(
+        StudyConfig.model_validate(
+            {**config, "recipe": "reversal/nano.yaml", "steps": 10, "context_seeds": [0], **study}
+        )
+    )
 
 
 MEASURED = [

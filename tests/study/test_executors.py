@@ -134,16 +134,20 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     file = save_study(tmp_path, window=64, arms=["icl", "pretrained", "ft"], training_seeds=[0], steps=1)
     study = load_study(file)
     lines: list[str] = []
-    with pytest.raises(Incomplete, match=r"1 of 3 cells are missing.*\n  tiny, reversal seed 0, icl: .*window"):
+    with pytest.raises(
+        Incomplete, match=r"1 of 3 cells are missing.*\n  tiny, reversal seed 0, icl, context seed 0: .*window"
+    ):
         run_study(study, tmp_path / "out", lambda text, done, total: lines.append(f"{text} {done}/{total}"))
-    assert lines[0].startswith("tiny, reversal seed 0, icl 0/3") and lines[1].startswith("1 failed; ")
+    assert lines[0].startswith("tiny, reversal seed 0, icl, context seed 0 0/3") and lines[1].startswith("1 failed; ")
     assert lines[-1] == "1 failed 2/3"
     icl, *others = plan(study)
     assert {path.name for path in (tmp_path / "out" / "cells").iterdir()} == {cell.key for cell in others}
     assert [path.stem for path in (tmp_path / "out" / "failures").iterdir()] == [icl.key]
     # On the command line: the table of what is complete, then the message.
     result = CliRunner().invoke(app, ["study", str(file), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 2 and re.search(r"1 of 3 cells are missing.*\n.*, icl: .*window", result.stderr)
+    assert result.exit_code == 2 and re.search(
+        r"1 of 3 cells are missing.*\n.*, icl, context seed 0: .*window", result.stderr
+    )
     assert "1 of 3 cells are missing" in (tmp_path / "out" / "table.md").read_text()
 
 

@@ -236,4 +236,4 @@ def test_the_whole_study_has_the_papers_sizes_and_arms() -> None:
         ["worlds=[{family: reversal, config: {misleading: 0}, recipe: reversal/full.yaml}]"],
     )
     assert len(plan(small)[0].world.make().documents) == sizes["reversal"]
-    assert len(plan(small)) == 3 + 5 * 3
+    assert len(plan(small)) == 2 + 3 + 5 * 3  # icl in three orders of the documents

@@ -10,6 +10,7 @@ from report_data import sample, write_samples, write_study
 from tiny import RECIPE, save_tiny
 from transformers import AutoTokenizer
 
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.report.findings import findings
@@ -164,3 +165,21 @@ def test_the_study_that_ships_plans_on_the_handbook() -> None:
     cells = plan(load_study(recipes_dir() / "studies" / "own.yaml", [f"worlds.0.config.path={HANDBOOK}"]))
     assert [cell.arm.name for cell in cells] == ["pretrained", "icl", "ft", "ft+local"]
     assert list(cells[0].tasks) == ["direct", "reversal", "chain"] and set(cells[0].tasks.values()) == {NAMES[0]}
+
+
+def test_a_corpus_far_too_large_is_refused_before_a_model_is_loaded(study: Path) -> None:
+    text = "The Lantern Desk is led by Mirela Voss. " * 5000
+    documents = study.parent / "handbook" / own.DOCUMENTS
+    with documents.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": f"{number} {text}"}) + "\n" for number in range(20))
+    message = r"arm 'icl': the documents of own have 4,0.* characters, at least .* the window of tiny is 8,192: .*context_tokens: 4096"
+    with pytest.raises(UsageError, match=message):
+        plan(load_study(study))
+    assert len(plan(load_study(study, ["arms=[pretrained, {name: r, condition: icl, context_tokens: 500}]"]))) == 2
+
+
+def test_the_dry_run_says_what_memory_trainings_take(study: Path) -> None:
+    done = icl_ft("study", study, "--dry-run")
+    assert done.exit_code == 0, done.output
+    [line] = [line for line in done.output.splitlines() if "no gradient checkpointing" in line]
+    assert line.startswith("tiny, own, ") and "4 rows of 1,024 tokens" in line and "fits: " in line

@@ -110,7 +110,7 @@ def test_what_no_node_has_is_said_and_not_waited_for(
 def test_a_cell_that_fails_is_not_tried_again(cluster: Any, tmp_path: Path) -> None:
     study = load_study(save_study(tmp_path, window=64, arms=["icl", "pretrained"]))
     lines: list[str] = []
-    with pytest.raises(UsageError, match=r"1 of 2 cells are missing.*\n.*icl: .*window"):
+    with pytest.raises(UsageError, match=r"1 of 2 cells are missing.*\n.*icl, context seed 0: .*window"):
         run_study(study, tmp_path / "out", lambda text, done, total: lines.append(text), Ray)
     assert len(lines) == 3
 

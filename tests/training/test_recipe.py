@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import torch
 
 from icl_ft_plugin.config import overrides_from
 from icl_ft_plugin.errors import UsageError
@@ -13,7 +14,7 @@ from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.training.recipes.keys import checked, known_keys
 
 # What stands under recipes/ and is no training run of TRL.
-OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "*/pretrain.yaml")
+OTHERS = ("arms.yaml", "accelerate/*", "studies/*", "prompts/*", "nano/*")
 RECIPES = [
     path
     for path in sorted(recipes_dir().rglob("*.yaml"))
@@ -36,8 +37,11 @@ def test_stock_trl_parses_every_recipe_strictly(path: Path) -> None:
     from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, SFTConfig, TrlParser
 
     parser = TrlParser((ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig))
-    _, args, model, data = parser.parse_args_and_config(["--config", str(path)])
-    ours = recipe.parse(recipe.load(path))
+    # That a GPU is there is checked by the parser, and this is no test of the machine.
+    cpu = {} if torch.cuda.is_available() else {"use_cpu": True}
+    arguments = [word for key, value in cpu.items() for word in (f"--{key}", str(value))]
+    _, args, model, data = parser.parse_args_and_config(["--config", str(path), *arguments])
+    ours = recipe.parse(recipe.load(path, cpu))
     assert args.to_dict() | {"logging_dir": None} == ours[1].to_dict() | {"logging_dir": None}
     assert model == ours[2]
     assert data.datasets[0].path == "json"
@@ -107,7 +111,8 @@ def test_comments_and_order_do_not_change_the_hash(tmp_path: Path) -> None:
         ("datasets: [{path: json, datafiles: a.jsonl}]", ["datasets", "datafiles"]),
         ("datasets: reversal.jsonl", ["datasets", "'reversal.jsonl'"]),
         ("eval_strategy: steps", ["eval_strategy", "lm-evaluation-harness"]),
-        ("load_in_4bit: true", ["load_in_4bit"]),
+        ("load_in_4bit: true", ["load_in_4bit", "use_peft: true"]),
+        ("load_in_8bit: true", ["load_in_8bit"]),
         ("env: {A: b}", ["env"]),
         ("run_name: 2026-11-01", ["run_name", "datetime.date(2026, 11, 1)", "str"]),
         ("liger_kernel_config: {rope: 1}", ["liger_kernel_config", "dict[str, bool]"]),
@@ -169,3 +174,8 @@ def test_data_files(tmp_path: Path) -> None:
     assert recipe.load(write(tmp_path, text)).data_files == (corpus,)
     with pytest.raises(UsageError, match="is not of the form"):
         _ = recipe.load(write(tmp_path, "datasets: [{path: some/hub}]")).data_files
+
+
+def test_what_is_passed_on_to_stock_trl(tmp_path: Path) -> None:
+    text = "deepspeed: zero3.json\nuse_liger_kernel: true\nload_in_4bit: true\nuse_peft: true\n"
+    assert recipe.load(write(tmp_path, text)).values["deepspeed"] == "zero3.json"

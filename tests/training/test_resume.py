@@ -58,6 +58,26 @@ def test_resume_goes_on_to_the_same_bytes_and_counts(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("steps", [2, 6])
+def test_a_kill_behind_the_last_checkpoint_adds_no_step(
+    model: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    given = checkpointed(path, steps)
+    whole = train(model, given, tmp_path / "whole")
+
+    def stop(*_: Any) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("icl_ft_plugin.training.run.save", stop)
+        with pytest.raises(Stop):
+            train(model, given, tmp_path / "ft")
+    made = train(model, given, tmp_path / "ft")
+    assert (made.resumed_at, made.steps, made.losses) == ((steps,), steps, whole.losses)
+    assert (made.tokens, made.epochs) == (whole.tokens, whole.epochs)
+    assert (tmp_path / "ft/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
 def test_what_a_kill_left_while_the_result_was_written_is_cleared(model: str, path: Path, tmp_path: Path) -> None:
     draft = tmp_path / ".ft.partial" / ".ft-x7k2"
     draft.mkdir(parents=True)

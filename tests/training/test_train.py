@@ -180,10 +180,10 @@ def test_arguments_out_of_range(model: str, path: Path, tmp_path: Path, key: str
 
 
 def test_missing_model(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"model: '.*none' is not a folder"):
+    with pytest.raises(UsageError, match=r"models: '.*none' is no folder of a checkpoint"):
         train(str(tmp_path / "none"), path, tmp_path / "ft")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="its tokenizer cannot be loaded"):
+    with pytest.raises(UsageError, match=r"models: '.*empty' is no folder of a checkpoint"):
         train(str(tmp_path / "empty"), path, tmp_path / "ft")
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.arm import Arm, is_written
+from icl_ft_plugin.arms.partial import Part, check_divisible
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.errors import UsageError, shown
@@ -53,9 +54,13 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
         )
     parts = [part for name in arm.corpus for part in (family.styles if name == ORACLE else [name])]
     try:
-        check_parts(family, [part for part in parts if part not in GENERATED])
+        check_parts(family, [part for part in parts if not is_written(part)])
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
+    if arm.inferred < 100:
+        if set(parts) == {DOCUMENTS}:
+            raise UsageError(f"{place}: inferred: {arm.inferred}: the corpus has documents and no inferences")
+        check_divisible(world, place)
     return list(dict.fromkeys(parts))
 
 
@@ -82,24 +87,30 @@ def training_rows(
     parts: Sequence[str] = (DOCUMENTS,),
     generated: Mapping[str, Sequence[str]] = MappingProxyType({}),
     rows: str = "documents",
+    inferred: Part | None = None,
 ) -> list[Row]:
     """Return an arm's training rows.
 
     Args:
         world: The world.
-        parts: Names of its own parts (see ``training_documents``), ``"local"`` and ``"global"``.
-        generated: The statements of each generated part.
+        parts: Names of its own parts (see ``training_documents``), and of those that are written.
+        generated: The statements of each part that is written.
         rows: What a row is: a name of ``ROWS``.
+        inferred: Of the facts whose inferences by rule are in the corpus; None: of all.
 
     Returns:
-        Rows of one form, ``{"text"}`` or ``{"prompt", "completion"}``.
+        Rows of one form, ``{"text"}``, ``{"prompt", "completion"}`` or ``{"messages"}``.
 
     Raises:
         UsageError: A part does not exist or was not generated.
     """
-    documents = training_documents(world, [part for part in parts if part not in GENERATED])
+    documents = training_documents(world, [part for part in parts if not is_written(part)])
+    if inferred:
+        styles = family_of(world.family).styles
+        found = (inferred.of_document(each) if each.style in styles else each for each in documents)
+        documents = [document for document in found if document]
     for part in parts:
-        if part in GENERATED:
+        if is_written(part):
             if part not in generated:
                 raise UsageError(
                     f"corpus part {shown(part)} is written by a model; make it with `icl-ft augment` or a study"

@@ -14,7 +14,7 @@ def arm(name: str) -> Arm:
     """Return an arm of ``recipes/arms.yaml``: one way of learning a world.
 
     Args:
-        name: Its name, e.g. ``"icl"``, ``"ft"``, ``"ft+local"``.
+        name: Its name, e.g. ``"icl"``, ``"ft"``, ``"ft+local"``; ``"ft+oracle@50"`` has the inferences of half of the facts.
 
     Raises:
         UsageError: There is none of that name.
@@ -48,6 +48,9 @@ def resolved(entry: Any, place: str) -> Any:
     if not isinstance(entry, str):
         return entry
     arms = known_arms()
+    base, at, percent = entry.partition("@")
+    if at and base in arms and percent.isdecimal():
+        return {"name": entry, **arms[base], "inferred": int(percent)}
     if entry not in arms:
         raise UsageError(
             f"{place}: arms: no arm {shown(entry)}{suggest(entry, arms)}; arms.yaml has {cut(', '.join(arms), 200)}"

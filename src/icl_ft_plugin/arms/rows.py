@@ -8,20 +8,24 @@ The document ``"All femp are glon. All glon are zost."``, of which a completion 
     cumulative      {"prompt": "", "completion": "All femp are glon."},
                     {"prompt": "All femp are glon.", "completion": " All glon are zost."}
     cumulative-all  {"text": "All femp are glon."}, {"text": "All femp are glon. All glon are zost."}
+    messages        {"messages": [{"role": "user", "content": "All femp are"},
+                                  {"role": "assistant", "content": "glon. All glon are zost."}]}
 
-The loss is on a ``text``, or on a ``completion`` alone. Sentence splitting is that of arXiv 2505.00661, section 4;
+The loss is on a ``text``, on a ``completion`` alone, or on the assistant's turn alone, as the model's own template lays it out. Sentence splitting is that of arXiv 2505.00661, section 4;
 ``reverse`` and ``masked`` are rivals by rule (see ``transforms``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from icl_ft_plugin.arms.transforms import masked, reverse
 from icl_ft_plugin.errors import suggest
 from icl_ft_plugin.schema import Document, World
 
-Row = dict[str, str]
+Row = dict[str, Any]
+REQUEST = "What do you know?"  # the user's turn where a document has no beginning that a question could be made of
 
 
 def whole(world: World, documents: Sequence[Document]) -> list[Row]:
@@ -54,6 +58,15 @@ def cumulative_all(world: World, documents: Sequence[Document]) -> list[Row]:
     return [{"text": before + sentence} for document in documents for before, sentence in _in_turn(document)]
 
 
+def messages(world: World, documents: Sequence[Document]) -> list[Row]:
+    """Return a row per document, a chat: the user begins a statement and the assistant goes on, as questions are asked."""
+    return [
+        {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]}
+        for row in completion(world, documents)
+        for asked, told in [(row["prompt"].strip() or REQUEST, row["completion"].strip())]
+    ]
+
+
 ROWS: Mapping[str, Callable[[World, Sequence[Document]], list[Row]]] = {
     "documents": whole,
     "completion": completion,
@@ -62,7 +75,15 @@ ROWS: Mapping[str, Callable[[World, Sequence[Document]], list[Row]]] = {
     "cumulative-all": cumulative_all,
     "reverse": reverse,
     "masked": masked,
+    "messages": messages,
 }
+
+
+def text_of(row: Row) -> str:
+    """Return a row as one text: as it is read, without what a chat's template adds."""
+    if "messages" in row:
+        return " ".join(turn["content"] for turn in row["messages"])
+    return "".join(row.values())
 
 
 def known_rows(name: str) -> str:

@@ -34,8 +34,8 @@ def augment(
     Args:
         world: The world.
         strategy: ``"local"`` asks about one sentence at a time, ``"global"`` about one document behind all the others.
-        model: The folder of a checkpoint or of an adapter, or an embedded model's name; a model of transformers that is in
-            memory; or a loaded ``LM`` of lm-eval that runs in this process.
+        model: The folder or Hub id of a checkpoint or of an adapter, or an embedded model's name; a model of
+            transformers that is in memory; or a loaded ``LM`` of lm-eval that runs in this process.
         tokenizer: Of a model of transformers that is in memory.
         prompt: A name under ``recipes/prompts``, or a file; chosen by the model where none is named.
         output: Folder to make, as ``icl-ft augment`` does; a call that was killed goes on where it was. None writes nothing.

@@ -26,7 +26,30 @@ logger = logging.getLogger(__name__)
 Announce = Callable[[int, int], None]
 
 
-def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> Any:
+def lm_class(name: str, place: str = "--model") -> type:
+    """Return the class of an lm-eval model.
+
+    Args:
+        name: In lm-eval's registry, e.g. ``"icl_ft_hf"``, ``"vllm"``, ``"local-completions"``.
+        place: Where it is named, for the message.
+
+    Raises:
+        UsageError: There is none of that name, or its packages are not installed.
+    """
+    from lm_eval.api.registry import get_model, model_registry
+
+    register()
+    try:
+        found: type = get_model(name)
+    except (KeyError, ValueError) as error:
+        hint = suggest(name, [known for known, _ in model_registry.items()])
+        raise UsageError(f"{place} {name!r}{hint}: {error.args[0] if error.args else error}") from error
+    except ImportError as error:
+        raise UsageError(f"{place} {name!r}: what it needs is not installed here: {error}") from error
+    return found
+
+
+def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int | str = 8) -> Any:
     """Load a model through lm-eval's registry.
 
     Args:
@@ -38,14 +61,8 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int = 8) -> A
         UsageError: No such model, or it cannot be loaded from these arguments.
     """
     import torch
-    from lm_eval.api.registry import get_model, model_registry
 
-    register()
-    try:
-        cls = get_model(model)
-    except (KeyError, ValueError) as error:
-        hint = suggest(model, [name for name, _ in model_registry.items()])
-        raise UsageError(f"--model {model!r}{hint}: {error.args[0] if error.args else error}") from error
+    cls: Any = lm_class(model)
     # As lm-eval's own command does; its hf model asks for CUDA where it is told no device.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

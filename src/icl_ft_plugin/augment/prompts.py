@@ -30,7 +30,8 @@ from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.guard.templates import compiled, render
-from icl_ft_plugin.paths import models_dir, prompt_file
+from icl_ft_plugin.models.find import has_chat_template, speaks_as
+from icl_ft_plugin.paths import prompt_file
 from icl_ft_plugin.schema import content_hash
 
 _OPTIONS = {"keep_trailing_newline": True}
@@ -156,14 +157,15 @@ def read_prompt(name: str) -> Prompt:
 
 
 def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, Any]) -> str:
-    """Return the name of the prompt for a model: the embedded model's own, a chat server's, else few-shot text.
+    """Return the name of the prompt for a model, by what it is: the embedded one's own, a chat's, else few-shot text.
+
+    A checkpoint is known by its tokenizer: the embedded model's, one with a chat template, or another.
 
     Args:
         strategy: ``"local"`` or ``"global"``.
         model: Name of the lm-eval model, e.g. ``"icl_ft_hf"``.
         model_args: Its arguments.
     """
-    folder = Path(str(model_args.get("pretrained", ""))).resolve()
-    if folder.parent == models_dir():
-        return f"nano-{strategy}"
-    return f"chat-{strategy}" if "chat" in model else f"base-{strategy}"
+    folder = Path(str(model_args.get("pretrained") or "no folder"))
+    kind = speaks_as(folder) or ("chat" if "chat" in model or has_chat_template(folder) else "base")
+    return f"{kind}-{strategy}"

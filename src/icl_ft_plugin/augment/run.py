@@ -22,7 +22,7 @@ from icl_ft_plugin.augment.generate import Announce, ask, window_of
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt
 from icl_ft_plugin.augment.settings import Settings
-from icl_ft_plugin.augment.statements import Statement, cut, news
+from icl_ft_plugin.augment.statements import Statement, cut, from_file, news, said
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import World, content_hash
@@ -159,7 +159,7 @@ def infer(
     requests = requests_of(world, prompt, settings, context, model)
     answers = ask(lm, requests, prompt, settings, journal, announce, attempts)
     every = list(cut(prompt, settings, requests, answers))
-    kept = news(([one] for one in every), _said(world)) if settings.deduplicate else every
+    kept = news(([one] for one in every), said(world)) if settings.deduplicate else every
     given = [answer for answer in answers if answer is not None]
     identity = identity_of(world.hash, prompt, settings, model)
     record = Record(
@@ -200,6 +200,34 @@ def rule_based(world: World, strategy: str) -> Augmentation:
 def _said(world: World) -> set[str]:
     """Return what the documents say already."""
     return {text.removeprefix("\n") for document in world.documents for text in (document.text, *document.sentences)}
+
+
+def identity_of_file(world_hash: str, sha256: str) -> dict[str, Any]:
+    """Return everything that the statements of another tool depend on."""
+    return {"version": __version__, "world": world_hash, "file": sha256}
+
+
+def written_elsewhere(world: World, part: str, sha256: str) -> Augmentation:
+    """Return what another tool wrote about a world, in the same form.
+
+    Args:
+        world: The world.
+        part: ``"file:"`` and the path.
+        sha256: Of the file, as it was planned with.
+
+    Raises:
+        UsageError: The file is not there, not of its form, or has changed.
+    """
+    statements, dropped, _ = from_file(world, part, sha256)
+    identity = identity_of_file(world.hash, sha256)
+    record = Record(
+        hash=content_hash(identity),
+        identity=identity,
+        tokens=Tokens(0, 0),
+        statements=Statements(len(statements), dropped),
+        corpus_sha256=content_hash([statement.text for statement in statements]),
+    )
+    return Augmentation(statements, record)
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

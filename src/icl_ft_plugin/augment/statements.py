@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from icl_ft_plugin.arms.arm import GENERATED, Arm, Strategy
+from icl_ft_plugin.arms.arm import GENERATED, Arm
 from icl_ft_plugin.arms.corpus import corpus_parts, training_rows
+from icl_ft_plugin.arms.foreign import FILE, read_texts, with_replay
 from icl_ft_plugin.arms.named import arm as named_arm
+from icl_ft_plugin.arms.partial import Part
 from icl_ft_plugin.arms.rows import Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.augment.asking import Request, sampling_of
@@ -37,7 +39,7 @@ class Statement:
         text: The statement.
         source: Id of the document that the model was asked about.
         asked: The text that it was asked about.
-        strategy: ``"local"``, ``"global"``, ``"oracle"`` or ``"none"``.
+        strategy: ``"local"``, ``"global"``, ``"oracle"``, ``"none"``, or ``"file:"`` and the path that it was read from.
         prompt: Name and version of the prompt.
         sample: Number of the sample.
         sampling: Its parameters.
@@ -80,6 +82,28 @@ def news(groups: Iterable[Sequence[Statement]], known: Iterable[str] = ()) -> li
         found += [statement for statement in group if statement.text not in seen]
         seen.update(statement.text for statement in group)
     return found
+
+
+def from_file(world: World, part: str, expected: str = "") -> tuple[list[Statement], int, str]:
+    """Return what another tool wrote about a world: what is new of it, how much is not, and the file's hash.
+
+    Args:
+        world: The world.
+        part: ``"file:"`` and the path.
+        expected: The hash that the file must have; empty: any.
+
+    Raises:
+        UsageError: The file is not there, not of this form, or has changed.
+    """
+    read = read_texts(part.removeprefix(FILE), expected)
+    every = [Statement(text, "", None, part, *[None] * 4) for text in read.texts]
+    kept = news(([one] for one in every), said(world))
+    return kept, len(every) - len(kept), read.sha256
+
+
+def said(world: World) -> set[str]:
+    """Return what the documents say already."""
+    return {text for document in world.documents for text in (document.text, *document.sentences)}
 
 
 def chosen(world: World, statements: Sequence[Statement], *, deduplicate: bool, only_entailed: bool) -> list[Statement]:
@@ -135,8 +159,9 @@ def rows(arm: str | Arm, world: World, statements: Sequence[Statement] = ()) -> 
         raise UsageError(f"arm {found.name!r} learns from a teacher in a study, not from rows")
     written = {
         strategy: those
-        for strategy in GENERATED
+        for strategy in (*GENERATED, *(part for part in found.corpus if part.startswith(FILE)))
         if (those := [statement for statement in statements if statement.strategy == strategy])
+        or (those := from_file(world, strategy)[0] if strategy.startswith(FILE) else [])
     }
     return rows_of(found, world, corpus_parts(world, found), written)
 
@@ -145,7 +170,7 @@ def rows_of(
     arm: Arm,
     world: World,
     parts: Sequence[str],
-    written: Mapping[Strategy, Sequence[Statement]],
+    written: Mapping[str, Sequence[Statement]],
     *,
     deduplicate: bool = True,
 ) -> list[Row]:
@@ -155,12 +180,15 @@ def rows_of(
         arm: The arm.
         world: The world.
         parts: Of the arm's corpus.
-        written: All statements of each part that a model has written.
+        written: All statements of each part that is written, in the order in which they come first.
         deduplicate: As in ``chosen``.
     """
-    every = [statement for strategy in GENERATED for statement in written.get(strategy, ())]
+    every = [statement for part in written.values() for statement in part]
     kept = chosen(world, every, deduplicate=deduplicate, only_entailed=arm.keep == "entailed")
-    generated: dict[str, list[str]] = {
-        strategy: [statement.text for statement in kept if statement.strategy == strategy] for strategy in written
-    }
-    return training_rows(world, parts, generated, arm.rows)
+    part = Part(world, arm.inferred) if arm.inferred < 100 else None
+    generated: dict[str, list[str]] = {strategy: [] for strategy in written}
+    for statement in kept:
+        if text := part.of_text(statement.text, statement.source) if part else statement.text:
+            generated[statement.strategy].append(text)
+    made = training_rows(world, parts, generated, arm.rows, part)
+    return with_replay(made, arm.replay) if arm.replay and made else made

@@ -23,7 +23,8 @@ from icl_ft_plugin.cli.report import report
 from icl_ft_plugin.cli.study import study_app
 from icl_ft_plugin.cli.tasks import tasks
 from icl_ft_plugin.cli.train import train
-from icl_ft_plugin.errors import UsageError, printable, shown
+from icl_ft_plugin.errors import UsageError, cut, printable, shown
+from icl_ft_plugin.guard.memory import out_of_memory
 
 # What no place that opens a file can explain better: names that are too long or lead in circles, rights, a full disk.
 _OF_USE = {getattr(errno, name) for name in ("ENAMETOOLONG", "ELOOP", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT")}
@@ -37,6 +38,14 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except UsageError as error:
             typer.echo("\n".join(printable(line) for line in f"icl-ft: {error}".split("\n")), err=True)
+            raise typer.Exit(2) from error
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            typer.echo(
+                f"icl-ft: out of memory ({cut(str(error))}): a smaller batch, dtype bfloat16, or a smaller model",
+                err=True,
+            )
             raise typer.Exit(2) from error
         except OSError as error:
             if error.errno not in _OF_USE:
@@ -53,6 +62,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure what a language model can use after reading it in the prompt against after finetuning on it.",
+    epilog="Example: icl-ft study demo --out runs/demo",
 )
 
 
@@ -79,16 +89,19 @@ def _tasks_dir() -> None:
 app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
 app.add_typer(export_app, name="export")
-app.command("augment")(augment)
-app.command("tasks")(tasks)
-app.command("train")(train)
-app.command("eval")(evaluate)
-app.command("report")(report)
-app.command("card")(card)
-app.command("fetch-model")(fetch_model)
-app.command("model-dir")(model_dir)
-app.command("tasks-dir")(_tasks_dir)
-app.command("pretrain")(pretrain)
+for name, function, example in (
+    ("augment", augment, "icl-ft augment reversal --strategy local --model_args pretrained=DIR --out runs/aug"),
+    ("tasks", tasks, "icl-ft tasks --family reversal"),
+    ("train", train, "icl-ft train reversal/nano.yaml --model nano --corpus reversal/train-ft.jsonl --out runs/ft"),
+    ("eval", evaluate, "icl-ft eval runs/ft --tasks icl_ft_reversal --out runs/scores"),
+    ("report", report, "icl-ft report runs/demo"),
+    ("card", card, "icl-ft card runs/ft --results runs/scores"),
+    ("fetch-model", fetch_model, "icl-ft fetch-model smollm2-135m smollm2-135m"),
+    ("model-dir", model_dir, "icl-ft model-dir nano"),
+    ("tasks-dir", _tasks_dir, "icl-ft tasks-dir"),
+    ("pretrain", pretrain, "icl-ft pretrain recipes/nano/pretrain.yaml --out runs/nano"),
+):
+    app.command(name, epilog=f"Example: {example}")(function)
 
 
 def main() -> None:

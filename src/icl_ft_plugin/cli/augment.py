@@ -176,8 +176,9 @@ def _corpus(
     from icl_ft_plugin.augment.prompts import default_prompt, load_prompt
     from icl_ft_plugin.augment.run import infer, rule_based
     from icl_ft_plugin.augment.statements import chosen
+    from icl_ft_plugin.models.find import found_in
 
-    arguments = _arguments(model_args)
+    arguments = found_in(model, _arguments(model_args))
     prompts = {
         strategy: load_prompt(_named(strategy, prompt_names) or default_prompt(strategy, model, arguments), strategy)
         for strategy in GENERATED
@@ -231,9 +232,11 @@ def _identity(model: str, arguments: dict[str, Any]) -> str:
 
     arguments = public(arguments)
     folder = Path(str(arguments.get("pretrained", "")))
-    if (folder / "config.json").is_file():
+    if (folder / "config.json").is_file() or (folder / str(arguments.get("gguf_file"))).is_file():
         others = {key: value for key, value in arguments.items() if key not in ("pretrained", "device")}
-        return content_hash({"folder": folder_hash(folder), "model": model, "model_args": others})
+        return content_hash(
+            {"folder": folder_hash(folder, arguments.get("gguf_file")), "model": model, "model_args": others}
+        )
     return content_hash({"model": model, "model_args": arguments})
 
 

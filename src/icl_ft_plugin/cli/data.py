@@ -9,17 +9,25 @@ import typer
 
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
-from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
-from icl_ft_plugin.errors import UsageError, shown, suggest
+from icl_ft_plugin.cli.options import BuildCommand, Out, Settings, WorldSeed
+from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 
 if TYPE_CHECKING:
     from icl_ft_plugin.families.own.check import Tokens
     from icl_ft_plugin.worlds.card import Summary
 
-data_app = typer.Typer(no_args_is_help=True, help="Worlds and their training rows.")
+data_app = typer.Typer(
+    no_args_is_help=True,
+    help="Worlds and their training rows.",
+    epilog="Example: icl-ft data build reversal --out reversal",
+)
 
 
-@data_app.command("build")
+@data_app.command(
+    "build",
+    cls=BuildCommand,
+    epilog="Example: icl-ft data build reversal --set n_facts=20 --arm ft --out reversal",
+)
 def data_build(
     family: Annotated[str, typer.Argument(help="Dataset family; `icl-ft tasks` lists all.", autocompletion=families)],
     out: Out,
@@ -84,7 +92,7 @@ def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folde
     return counts, summary
 
 
-@data_app.command("verify")
+@data_app.command("verify", epilog="Example: icl-ft data verify reversal --seed 3")
 def data_verify(
     world: Annotated[str, typer.Argument(metavar="WORLD", help="Folder that `data build` wrote, or a family.")],
     seed: WorldSeed = 0,
@@ -105,14 +113,14 @@ def data_verify(
         loaded = generate(world, seed, overrides_from(settings or []))
     violations = verify(loaded, [context_documents(loaded)])
     for violation in violations:
-        typer.echo(f"{violation.rule}: {violation.message}")
+        typer.echo(cut(f"{violation.rule}: {violation.message}", 400))
     splits = ", ".join(f"{sum(q.split == split for q in loaded.questions)} {split}" for split in loaded.splits)
     typer.echo(f"{loaded.family}, seed {loaded.seed}: {splits}: {len(violations) or 'no'} violations")
     if violations:
         raise typer.Exit(1)
 
 
-@data_app.command("import-reversal-curse")
+@data_app.command("import-reversal-curse", epilog="Example: icl-ft data import-reversal-curse original --out curse")
 def data_import_reversal_curse(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original *_prompts_*.jsonl files.")],
     out: Out,
@@ -127,11 +135,12 @@ def data_import_reversal_curse(
     typer.echo(f"{out}: {len(world.facts)} facts, {len(world.documents)} documents, {len(world.questions)} questions")
 
 
-@data_app.command("check")
+@data_app.command("check", epilog="Example: icl-ft data check handbook --model nano")
 def data_check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of documents.jsonl and questions.jsonl.")],
     model: Annotated[
-        str | None, typer.Option(help="Count tokens with the tokenizer of this checkpoint folder or embedded model.")
+        str | None,
+        typer.Option(help="Count tokens with the tokenizer of this checkpoint folder, embedded model or Hub id."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 on warnings too.")] = False,
 ) -> None:
@@ -156,14 +165,14 @@ def _tokens(model: str) -> Tokens:
     from icl_ft_plugin.families.own.check import Tokens
     from icl_ft_plugin.models.find import find_model
 
-    path = find_model(model)
+    path = find_model(model, weights=False)
     from icl_ft_plugin.harness.tokens import tokens_needed
 
     found = tokens_needed({"pretrained": str(path)}, "--model")
     return Tokens(model, found.count, found.window)
 
 
-@data_app.command("example")
+@data_app.command("example", epilog="Example: icl-ft data example handbook handbook")
 def data_example(
     name: Annotated[str, typer.Argument(help="handbook")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,13 +12,19 @@ from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Checkpoint folder or embedded model.", autocompletion=models)],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Checkpoint folder, embedded model or Hub id (owner/name@revision).", autocompletion=models
+        ),
+    ],
     out: Out,
     tasks: Annotated[str, typer.Option(help="Task or group names, separated by commas.", autocompletion=task_names)],
     seed: WorldSeed = 0,
     settings: Settings = None,
     peft: Annotated[
-        list[Path] | None, typer.Option(help="Folder of an adapter on top of the model; several share one loaded base.")
+        list[str] | None,
+        typer.Option(help="Folder or Hub id of an adapter on top of the model; several share one loaded base."),
     ] = None,
     chat: Annotated[
         bool, typer.Option("--apply-chat-template", help="Make the prompt a turn of a chat, by the model's template.")

@@ -1,4 +1,4 @@
-"""The commands for what leaves this place: ``icl-ft export upstream reversal --out .../lm_eval/tasks/icl_ft_reversal``."""
+"""The commands for what leaves this place: ``icl-ft export upstream reversal celebrity --out .../lm_eval/tasks``."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ import typer
 
 from icl_ft_plugin.cli.completion import families
 
-export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alone in other projects.")
+UPSTREAM = "Example: icl-ft export upstream reversal celebrity --out lm-evaluation-harness/lm_eval/tasks"
+export_app = typer.Typer(no_args_is_help=True, help="Task folders that stand alone in other projects.", epilog=UPSTREAM)
 
 
-@export_app.command("upstream")
+@export_app.command("upstream", epilog=UPSTREAM)
 def upstream(
-    family: Annotated[str, typer.Argument(help="Dataset family; `icl-ft tasks` lists all.", autocompletion=families)],
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder to write: lm_eval/tasks/NAME of a checkout; it must not exist.")
+    family: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FAMILY...", help="Dataset families; `icl-ft tasks` lists all.", autocompletion=families
+        ),
     ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make it in: lm_eval/tasks of a checkout.")],
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="lm-eval's results on a public model, a file or output folder; may be repeated."),
+    ] = None,
 ) -> None:
-    """Write a family as a task folder for lm-evaluation-harness itself, and its row into the checkout's table."""
+    """Write the task folder icl_ft for lm-evaluation-harness itself, and its row into the checkout's table."""
     from icl_ft_plugin.export import readme
+    from icl_ft_plugin.export.upstream import DESCRIPTION, NAME
     from icl_ft_plugin.export.upstream import upstream as write
-    from icl_ft_plugin.families import family_of
 
-    table = write(family, out)
-    typer.echo(f"{out}: {len(list(out.glob('*.yaml')))} tasks")
-    row = readme.row(out.name, family_of(family).description)
-    typer.echo(f"row added to {table}" if table else f"row for lm_eval/tasks/README.md:\n{row}")
+    table = write(family, out, results or [])
+    typer.echo(out / NAME)
+    typer.echo(
+        f"row added to {table}" if table else f"row for lm_eval/tasks/README.md:\n{readme.row(NAME, DESCRIPTION)}"
+    )
 
 
 def card(

@@ -25,15 +25,23 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="The page; DIR/report.html, or leaderboard.html, by default.")
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FOLDER", help="Also keep a study's items and costs there, to report again."),
+    ] = None,
 ) -> None:
     """Write and print the comparison table of a study, and its page; or a leaderboard of lm-eval's results."""
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise UsageError(f"--out {out}: name a file in a folder that exists, e.g. report.html")
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
+        raise UsageError(f"{', '.join(missing)}: no such folder; name a study's, or output folders of lm_eval")
     studies = [folder for folder in folders if (folder / "study.json").is_file()]
     if len(folders) == 1 and (studies or not _holds_results(folders[0])):
-        _study(folders[0], out)
+        _study(folders[0], out, archive)
     elif studies:
         raise UsageError(f"{studies[0]}: a study; report one study at a time, or several folders of lm-eval's output")
+    elif archive is not None:
+        raise UsageError(f"--archive {archive}: of a study alone")
     else:
         _leaderboard(folders, out or Path("leaderboard.html"))
 
@@ -48,7 +56,8 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 120)
 
 
-def _study(folder: Path, out: Path | None) -> None:
+def _study(folder: Path, out: Path | None, archive: Path | None) -> None:
+    from icl_ft_plugin.report.archive import write_archive
     from icl_ft_plugin.report.findings import findings
     from icl_ft_plugin.report.table import missing_note, to_rich, write_table
     from icl_ft_plugin.report.table_rows import legend
@@ -70,6 +79,9 @@ def _study(folder: Path, out: Path | None) -> None:
     missing = missing_packages()
     if out is not None or not missing:
         files += write_report(found, blocks, out or folder / "report.html")
+    if archive is not None:
+        write_archive(found, archive)
+        files.append(archive)
     typer.echo("\n".join(["written:", *(f"  {file}" for file in files)]))
     if out is None and missing:
         typer.echo(f"no page: {', '.join(missing)} not installed (pip install 'icl-ft-plugin[report]')")

@@ -44,10 +44,11 @@ study_app = typer.Typer(
     cls=_RunByDefault,
     no_args_is_help=True,
     help="Grids of worlds, models, arms and seeds. `icl-ft study STUDY` is short for `icl-ft study run STUDY`.",
+    epilog="Example: icl-ft study demo --out runs/demo",
 )
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study run demo --out runs/demo")
 def run(
     file: Annotated[
         Path,
@@ -81,6 +82,7 @@ def run(
 ) -> None:
     """Run a grid of worlds, models, arms and seeds; started again, it runs only the missing cells."""
     from icl_ft_plugin.study.config import load_study
+    from icl_ft_plugin.study.models import left_out
     from icl_ft_plugin.study.plan import plan
 
     config = load_study(file, settings)
@@ -89,16 +91,22 @@ def run(
         return
     if dry_run:
         from icl_ft_plugin.study.estimate.cost import Estimator
+        from icl_ft_plugin.study.estimate.memory import memory_lines
         from icl_ft_plugin.study.estimate.power import power_lines
         from icl_ft_plugin.study.estimate.table import lines
 
         measured = _studies(rates or [])
-        cells = plan(config)
+        cells = plan(config, weights=False)
         for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
             typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+            for label in cell.also:
+                typer.echo(f"{cell.key}  the same   {label}")
+        for line in left_out(config):
+            typer.echo(line)
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
-        typer.echo("\n".join(["", *lines(estimator.costs(cells), estimator.rates), *power_lines(cells, measured)]))
+        cost = lines(estimator.costs(cells), estimator.rates)
+        typer.echo("\n".join(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
         return
     if rates:
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")
@@ -107,6 +115,8 @@ def run(
     from icl_ft_plugin.study.run import Incomplete, run_study
 
     chosen = _executor(executor, workers, cpus, gpus)
+    for line in left_out(config):
+        typer.echo(line, err=True)
     try:
         with _progress() as announce:
             run_study(config, out, announce, chosen)
@@ -117,7 +127,7 @@ def run(
     report([out])
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study status runs/demo")
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
 ) -> None:
@@ -130,7 +140,7 @@ def status(
         raise typer.Exit(2)
 
 
-@study_app.command()
+@study_app.command(epilog="Example: icl-ft study verify runs/demo")
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder; or a world's, an augmentation's.")],
 ) -> None:
@@ -153,7 +163,7 @@ def _needed(config: StudyConfig, measured: list[Path], power: float, effect: flo
         raise UsageError(f"--power {power:g}: a probability between 0 and 1, e.g. 0.8")
     if not 0 < effect <= 100:
         raise UsageError(f"--effect {effect:g}: points, more than 0 and at most 100")
-    return needed_lines(plan(config), measured, effect / 100, power)
+    return needed_lines(plan(config, weights=False), measured, effect / 100, power)
 
 
 def _studies(folders: list[Path]) -> list[Path]:

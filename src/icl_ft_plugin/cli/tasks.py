@@ -2,8 +2,8 @@
 
 For example::
 
-    task                  family    split     condition  answers  n    chance  tokens
-    icl_ft_reversal_icl   reversal  reversal  icl        choice   100  50.0    1,445
+    reversal              n chance tokens
+    icl_ft_reversal_icl 100   50.0  2,396
 
 The default worlds are built for it, which takes a few seconds; neither a model nor lm-eval is loaded.
 """
@@ -23,6 +23,11 @@ from icl_ft_plugin.errors import UsageError, suggest
 if TYPE_CHECKING:
     from icl_ft_plugin.harness.index import TaskFile
     from icl_ft_plugin.harness.tokens import Tokens
+
+LEGEND = """\
+closed, icl: without and with the documents in front of the question
+gen: the answer is written; gen_options: and options are shown
+--json has fields for family, split, condition and how it is answered"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,9 @@ class Listed:
 def tasks(
     model: Annotated[
         str,
-        typer.Option(help="Count with the tokenizer of this checkpoint or embedded model.", autocompletion=models),
+        typer.Option(
+            help="Count with the tokenizer of this checkpoint, embedded model or Hub id.", autocompletion=models
+        ),
     ] = "nano",
     family: Annotated[str | None, typer.Option(help="Only tasks of this family.", autocompletion=families)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -63,7 +70,7 @@ def tasks(
     from icl_ft_plugin.harness.tokens import tokens_in
     from icl_ft_plugin.models.find import find_model
 
-    tokens = tokens_in(find_model(model), model)
+    tokens = tokens_in(find_model(model, weights=False), model)
     known = list(dict.fromkeys(task.family for task in task_files()))
     if family is not None and family not in known:
         raise UsageError(f"--family {family!r} is not one of {', '.join(known)}{suggest(family, known)}")
@@ -76,26 +83,29 @@ def tasks(
 
 
 def _print(found: list[Listed], model: str, window: int | None) -> None:
+    """Print a table for each family; a task's name says its split, its condition and how it is answered."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("task", "family", "split", "condition", "answers"):
-        table.add_column(name, no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("task", overflow="fold")
     for name in ("n", "chance", "tokens"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in found:
+    for last, row in zip([None, *found], found, strict=False):
+        if last is None or last.family != row.family:
+            table.add_row(row.family, style="bold")
         over = " !" if window and row.tokens and row.tokens > window else ""
         table.add_row(
-            *(row.task, row.family, row.split or "any", row.condition, row.answers),
+            row.task,
             "" if row.n is None else f"{row.n:,}",
             "" if row.chance is None else f"{row.chance:.1f}",
             "" if row.tokens is None else f"{row.tokens:,}{over}",
         )
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table, highlight=False)
+    console.print(f"\n{LEGEND}", highlight=False, markup=False)
     if window:
-        console.print(f"\ntokens of {model}; ! is more than its window of {window:,}", highlight=False, markup=False)
+        console.print(f"tokens of {model}; ! is more than its window of {window:,}", highlight=False, markup=False)
 
 
 def _listed(task: TaskFile, tokens: Tokens) -> Listed:

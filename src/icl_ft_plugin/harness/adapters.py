@@ -11,22 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.models.find import find_adapter, label_of
 
 
-def labels_of(adapters: Sequence[Path]) -> dict[str, Path]:
-    """Return the adapters by the names of their folders.
+def labels_of(adapters: Sequence[str | Path]) -> dict[str, Path]:
+    """Return the folders of adapters, each named by its folder or its Hub id, by the last parts of these names.
 
     Raises:
         UsageError: One is no adapter, or two have one name.
     """
     found: dict[str, Path] = {}
-    for folder in adapters:
-        if not (folder / "adapter_config.json").is_file():
-            raise UsageError(f"--peft {folder}: no adapter there (adapter_config.json)")
-        name = folder.resolve().name
-        if name in found:
+    for folder in map(str, adapters):
+        if (name := label_of(folder)) in found:
             raise UsageError(f"--peft {folder}: {found[name]} has the same name, and so would its results; rename one")
-        found[name] = folder
+        found[name] = find_adapter(folder)
     return found
 
 

@@ -26,6 +26,7 @@ from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import World, canonical_json
 from icl_ft_plugin.worlds import folder
+from icl_ft_plugin.worlds.context import LEAST, chosen_by
 
 HIDDEN, SHOWN = "hidden", "shown"
 
@@ -47,10 +48,14 @@ def task_documents(
     seed: int = 0,
     context_copies: int = 1,
     context_tokens: int | None = None,
+    context_nearest: int | None = None,
+    context_distractors: int | None = None,
+    context_distance: int | None = None,
     context_seed: int = 0,
     path: str | None = None,
     prompt: str = PLAIN,
     options: str = HIDDEN,
+    pmi: bool = False,
     **metadata: Any,
 ) -> list[dict[str, Any]]:
     """Return the documents of one task.
@@ -61,10 +66,14 @@ def task_documents(
         seed: World seed.
         context_copies: Documents per fact in the in-context prompt; 0 puts all of them there.
         context_tokens: In its place, a budget in tokens of the model's tokenizer (``context``).
+        context_nearest: Of these, so many for each question, the nearest by BM25.
+        context_distractors: Or those that the question needs, and so many others.
+        context_distance: How many of the others stand behind the needed ones; by default they stand mixed.
         context_seed: Of the order of the documents in the prompt, and of the copies that stand there.
         path: Folder of a world to load (``icl-ft data build``, own documents) instead of generating one.
         prompt: How the question is asked (``prompts``).
         options: Of questions whose answer is written: ``"hidden"``, or ``"shown"`` in the prompt.
+        pmi: Whether each choice is scored behind the bare prompt, too (``task``).
         **metadata: Generator knobs; everything else that lm-eval merges into the metadata (version, model
             arguments) is left alone, except a name that looks like a misspelt knob.
 
@@ -80,13 +89,17 @@ def task_documents(
         raise UsageError(
             f"metadata of {family}: context_copies={shown(context_copies)} must be a whole number, 0 for all"
         )
-    if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
-        raise UsageError(f"metadata of {family}: context_tokens={shown(context_tokens)} must be a whole number above 0")
+    chosen_by(
+        dict(zip(LEAST, (context_tokens, context_nearest, context_distractors, context_distance), strict=True)),
+        f"metadata of {family}",
+    )
     if type(context_seed) is not int or not 0 <= context_seed < 2**32:
         raise UsageError(
             f"metadata of {family}: context_seed={shown(context_seed)} must be a whole number from 0 to 2**32 - 1"
         )
     load_question_prompt(prompt)
+    if type(pmi) is not bool:
+        raise UsageError(f"metadata of {family}: pmi={shown(pmi)} must be true or false")
     if options not in (HIDDEN, SHOWN):
         raise UsageError(f"metadata of {family}: options={shown(options)} must be {HIDDEN} or {SHOWN}")
     knobs = {name: metadata[name] for name in sorted(found.knobs.keys() & metadata.keys())}
@@ -163,7 +176,6 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
             "clusters": dict(q.clusters),
             **({"block": q.block} if q.block else {}),
             "labels": dict(q.labels),
-            **({"block": q.block} if q.block else {}),
             "world": key,
         }
         for q in world.questions

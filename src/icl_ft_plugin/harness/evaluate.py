@@ -13,6 +13,7 @@ from typing import Any
 from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.guard.confidential import concealing, public
+from icl_ft_plugin.guard.memory import enough_memory
 from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 
@@ -28,13 +29,15 @@ def evaluate(
     batch_size: int | str = 1,
     limit: int | None = None,
     apply_chat_template: bool = False,
+    cache: str | Path | None = None,
+    gen_kwargs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
 
     Args:
         tasks: Task or group names.
-        model: The folder of a checkpoint or of an adapter, or an embedded model's name; a model of transformers that is in
-            memory; a loaded ``LM`` of lm-eval; or, with ``model_args``, the name of an lm-eval model.
+        model: The folder or Hub id of a checkpoint or of an adapter, or an embedded model's name; a model of
+            transformers that is in memory; a loaded ``LM`` of lm-eval; or, with ``model_args``, the name of an lm-eval model.
         model_args: Arguments of an lm-eval model by name; ignored where ``model`` is loaded.
         tokenizer: Of a model of transformers that is in memory.
         metadata: World seed and generator knobs; or ``{"path": ...}``, the folder of a world.
@@ -42,12 +45,14 @@ def evaluate(
         batch_size: As in lm-eval.
         limit: Only the first questions of each task.
         apply_chat_template: Whether the prompt is a turn of a chat, by the model's own template.
+        cache: Beginning of the path of lm-eval's file of answers: what stands there is not asked again.
+        gen_kwargs: In the place of those of tasks in which answers are written.
 
     Returns:
         What ``simple_evaluate`` returns, with ``samples``.
 
     Raises:
-        UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, or a full disk.
+        UsageError: Unknown task or model, bad knob, a context that does not fit the model's window, a full disk or memory.
 
     Examples:
         >>> import icl_ft_plugin as icl_ft
@@ -72,7 +77,9 @@ def evaluate(
         if task not in manager.all_tasks:
             raise UsageError(f"task: {task!r} does not exist{suggest(task, manager.all_tasks)}")
     tracker = EvaluationTracker(output_path=str(output)) if output else None
-    with concealing(model_args or {}, metadata or {}):
+    smaller = [f"batch_size: {batch_size // 2}"] if isinstance(batch_size, int) and batch_size > 1 else []
+    change = [*smaller, "dtype=bfloat16 among the model's arguments", "context_tokens: fewer", "a smaller model"]
+    with concealing(model_args or {}, metadata or {}), enough_memory("scoring", change):
         results: dict[str, Any] = lm_eval.simple_evaluate(
             model=model,
             model_args=dict(model_args or {}) if isinstance(model, str) else _arguments_of_loaded(model),
@@ -82,6 +89,8 @@ def evaluate(
             # Without it lm-eval drops the argument, and its hf model then asks for CUDA where there is none.
             device="cuda" if torch.cuda.is_available() else "cpu",
             limit=limit,
+            gen_kwargs=dict(gen_kwargs) if gen_kwargs else None,
+            use_cache=str(cache) if cache else None,
             evaluation_tracker=tracker,
             apply_chat_template=apply_chat_template,
             log_samples=True,

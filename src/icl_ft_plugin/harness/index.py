@@ -44,6 +44,13 @@ class TaskFile:
     written: int
 
     @property
+    def answers(self) -> str:
+        """How it is answered: ``"chosen"``, ``"written"``, or ``"options"``: written, with the choices shown."""
+        if not self.written:
+            return "chosen"
+        return "options" if self.metadata.get("options") == "shown" else "written"
+
+    @property
     def family(self) -> str:
         """The dataset family."""
         return str(self.metadata["family"])
@@ -72,23 +79,30 @@ def task_files() -> tuple[TaskFile, ...]:
     return tuple(task for _, task in sorted(found, key=lambda one: (one[0], one[1].written > 0, one[1].name)))
 
 
-def find_tasks(world: World, splits: list[str] | None, condition: str) -> dict[str, str]:
-    """Return the task of each split under a condition; None asks for all splits that have one.
+def find_tasks(world: World, splits: list[str] | None, condition: str, answers: str = "chosen") -> dict[str, str]:
+    """Return the task of each split under a condition.
+
+    Args:
+        world: The world.
+        splits: Those that are asked; None asks for all that have a task.
+        condition: ``"closed"`` or ``"icl"``.
+        answers: ``"chosen"``, ``"written"`` or ``"options"``.
 
     Raises:
         UsageError: A split has no task, or none has.
     """
     names: dict[str, str] = {}
     for task in task_files():
-        if task.family == world.family and task.condition == condition and not task.written:
+        if task.family == world.family and task.condition == condition and task.answers == answers:
             names |= dict.fromkeys([task.split] if task.split else world.splits, task.name)
+    how = f"condition {shown(condition)}" + (f" and answers: {answers}" if answers != "chosen" else "")
     wanted = splits or [split for split in world.splits if split in names]
     for name in wanted:
         if name not in names:
             raise UsageError(
-                f"worlds: {world.family} has no split {shown(name)} under condition {shown(condition)}{suggest(name, names)}; "
+                f"worlds: {world.family} has no split {shown(name)} under {how}{suggest(name, names)}; "
                 f"it has {', '.join(names) or 'none'}"
             )
     if not wanted:
-        raise UsageError(f"worlds: no task of family {shown(world.family)} under condition {shown(condition)}")
+        raise UsageError(f"worlds: no task of family {shown(world.family)} under {how}")
     return {split: names[split] for split in wanted}

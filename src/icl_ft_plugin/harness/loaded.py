@@ -10,25 +10,26 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_json
-from icl_ft_plugin.models.find import find_model
+from icl_ft_plugin.models.find import find_adapter, find_model, is_adapter
 
 
 def arguments_of(model: str | Path) -> dict[str, Any]:
-    """Return the arguments of ``icl_ft_hf`` for a folder.
+    """Return the arguments of ``icl_ft_hf`` for a model.
 
     Args:
-        model: The folder of a checkpoint or of an adapter, or the name of an embedded model.
+        model: The folder or Hub id of a checkpoint or of an adapter, or the name of an embedded model.
 
     Raises:
         UsageError: There is neither, or the adapter does not say where its base is.
     """
-    adapter = Path(model) / "adapter_config.json"
-    if not adapter.is_file():
+    if not is_adapter(str(model)):
         return {"pretrained": str(find_model(str(model)))}
-    base = read_json(adapter).get("base_model_name_or_path")
+    adapter = find_adapter(str(model))
+    config = read_json(adapter / "adapter_config.json")
+    base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not isinstance(base, str):
-        raise UsageError(f"{adapter}: base_model_name_or_path={base!r} names no model")
-    return {"pretrained": base, "peft": str(model)}
+        raise UsageError(f"{adapter / 'adapter_config.json'}: base_model_name_or_path={base!r} names no model")
+    return {"pretrained": str(find_model(base, revision=revision)), "peft": str(adapter)}
 
 
 def loaded(model: Any, tokenizer: Any = None, batch_size: int | str = 1) -> Any:

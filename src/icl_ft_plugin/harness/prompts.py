@@ -60,6 +60,15 @@ def prompt_with(documents: str, doc: Mapping[str, Any]) -> str:
     )
 
 
+def bare_prompt(doc: Mapping[str, Any]) -> str:
+    """Return the prompt of a task document without documents and with the last word of its question alone.
+
+    It says that an answer comes and nothing about which: the domain premise of PMI_DC (arXiv 2104.08315). Of "glon are" it
+    is "are".
+    """
+    return prompt_with("", {**doc, "question": doc["question"].split()[-1]})
+
+
 def as_turn(prompt: str, tokenizer: Any) -> str:
     """Return a prompt as the user's turn of a chat, with what the model's own template puts before its answer."""
     turns = [{"role": "user", "content": prompt}]

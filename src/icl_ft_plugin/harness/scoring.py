@@ -38,6 +38,20 @@ def process_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]
     }
 
 
+def pmi(
+    doc: Mapping[str, Any], results: Sequence[tuple[float, bool]], unconditional: Sequence[tuple[float, bool]]
+) -> float:
+    """Return 1 if a correct choice has gained most by the prompt: log P(choice | prompt) - log P(choice | bare prompt).
+
+    Args:
+        doc: The task document.
+        results: (sum of log-probabilities in nats, greedy) per choice.
+        unconditional: The same behind the bare prompt.
+    """
+    gained = [score - prior for (score, _), (prior, _) in zip(results, unconditional, strict=True)]
+    return float(gained.index(max(gained)) in doc["gold"])
+
+
 def by_subset(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """``process_results`` and the accuracy on each subset of the questions that the family names; NaN off it."""
     scored = process_results(doc, results)

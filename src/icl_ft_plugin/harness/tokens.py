@@ -134,6 +134,16 @@ def tokens_in(folder: Path, model: str) -> Tokens:
     )
 
 
+def least_tokens(tokens: Tokens, characters: int) -> int:
+    """Return how many tokens a text of so many characters has at least, without reading it: all of them the longest one."""
+    return characters // _longest(tokens)
+
+
+@lru_cache(maxsize=4)
+def _longest(tokens: Tokens) -> int:
+    return max(map(len, tokens.tokenizer.get_vocab()))
+
+
 def tokens_read(lm: Any, text: str) -> int | None:
     """Count the tokens that a loaded lm-eval model makes of an input; None where lm-eval gives it no tokenizer."""
     from lm_eval.api.model import TemplateLM

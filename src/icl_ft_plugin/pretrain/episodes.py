@@ -155,4 +155,4 @@ def _inferences(document: Document, inferred: Mapping[str, Sequence[Document]], 
 
 def tokens(text: str) -> int:
     """Return a cautious estimate of the text's length in the embedded model's tokens."""
-    return len(text) * 2 // 5 + 1
+    return len(text) * 3 // 7 + 1

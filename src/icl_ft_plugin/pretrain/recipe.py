@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import FAMILIES
+from icl_ft_plugin.pretrain.levels import Watch
 from icl_ft_plugin.schema import content_hash
 
 
@@ -38,6 +39,7 @@ class PretrainRecipe(BaseModel):
         tokenizer_episodes: Episodes that the tokenizer is trained on.
         model: Arguments of ``transformers.LlamaConfig``.
         phases: Stretches of training, in order.
+        repeat: How often all phases follow each other.
         batch_tokens: Tokens in a step.
         lr: Peak learning rate of AdamW.
         weight_decay: On matrices.
@@ -45,6 +47,7 @@ class PretrainRecipe(BaseModel):
         decay_share: Share of all steps, at the end, over which the rate falls linearly to zero.
         log_every: Steps between lines of the log.
         save_every: Steps between checkpoints; a multiple of ``log_every``.
+        watch: What is measured meanwhile; None for nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +57,7 @@ class PretrainRecipe(BaseModel):
     tokenizer_episodes: int = Field(ge=100)
     model: dict[str, Any]
     phases: list[Phase] = Field(min_length=1)
+    repeat: int = Field(default=1, ge=1)
     batch_tokens: int
     lr: float = Field(gt=0)
     weight_decay: float = Field(default=0.1, ge=0)
@@ -61,6 +65,7 @@ class PretrainRecipe(BaseModel):
     decay_share: float = Field(gt=0, le=1)
     log_every: int = Field(default=50, ge=1)
     save_every: int = Field(default=1000, ge=1)
+    watch: Watch | None = None
 
     @model_validator(mode="after")
     def _check(self) -> PretrainRecipe:
@@ -80,12 +85,12 @@ class PretrainRecipe(BaseModel):
     @property
     def steps(self) -> int:
         """Optimizer steps of all phases."""
-        return sum(phase.steps for phase in self.phases)
+        return self.repeat * sum(phase.steps for phase in self.phases)
 
     @property
     def hash(self) -> str:
         """Hash of everything that the weights depend on."""
-        return content_hash(self.model_dump(exclude={"log_every", "save_every"}))
+        return content_hash(self.model_dump(exclude={"log_every", "save_every", "watch"}))
 
     def schedule(self, step: int) -> float:
         """Return the learning rate at a step (from 1) as a share of its peak: warm-up, constant, linear decay."""

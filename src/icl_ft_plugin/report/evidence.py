@@ -103,4 +103,4 @@ def curves(cells: Sequence[ScoredCell]) -> dict[str, list[Point]]:
 
 
 def _run(cell: ScoredCell) -> str:
-    return f"{cell.labels.world_seed}-{cell.labels.training_seed}"
+    return f"{cell.labels.world_seed}-{cell.labels.run}"

@@ -1,6 +1,6 @@
 """The scored questions as one Parquet table, and beside it the model that a reviewer may fit to them.
 
-``items.parquet`` has a line per question and run, with all that questions share; ``items.R`` reads it and fits the crossed mixed model of
+``items.parquet`` has a line per question and run, with all that questions share; ``items.R`` and ``items.py`` fit to it the crossed mixed model of
 which the report's intervals are the balanced case: arms fixed; worlds, premises, training runs and worlds x arms random.
 """
 
@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icl_ft_plugin.report.items import Item, item_of
+from icl_ft_plugin.files import replacing, write_text
+from icl_ft_plugin.report.items import ITEMS, Item, item_of
 from icl_ft_plugin.report.read import ScoredCell, Study, read_study
+from icl_ft_plugin.schema import canonical_json
 
 if TYPE_CHECKING:
     import pandas
@@ -31,6 +33,27 @@ for (part in split(items, list(items$model, items$entry, items$split), drop = TR
 }}
 """
 
+PYTHON = '''"""The crossed mixed model of items.parquet, of one model, entry of worlds and split at a time.
+
+python items.py; needs the packages pandas, pyarrow and statsmodels.
+"""
+
+import pandas
+import statsmodels.formula.api as smf
+
+WAYS = ("first", "last", "run", "arm")  # random, each within its world, and so is the world itself
+
+items = pandas.read_parquet("items.parquet")
+for name, part in items.groupby(["model", "entry", "hyperparameters", "split"]):
+    print("\\n", *name)
+    if part["world"].nunique() < 3 or part["arm"].nunique() < 2:
+        continue
+    # What names the same groups as another way cannot be told from it: the last premise where there is one alone.
+    groups = {tuple(part.groupby(["world", way]).ngroup()): way for way in reversed(WAYS)}
+    random = {way: f"0 + C({way})" for way in WAYS if way in groups.values()}
+    print(smf.mixedlm("correct ~ C(arm)", part, groups="world", re_formula="1", vc_formula=random).fit().summary())
+'''
+
 
 def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
     """Return every scored question of a study, or of an evaluation, as a table: one row per question and run.
@@ -39,10 +62,11 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
         source: The study's folder; or what ``evaluate`` returned.
 
     Returns:
-        A ``pandas.DataFrame``; of a study with the columns ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
-        ``arm``, ``run`` and ``training_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
+        A ``pandas.DataFrame``; of a study with the columns ``cell``, ``model``, ``entry``, ``family``, ``hyperparameters``, ``world``,
+        ``arm``, ``run``, ``training_seed`` and ``context_seed``, of an evaluation with ``task``; then those of a question: ``id``, ``split``,
         ``fact``, ``first``, ``last``, ``block``, ``rules``, ``question``, ``choices``, ``gold``, ``scores`` (log-likelihoods
-        in nats), ``correct``, ``correct_norm`` and ``chance``. ``datasets.Dataset.from_pandas`` takes it.
+        in nats), ``correct``, ``correct_norm``, ``correct_pmi`` (where asked for), ``chance``,
+        ``premises`` (their number) and ``labels`` (JSON). ``datasets.Dataset.from_pandas`` takes it.
 
     Raises:
         UsageError: The folder holds no study, or no complete cell yet; or a task is none of ours.
@@ -72,14 +96,16 @@ def item_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
     """Return one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
     return [
         {
+            "cell": cell.folder.name,
             "model": cell.labels.model,
             "entry": cell.labels.worlds,
             "family": cell.labels.family,
             "hyperparameters": cell.labels.hyperparameters or "",
             "world": cell.labels.world_seed,
             "arm": cell.labels.arm,
-            "run": f"{cell.labels.arm} {cell.labels.training_seed}",  # seed 0 of one arm is no run of another
+            "run": f"{cell.labels.arm} {cell.labels.run}",  # seed 0 of one arm is no run of another
             "training_seed": cell.labels.training_seed,
+            "context_seed": cell.labels.context_seed,
             **_row(item),
         }
         for cell in cells
@@ -98,16 +124,28 @@ def _row(item: Item) -> dict[str, Any]:
         "scores": list(item.scores),
         "correct": item.correct,
         "correct_norm": item.correct_norm,
+        **({} if item.correct_pmi is None else {"correct_pmi": item.correct_pmi}),
         "chance": item.chance,
+        "premises": item.premises,
+        "labels": canonical_json(item.labels),
     }
 
 
 def write_items(study: Study, folder: Path) -> list[Path]:
-    """Write the table and the script."""
+    """Write the table and the scripts."""
+    table = write_table(study, folder)
+    scripts = {folder / "items.R": SCRIPT, folder / "items.py": PYTHON}
+    for file, text in scripts.items():
+        write_text(file, text)
+    return [table, *scripts]
+
+
+def write_table(study: Study, folder: Path) -> Path:
+    """Write the table, from which ``items.archived`` reads the questions again."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table, script = folder / "items.parquet", folder / "items.R"
-    pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), table)
-    script.write_text(SCRIPT, encoding="utf-8")
-    return [table, script]
+    table = folder / ITEMS
+    with replacing(table) as draft:
+        pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), draft, compression="zstd")
+    return table

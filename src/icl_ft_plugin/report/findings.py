@@ -11,7 +11,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from icl_ft_plugin.families import named
-from icl_ft_plugin.report.records import GATE, Accuracy, Block, Contamination, GapClosed, Joint, Pair, joint_name
+from icl_ft_plugin.report.measures.kept import kept_findings
+from icl_ft_plugin.report.measures.names import joint_name, weights_and_prompt
+from icl_ft_plugin.report.measures.partial import part_findings
+from icl_ft_plugin.report.measures.verbatim import verbatim_findings
+from icl_ft_plugin.report.records import (
+    GATE,
+    Accuracy,
+    Block,
+    Contamination,
+    GapClosed,
+    Joint,
+    Pair,
+)
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
 
@@ -28,6 +40,10 @@ def findings(block: Block) -> list[str]:
         *_learned(block),
         *_joint(block),
         *(line for split in splits for line in _augmented(block, split)),
+        *(line for split in splits for line in _both(block, split)),
+        *verbatim_findings(block),
+        *part_findings(block, splits),
+        *kept_findings(block),
         *_baselines(block, splits),
         *_untouched(block),
         *_claims(block),
@@ -40,9 +56,10 @@ def retrieval_notes(block: Block) -> list[str]:
     notes = []
     for arm, cost in block.compute.items():
         if found := cost.retrieved:
+            within = f", within {found.context_tokens:,} tokens" if found.context_tokens else ""
             text = (
                 f"{arm}: not all documents stand in the prompt. {found.by} chose {found.least} to {found.most} of "
-                f"{found.documents} for each question (mean {found.mean:.1f}), within {found.context_tokens:,} tokens"
+                f"{found.documents} for each question (mean {found.mean:.1f}){within}"
             )
             if found.with_evidence:
                 text += f"; all evidence was among them for {found.evidence_whole} of {found.with_evidence} questions"
@@ -114,7 +131,8 @@ def _learned(block: Block) -> list[str]:
             f"{percent(record.chance)}."
         )
     for gate in block.gates:
-        why = "cannot restate what stands in its prompt" if gate.arm == "icl" else "has not learned what it was told"
+        reads = weights_and_prompt(gate.arm)[1] != "closed"
+        why = "cannot restate what stands in its prompt" if reads else "has not learned what it was told"
         said.append(
             f"{gate.arm} is not interpretable: it {why} ({percent(gate.accuracy)} of the {spaced(gate.split)} questions; "
             f"{percent(GATE)} are asked for)."
@@ -170,6 +188,26 @@ def _closed(gap: GapClosed, of: str) -> str:
     if gap.low is not None and gap.low > 0:
         return f"{gap.arm} closes at least {percent(gap.low)} {of}, which is too small to say more (at 95% confidence)"
     return f"{gap.arm}: how much {of} it closes cannot be told, for the gap may be next to nothing"
+
+
+def _both(block: Block, split: str) -> list[str]:
+    """Say what finetuning does to a model that has the documents, or some of them, in its prompt."""
+    said = []
+    for pair in block.pairs:
+        (weights, prompt), (before, same) = weights_and_prompt(pair.arm), weights_and_prompt(pair.than)
+        if pair.split == split and prompt == same != "closed" and before == "pretrained" != weights:
+            after, untouched = (block.accuracy[arm, split].accuracy for arm in (pair.arm, pair.than))
+            ends = (
+                ""
+                if pair.low is None or pair.high is None
+                else f", 95% interval {100 * pair.low:+.0f} to {100 * pair.high:+.0f}"
+            )
+            tested = f", {p_text(pair.p)}" if pair.p is not None else ""
+            said.append(
+                f"{pair.arm}: finetuned and with the same prompt, {percent(after)} of the {spaced(split)} questions, untouched "
+                f"{percent(untouched)} ({100 * pair.difference:+.0f} points{ends}{tested})."
+            )
+    return said
 
 
 def _baselines(block: Block, splits: Sequence[str]) -> list[str]:

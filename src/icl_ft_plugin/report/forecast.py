@@ -12,7 +12,7 @@ arms of a world alike is counted for each of them, so that power is rather a lit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from math import sqrt
 from pathlib import Path
@@ -47,6 +47,7 @@ class Planned:
         runs: Training runs of a trained arm in each of them.
         facts: By split, the facts that a world asks about.
         arms: What is run.
+        orders: Orders of the documents in the prompt of an arm that is not trained.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Planned:
     runs: int
     facts: Mapping[str, int]
     arms: frozenset[str]
+    orders: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def forecast(planned: Iterable[Planned], spreads: Spreads) -> Rows:
             if size.worlds < 3:
                 rows.append([name, shape, *["not tested"] * len(EFFECTS), "three worlds test it"])
                 continue
-            error, level = standard_error(*_spreads(entry.family, split, claim, spreads), size), LEVEL / len(claims)
+            error, level = standard_error(*_spreads(entry, split, claim, spreads), size), LEVEL / len(claims)
             told = [
                 f"{100 * power(_beyond(claim, effect), error, size.worlds, level=level):.0f}%" for effect in EFFECTS
             ]
@@ -136,7 +138,7 @@ def sizes_needed(planned: Iterable[Planned], spreads: Spreads, effect: float, ch
     for entry in planned:
         claims = _claims(entry)
         for split, claim in claims:
-            first, second = _spreads(entry.family, split, claim, spreads)
+            first, second = _spreads(entry, split, claim, spreads)
             size = needed(
                 _beyond(claim, effect), first, second, entry.facts[split], chance=chance, level=LEVEL / len(claims)
             )
@@ -151,7 +153,7 @@ def notes(planned: Sequence[Planned], spreads: Spreads) -> list[str]:
         spread.source
         for entry in planned
         for split, claim in _claims(entry)
-        for spread in _spreads(entry.family, split, claim, spreads)
+        for spread in _spreads(entry, split, claim, spreads)
         if spread
     }
     return [
@@ -171,8 +173,17 @@ def _claims(entry: Planned) -> list[tuple[str, Claim]]:
     ]
 
 
-def _spreads(family: str, split: str, claim: Claim, spreads: Spreads) -> tuple[Spread, Spread | None]:
-    return spreads.find(family, split, claim.arm), spreads.find(family, split, claim.than) if claim.than else None
+def _spreads(entry: Planned, split: str, claim: Claim, spreads: Spreads) -> tuple[Spread, Spread | None]:
+    first, second = (spreads.find(entry.family, split, arm) if arm else None for arm in (claim.arm, claim.than))
+    assert first
+    return _settled(first, claim.arm, entry.orders), second and _settled(second, claim.than, entry.orders)
+
+
+def _settled(spread: Spread, arm: str, orders: int) -> Spread:
+    """Return the spread of an arm whose runs are so many orders of its prompt, whatever the number of trainings."""
+    if arm not in UNTRAINED:
+        return spread
+    return replace(spread, world=sqrt(spread.world**2 + spread.run**2 / orders), run=0.0)
 
 
 def _beyond(claim: Claim, effect: float) -> float:
@@ -181,7 +192,12 @@ def _beyond(claim: Claim, effect: float) -> float:
 
 
 def plan_entry(
-    name: str, family: str, worlds: Iterable[Any], runs: Iterable[int | None], arms: Iterable[str]
+    name: str,
+    family: str,
+    worlds: Iterable[Any],
+    runs: Iterable[int | None],
+    arms: Iterable[str],
+    orders: Iterable[int | None] = (),
 ) -> Planned:
     """Return what a study plans of one model and entry of worlds.
 
@@ -191,6 +207,7 @@ def plan_entry(
         worlds: The generated worlds.
         runs: Training seeds of the cells; None for untrained ones.
         arms: Arms of the cells.
+        orders: Context seeds of the cells; None where none plays.
     """
     listed = list(worlds)
     facts: dict[str, list[int]] = {}
@@ -199,5 +216,6 @@ def plan_entry(
             asked = {question.clusters["fact"] for question in world.questions if question.split == split}
             facts.setdefault(split, []).append(len(asked))
     seeds = {seed for seed in runs if seed is not None}
+    drawn = {seed for seed in orders if seed is not None}
     least = {split: min(counts) for split, counts in facts.items()}
-    return Planned(name, family, len(listed), max(1, len(seeds)), least, frozenset(arms))
+    return Planned(name, family, len(listed), max(1, len(seeds)), least, frozenset(arms), max(1, len(drawn)))

@@ -6,6 +6,7 @@ question="glon are", choices=("less dangerous than femp.", "more dangerous than 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_jsonl
+
+ITEMS = "items.parquet"
+_PLAIN = ("id", "split", "fact", "correct", "correct_norm", "chance", "question", "premises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Item:
         choices: The candidate answers.
         gold: Places of the right ones.
         scores: Log-likelihood of each choice in nats; empty where the answer is written.
+        premises: The facts that its answer takes; 0 where it is not known.
+        correct_pmi: ``correct`` by what the prompt adds to each choice's log-likelihood; None where it was not asked for.
     """
 
     id: str
@@ -47,6 +53,8 @@ class Item:
     choices: tuple[str, ...]
     gold: tuple[int, ...]
     scores: tuple[float, ...]
+    premises: int = 0
+    correct_pmi: float | None = None
 
 
 def read_samples(folder: Path) -> list[Item]:
@@ -86,7 +94,12 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
             question=str(doc["question"]),
             choices=tuple(map(str, doc["choices"])),
             gold=tuple(map(int, doc["gold"])),
-            scores=() if written else tuple(float(score) for score, _ in sample["filtered_resps"]),
+            # Behind them stand those of the bare prompt, where it was asked.
+            scores=()
+            if written
+            else tuple(float(score) for score, _ in sample["filtered_resps"][: len(doc["choices"])]),
+            premises=len(doc.get("proof") or ()),
+            correct_pmi=float(sample["acc_pmi"]) if "acc_pmi" in sample else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error
@@ -97,3 +110,26 @@ def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:
     named = [str(clusters.get(key) or fact) for key in ("first", "last")]
     block = str(doc.get("block") or clusters.get("block") or fact)
     return fact, named[0], named[1], block, str(clusters.get("rules") or fact)
+
+
+def archived(file: Path) -> dict[str, tuple[Item, ...]]:
+    """Read the table of ``export.write_table``: the questions of each cell, in the order in which they stood.
+
+    Raises:
+        UsageError: The file cannot be read, or is not such a table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[str, list[Item]] = {}
+    try:
+        for row in pq.read_table(file).to_pylist():
+            values: dict[str, Any] = {key: row[key] for key in _PLAIN}
+            values |= {key: tuple(row[key]) for key in ("choices", "gold", "scores")}
+            values["ways"] = (row["fact"], row["first"], row["last"], row["block"], row["rules"])
+            values |= {"labels": json.loads(row["labels"]), "correct_pmi": row.get("correct_pmi")}
+            item = Item(**values)
+            found.setdefault(row["cell"], []).append(item)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{file}: not the table of a study: {shown(error)}") from error
+    return {key: tuple(items) for key, items in found.items()}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError, cut
-from icl_ft_plugin.files import damage, read_json
-from icl_ft_plugin.report.items import Item, read_samples
+from icl_ft_plugin.files import damage, read_json, read_jsonl
+from icl_ft_plugin.report.items import ITEMS, Item, archived, read_samples
+
+CELLS = "cells.jsonl"
+"""Of an archive (``archive``): what is told of a cell beside its questions."""
 
 
 class Record(BaseModel):
@@ -32,6 +36,8 @@ class Labels(Record):
         training_seed: None for an untrained arm.
         splits: Splits it was asked.
         hyperparameters: The study's entry that the recipe follows; None where there is none.
+        scale: Where the worlds and the arm stand on each scale of the study.
+        context_seed: Of the order of the documents in its prompt; None where none plays.
     """
 
     model: str
@@ -42,6 +48,13 @@ class Labels(Record):
     training_seed: int | None = None
     splits: tuple[str, ...]
     hyperparameters: str | None = None
+    scale: Mapping[str, float] = {}
+    context_seed: int | None = None
+
+    @property
+    def run(self) -> int | None:
+        """The seed that tells the runs of an arm on one world apart: of its training, else of the order of its prompt."""
+        return self.context_seed if self.training_seed is None else self.training_seed
 
 
 class Training(Record):
@@ -73,7 +86,7 @@ class Retrieved(Record):
     most: int
     mean: float
     documents: int
-    context_tokens: int
+    context_tokens: int | None = None
     evidence_whole: int = 0
     with_evidence: int = 0
 
@@ -82,22 +95,57 @@ class Evaluation(Record):
     """What was asked."""
 
     questions: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     retrieved: Retrieved | None = None
 
 
+class Verbatim(Record):
+    """Of one split, the questions, and those of them that stand with their answer in the rows trained on."""
+
+    questions: int
+    standing: int
+
+
 class Ledger(Record):
-    """What a cell took; ``training`` is None where nothing was trained."""
+    """What a cell took; ``training`` is None where nothing was trained, ``verbatim`` also in cells of older versions."""
 
     training: Training | None = None
     augmentation: Mapping[str, Writing] | None = None
     evaluation: Evaluation
+    verbatim: Mapping[str, Verbatim] | None = None
 
     @property
     def augmentation_tokens(self) -> int:
         """Tokens that a model read and wrote to augment the documents."""
         writings = (self.augmentation or {}).values()
         return sum((each.prompt_tokens or 0) + (each.generated_tokens or 0) for each in writings)
+
+
+class Again(Record):
+    """A question that a trained model was asked before its training, too (``retention``).
+
+    Attributes:
+        task: What it belongs to: ``"reading"``, or a task of lm-eval.
+        id: Its name, unique among those of the cell.
+        ways: As those of an item.
+        chance: What a uniform guesser gets; None where it is not known.
+        before: The score of the base model.
+        after: That of the trained one.
+    """
+
+    task: str
+    id: str
+    ways: tuple[str, str, str, str, str]
+    chance: float | None = None
+    before: float
+    after: float
+
+
+class Inferred(Record):
+    """Of how many facts in a hundred the corpus has inferences, and the questions that take none but these."""
+
+    percent: int
+    with_: frozenset[str] = Field(alias="with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +157,16 @@ class ScoredCell:
         ledger: What it took.
         items: Its scored questions.
         folder: Where it lies.
+        again: What it was asked before its training, too.
+        inferred: Of which facts its corpus has inferences; None: of all, or of none.
     """
 
     labels: Labels
     ledger: Ledger
     items: tuple[Item, ...]
     folder: Path
+    again: tuple[Again, ...] = ()
+    inferred: Inferred | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +224,14 @@ def read_study(folder: Path) -> Study:
         name, version = cut(str(plan["name"])), cut(str(plan["version"]))
     except (KeyError, TypeError) as error:
         raise UsageError(f"{file}: not the plan of a study: {error!r}") from error
-    made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
-    faults = {path: reason for path in made if (reason := damage(path))}
-    cells = tuple(_read_cell(entry, path, file) for entry, path in entries if path.is_dir() and path not in faults)
+    faults: dict[Path, str] = {}
+    if (folder / CELLS).is_file():
+        held = _archived(folder)
+    else:
+        made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
+        faults = {path: reason for path in made if (reason := damage(path))}
+        held = {path.name: _held(path) for _, path in entries if path.is_dir() and path not in faults}
+    cells = tuple(_cell(entry, path, file, held[path.name]) for entry, path in entries if path.name in held)
     damaged = tuple(f"{path}: damaged: {reason}; run the study again" for path, reason in faults.items())
     if not cells:
         whole = f"{folder}: none of the {len(entries)} cells is complete; run the study again"
@@ -182,17 +239,51 @@ def read_study(folder: Path) -> Study:
     return Study(name, version, len(entries), cells, folder, damaged)
 
 
-def _read_cell(entry: Mapping[str, Any], path: Path, plan: Path) -> ScoredCell:
-    ledger = path / "ledger.json"
-    try:
-        labels = Labels.model_validate(_printable(entry))
-        place = ledger
-        read = Ledger.model_validate(read_json(ledger))
-    except ValidationError as error:
-        (first, *_) = error.errors()
-        place = ledger if error.title == Ledger.__name__ else plan
-        raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return ScoredCell(labels, read, tuple(read_samples(path)), path)
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the files of a cell hold, and which one its ledger stands in."""
+
+    place: str
+    ledger: Any
+    items: tuple[Item, ...]
+    again: Sequence[Any]
+    inferred: Any
+
+
+def _held(path: Path) -> _Held:
+    again, inferred = path / "retention.jsonl", path / "inferred.json"
+    return _Held(
+        f"{path / 'ledger.json'}",
+        read_json(path / "ledger.json"),
+        tuple(read_samples(path)),
+        read_jsonl(again) if again.is_file() else (),
+        read_json(inferred) if inferred.is_file() else None,
+    )
+
+
+def _archived(folder: Path) -> dict[str, _Held]:
+    """Return what the cells of an archive hold, by their keys."""
+    file, items = folder / CELLS, archived(folder / ITEMS)
+    held = {}
+    for number, row in enumerate(read_jsonl(file), start=1):
+        place = f"{file}, row {number}"
+        try:
+            held[row["key"]] = _Held(place, row["ledger"], items[row["key"]], row["again"], row["inferred"])
+        except (KeyError, TypeError) as error:
+            raise UsageError(f"{place}: not a cell of the archive of a study: {error!r}") from error
+    return held
+
+
+def _cell(entry: Mapping[str, Any], path: Path, plan: Path, held: _Held) -> ScoredCell:
+    again = [(row, f"{held.place}: retention, row {n}") for n, row in enumerate(held.again, start=1)]
+    return ScoredCell(
+        parsed(Labels, _printable(entry), f"{plan}", strict=False),
+        parsed(Ledger, held.ledger, held.place, strict=False),
+        held.items,
+        path,
+        tuple(parsed(Again, _printable(row), place, strict=False) for row, place in again),
+        None if held.inferred is None else parsed(Inferred, held.inferred, f"{held.place}: inferred", strict=False),
+    )
 
 
 def _printable(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
+from icl_ft_plugin.report.measures.kinds import Corrected, Kept, PartOfFacts
 from icl_ft_plugin.report.read import Retrieved
 from icl_ft_plugin.report.stats.components import Components
 
@@ -40,7 +41,7 @@ class Accuracy:
         low: Lower end of the 95% interval: for new worlds, facts and runs; with one world for new facts of it, these runs.
         high: Upper end.
         why: Why there is no interval.
-        facts_low: The same for these worlds and these training runs alone, over new facts.
+        facts_low: The same for these worlds and these runs alone, over new facts.
         facts_high: Upper end.
         chance: What a uniform guesser gets.
         against_chance: ``"above"``, ``"below"``, ``"at"``, or ``"not tested"``.
@@ -49,7 +50,11 @@ class Accuracy:
         variance: Of a single answer, by source.
         labels: Parts by label and value.
         training_seeds: Accuracy by training seed.
+        context_seeds: Accuracy by the seed of the order of the documents in the prompt.
         world_seeds: Accuracy by world.
+        pmi: By what the prompt adds to each choice's log-likelihood; None where it was not asked for.
+        verbatim: Share of the questions that stand with their answer in the rows that the arm was trained on; None where there are
+            none, or it was not counted.
     """
 
     arm: str
@@ -70,7 +75,10 @@ class Accuracy:
     variance: Components
     labels: Mapping[str, Mapping[str, Part]]
     training_seeds: Mapping[str, float]
+    context_seeds: Mapping[str, float]
     world_seeds: Mapping[str, float]
+    pmi: Corrected | None = None
+    verbatim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +203,28 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """What an arm cost, a run or a question on average."""
+    """What an arm cost, a run or a question on average.
+
+    Attributes:
+        arm: Its name.
+        training_runs: Their number, over all worlds.
+        context_orders: The number of orders in which documents stood in its prompts; 0 where none did, or their author's.
+        training_tokens: Tokens that a run was trained on.
+        augmentation_tokens: Tokens that a model read and wrote to augment the documents.
+        verbatim: As in ``Accuracy``, of all its questions.
+        steps: Gradient steps.
+        prompt_tokens: Of a question; None where the model's tokenizer is not known.
+        retrieved: Where documents were chosen per question, how.
+    """
 
     arm: str
     training_runs: int
+    context_orders: int
     training_tokens: int
     augmentation_tokens: int
+    verbatim: float | None
     steps: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     retrieved: Retrieved | None = None
 
 
@@ -225,6 +247,8 @@ class Block:
         verdicts: The paper's claims.
         contamination: Per split, where the untouched model was run.
         gates: The arms that are not interpretable.
+        parts: By arm with the inferences of a part of the facts, and split.
+        kept: By trained arm, and what it was asked before its training, too.
     """
 
     model: str
@@ -241,6 +265,8 @@ class Block:
     verdicts: list[Verdict]
     contamination: list[Contamination]
     gates: list[Gate]
+    parts: list[PartOfFacts]
+    kept: list[Kept]
 
     @property
     def scope(self) -> str:
@@ -250,10 +276,10 @@ class Block:
 
 def plain(record: Any) -> dict[str, Any]:
     """Return a record as JSON knows it."""
-    values = asdict(record)
-    if values.get("retrieved", 0) is None:
-        del values["retrieved"]
-    elif "retrieved" in values:
+    values = {
+        key: value for key, value in asdict(record).items() if value is not None or key not in ("retrieved", "pmi")
+    }
+    if "retrieved" in values:
         values["retrieved"] = record.retrieved.model_dump()
     return values
 
@@ -261,13 +287,3 @@ def plain(record: Any) -> dict[str, Any]:
 def number(value: Any) -> float | None:
     """Return a number; None where there is none."""
     return float(value) if isfinite(value) else None
-
-
-def joint_name(main: str, learned: str, *, given: bool = False) -> str:
-    """Name what is compared fact by fact: both splits right, or the main one where the fact was learned in every run."""
-    return f"{main}, where {learned} is right" if given else f"{main} and {learned}"
-
-
-def is_baseline(arm: str) -> bool:
-    """Say whether an arm is no model but answers by the words that stand together."""
-    return arm.endswith("-baseline")

@@ -14,6 +14,11 @@ import numpy as np
 
 from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
+from icl_ft_plugin.report.measures.corrected import corrected
+from icl_ft_plugin.report.measures.kept import kept
+from icl_ft_plugin.report.measures.names import is_baseline, joint_name
+from icl_ft_plugin.report.measures.partial import parts_of_facts
+from icl_ft_plugin.report.measures.verbatim import verbatim
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
     GATE,
@@ -25,8 +30,6 @@ from icl_ft_plugin.report.records import (
     Joint,
     Pair,
     Part,
-    is_baseline,
-    joint_name,
     number,
 )
 from icl_ft_plugin.report.stats.components import split_variance
@@ -81,6 +84,8 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
         verdicts=judge(family, evidence),
         contamination=contamination(evidence, splits),
         gates=gates,
+        parts=parts_of_facts(cells, splits),
+        kept=kept(cells),
     )
 
 
@@ -219,7 +224,10 @@ def _accuracy(
             for label in sorted({key for _, item in items for key in item.labels})
         },
         training_seeds=_by_seed(items, lambda cell: cell.labels.training_seed),
+        context_seeds=_by_seed(items, lambda cell: cell.labels.context_seed),
         world_seeds=_by_seed(items, lambda cell: cell.labels.world_seed),
+        pmi=corrected(cells, split),
+        verbatim=verbatim(cells, split),
     )
 
 
@@ -237,13 +245,17 @@ def _compute(arm: str, cells: Sequence[ScoredCell]) -> Compute:
     ledgers = [cell.ledger for cell in cells]
     training = [ledger.training for ledger in ledgers if ledger.training]
     questions = sum(ledger.evaluation.questions for ledger in ledgers)
+    read = [ledger.evaluation.prompt_tokens for ledger in ledgers]
+    known = [tokens for tokens in read if tokens is not None]
     return Compute(
         arm=arm,
         training_runs=len(training),
+        context_orders=len({cell.labels.context_seed for cell in cells} - {None}),
         training_tokens=round(_mean(run.tokens for run in training)) if training else 0,
         augmentation_tokens=round(_mean(ledger.augmentation_tokens for ledger in ledgers)),
+        verbatim=verbatim(cells),
         steps=round(_mean(run.steps for run in training)) if training else 0,
-        prompt_tokens=round(sum(ledger.evaluation.prompt_tokens for ledger in ledgers) / questions),
+        prompt_tokens=round(sum(known) / questions) if len(known) == len(read) else None,
         retrieved=next((found for ledger in ledgers if (found := ledger.evaluation.retrieved)), None),
     )
 

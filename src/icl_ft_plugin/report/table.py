@@ -8,7 +8,7 @@ As Markdown, for example (``↓`` marks below chance)::
     | pretrained | 60 (60)   | 50.0 [28.4, 71.6] | 45.0 [24.4, 67.5]  |
     | ft         | 60 (60)   | 96.7 [81.7, 99.5] | 21.7 [9.2, 43.0] ↓ |
 
-The same numbers go to ``table.md``, ``table.csv`` and ``table.json``. They hold no times, so that a study that was
+The same numbers go to ``table.md``, ``table.tex`` (booktabs), ``table.csv`` and ``table.json``. They hold no times, so that a study that was
 interrupted and resumed gives the same bytes.
 """
 
@@ -24,8 +24,12 @@ from typing import TYPE_CHECKING, Any
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
+from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.partial import part_rows
+from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Block, plain
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import (
     Rows,
@@ -37,6 +41,9 @@ from icl_ft_plugin.report.table_rows import (
     joint_rows,
     label_rows,
     legend,
+    pmi_rows,
+    prompt_rows,
+    scale_rows,
     verdict_rows,
 )
 from icl_ft_plugin.report.words import about
@@ -47,8 +54,13 @@ if TYPE_CHECKING:
 
 def _tables(block: Block) -> dict[str, Rows]:
     some = {
+        "accuracy, prior-corrected (PMI)": pmi_rows(block),
+        "before and after finetuning, by prompt": prompt_rows(block),
         "gap between ft and icl closed": gap_rows(block),
         "learned and turned round, fact by fact": joint_rows(block),
+        "inferences of a part of the facts": part_rows(block.parts),
+        "learned against kept": kept_rows(block),
+        "questions that stand with their answer in the rows, %": verbatim_rows(block),
         "the paper's claims": verdict_rows(block),
         "contamination": contamination_rows(block),
     }
@@ -73,6 +85,8 @@ def to_markdown(study: Study, blocks: list[Block]) -> str:
             parts.append(markdown(rows))
         parts += [f"No gap to close: {reason}" for reason in gap_reasons(block)]
         parts += retrieval_notes(block)
+    if points := scaled(study):
+        parts += ["## Along a scale", markdown(scale_rows(points))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,6 +94,40 @@ def markdown(rows: Rows) -> str:
     """Return a table as Markdown, header first."""
     header, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *body])
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "↓": r"$\downarrow$",
+    "°": r"$^{\circ}$",
+    "[": "{[}",  # behind the end of a row it would be taken for a length
+}
+
+
+def to_latex(blocks: Sequence[Block]) -> str:
+    """Return the tables as LaTeX, a ``table`` each with its rules of ``booktabs``."""
+    parts = ["% \\usepackage{booktabs}"]
+    for block in blocks:
+        said = f" {legend(block)} {about(block)}"
+        for title, rows in _tables(block).items():
+            parts.append(latex(rows, f"{_heading(block, title)}.{said if title == 'accuracy' else ''}"))
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(rows: Rows, caption: str) -> str:
+    """Return a table as LaTeX, header first."""
+    header, *body = [" & ".join(map(_tex, row)) + r" \\" for row in rows]
+    columns = "l" + "r" * (len(rows[0]) - 1)
+    opening = ["\\begin{table}", "\\centering", f"\\caption{{{_tex(caption)}}}", f"\\begin{{tabular}}{{{columns}}}"]
+    inner = ["\\toprule", header, "\\midrule", *body, "\\bottomrule"]
+    return "\n".join([*opening, *inner, "\\end{tabular}", "\\end{table}"])
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
@@ -119,6 +167,8 @@ def to_json(study: Study, blocks: list[Block]) -> str:
         "claims": lambda block: block.verdicts,
         "contamination": lambda block: block.contamination,
         "not_interpretable": lambda block: block.gates,
+        "parts_of_facts": lambda block: block.parts,
+        "kept": lambda block: block.kept,
     }
     data = {
         "study": study.name,
@@ -132,6 +182,7 @@ def to_json(study: Study, blocks: list[Block]) -> str:
             ]
             for kind, of in kinds.items()
         },
+        **({"scales": [plain(point) for point in points]} if (points := scaled(study)) else {}),
     }
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -143,7 +194,7 @@ def missing_note(study: Study) -> str:
 
 
 def write_table(folder: Path, into: Path | None = None) -> tuple[Study, list[Block], list[Path]]:
-    """Read a study's folder and write ``table.md``, ``table.csv`` and ``table.json``.
+    """Read a study's folder and write ``table.md``, ``table.tex``, ``table.csv`` and ``table.json``.
 
     Args:
         folder: What ``icl-ft study --out`` wrote.
@@ -157,7 +208,12 @@ def write_table(folder: Path, into: Path | None = None) -> tuple[Study, list[Blo
     """
     study = read_study(folder)
     blocks = build_blocks(study)
-    texts = {"md": to_markdown(study, blocks), "csv": to_csv(csv_records(blocks)), "json": to_json(study, blocks)}
+    texts = {
+        "md": to_markdown(study, blocks),
+        "tex": to_latex(blocks),
+        "csv": to_csv(csv_records(blocks)),
+        "json": to_json(study, blocks),
+    }
     files = [(into or folder) / f"table.{suffix}" for suffix in texts]
     try:
         for file, text in zip(files, texts.values(), strict=True):

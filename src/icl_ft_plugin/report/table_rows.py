@@ -5,12 +5,24 @@ For example ``gap_rows(block)`` begins ``[["arm", "reversal", ...], ["ft+oracle"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from icl_ft_plugin.report.records import Accuracy, Block, Compute, GapClosed, Pair, Part
-from icl_ft_plugin.report.words import interval, marks, p_value
+from icl_ft_plugin.report.measures.kinds import Corrected
+from icl_ft_plugin.report.measures.names import is_baseline, weights_and_prompt
+from icl_ft_plugin.report.measures.verbatim import share
+from icl_ft_plugin.report.records import (
+    Accuracy,
+    Block,
+    Compute,
+    GapClosed,
+    Pair,
+    Part,
+)
+from icl_ft_plugin.report.stats.scale import Scaled
+from icl_ft_plugin.report.words import interval, marks, p_value, spaced
 
 Rows = list[list[str]]
+VERBATIM = "questions in the rows, %"
 
 
 def accuracy_rows(block: Block) -> Rows:
@@ -27,6 +39,46 @@ def accuracy_rows(block: Block) -> Rows:
         n = f"{_range(record.n for record in found)} ({_range(record.facts for record in found)})"
         rows.append([f"{arm} (not interpretable)" if arm in barred else arm, n, *map(_cell, records)])
     return rows
+
+
+def prompt_rows(block: Block) -> Rows:
+    """Return by split, before and after finetuning, the accuracy with each prompt, the shortest first; header only where it is clear.
+
+    That is where no arm is both finetuned and asked in context, and none is asked with a part of the documents.
+    """
+    found = {weights_and_prompt(arm): arm for arm in block.arms if not is_baseline(arm)}
+    mixed = [
+        arm
+        for (weights, prompt), arm in found.items()
+        if prompt != "closed" and (weights, prompt) != ("pretrained", "icl")
+    ]
+    tokens = {prompt: block.compute[arm].prompt_tokens for (_, prompt), arm in reversed(found.items())}
+    prompts = sorted(tokens, key=lambda prompt: tokens[prompt] or 0)
+    rows = [["split", "weights", *prompts]]
+    if not mixed:
+        return rows
+    several = [
+        weights
+        for weights in dict.fromkeys(weights for weights, _ in found)
+        if any((weights, prompt) in found for prompt in prompts if prompt != "closed")
+    ]
+    for split in block.splits:
+        for weights in several:
+            arms = [found.get((weights, prompt), "") for prompt in prompts]
+            rows.append([split, weights, *(_cell(block.accuracy.get((arm, split))) for arm in arms)])
+    return [*rows, ["prompt tokens per question", "", *(f"{tokens[prompt]:,}" for prompt in prompts)]]
+
+
+def pmi_rows(block: Block) -> Rows:
+    """Return the accuracy by what the prompt adds to each choice; header only where it was not asked for."""
+    found = {key: record.pmi for key, record in block.accuracy.items() if record.pmi}
+    arms = [arm for arm in block.arms if any(of == arm for of, _ in found)]
+    body = [[arm, *(_corrected(found.get((arm, split))) for split in block.splits)] for arm in arms]
+    return [["arm", *block.splits], *body]
+
+
+def _corrected(found: Corrected | None) -> str:
+    return f"{100 * found.accuracy:.1f}{interval(found.low, found.high)}" if found else ""
 
 
 def _cell(record: Accuracy | None) -> str:
@@ -52,20 +104,29 @@ def legend(block: Block) -> str:
 
 def compute_rows(block: Block) -> Rows:
     """Return as text what each arm cost."""
-    columns: dict[str, Callable[[Compute], int]] = {
+    columns: dict[str, Callable[[Compute], int | float | None]] = {
         "training runs": lambda cost: cost.training_runs,
+        "orders of the documents": lambda cost: cost.context_orders,
         "gradient steps": lambda cost: cost.steps,
         "training tokens": lambda cost: cost.training_tokens,
         "augmentation tokens": lambda cost: cost.augmentation_tokens,
+        VERBATIM: lambda cost: cost.verbatim,
         "prompt tokens per question": lambda cost: cost.prompt_tokens,
     }
-    if not any(cost.augmentation_tokens for cost in block.compute.values()):
-        del columns["augmentation tokens"]
+    trained = any(cost.training_runs for cost in block.compute.values())
+    for optional in ("orders of the documents", "augmentation tokens", *(() if trained else (VERBATIM,))):
+        if not any(map(columns[optional], block.compute.values())):
+            del columns[optional]
 
     def row(cost: Compute) -> list[str]:
-        return [cost.arm, *(f"{column(cost):,}" for column in columns.values())]
+        values = {name: column(cost) for name, column in columns.items()}
+        return [cost.arm, *(share(value) if name == VERBATIM else _number(value) for name, value in values.items())]
 
     return [["arm", *columns], *(row(block.compute[arm]) for arm in block.arms)]
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,}"
 
 
 def label_rows(block: Block) -> dict[str, Rows]:
@@ -133,6 +194,15 @@ def _pair(pair: Pair) -> list[str]:
     return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+.1f}{ends}", p, detectable]
 
 
+def scale_rows(points: Sequence[Scaled]) -> Rows:
+    """Return the accuracies along each scale."""
+    body = [
+        [p.model, p.family, spaced(p.axis), f"{p.value:g}", p.arm, spaced(p.split) or "all but restated", str(p.n), f"{100 * p.accuracy:.1f}{interval(p.low, p.high)}"]
+        for p in points
+    ]  # fmt: skip
+    return [["model", "family", "scale", "at", "arm", "split", "n", "accuracy"], *body]
+
+
 def verdict_rows(block: Block) -> Rows:
     """Return the paper's claims with their verdicts, the primary ones first."""
     header = ["split", "claim", "", "verdict", "p", "p of the contrary"]
@@ -159,5 +229,5 @@ def variance_rows(block: Block) -> Rows:
         shares = ["-" if part is None or not total else f"{100 * part / total:.0f}" for part in parts]
         narrow = interval(record.facts_low, record.facts_high).strip()
         rows.append([split, arm, f"{total:.3f}", *shares, narrow])
-    header = ["split", "arm", "variance", "world %", "training run %", "item %", "item x training run %"]
+    header = ["split", "arm", "variance", "world %", "run %", "item %", "item x run %"]
     return [[*header, "these worlds and runs alone, other facts"], *rows]

@@ -24,6 +24,7 @@ from math import sqrt
 from scipy.special import stdtr
 
 from icl_ft_plugin.families.family import Claim, Family
+from icl_ft_plugin.report.measures.names import weights_and_prompt
 from icl_ft_plugin.report.records import Contamination, Verdict, number
 from icl_ft_plugin.report.stats.holm import holm
 from icl_ft_plugin.report.stats.mean import FLOOR, Difference, Mean, Moments
@@ -92,8 +93,12 @@ class _Test:
 
 
 def is_augmented(arm: str) -> bool:
-    """Say whether an arm is finetuned on what follows from the documents, too; other additions are controls or rivals."""
-    return not AUGMENTATIONS.isdisjoint(arm.split("+"))
+    """Say whether an arm is finetuned on what follows from the documents, too, and asked without them.
+
+    Other additions are controls or rivals.
+    """
+    weights, prompt = weights_and_prompt(arm)
+    return prompt == "closed" and not AUGMENTATIONS.isdisjoint(weights.split("+"))
 
 
 def judge(family: Family, evidence: Evidence) -> list[Verdict]:

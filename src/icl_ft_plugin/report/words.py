@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from icl_ft_plugin.families import named
+from icl_ft_plugin.report.measures.kinds import Apart
 from icl_ft_plugin.report.records import Accuracy, Block
 
 BELOW = "↓"
-ABOUT_WORLDS = "95% intervals are for new worlds, new facts and new training runs (Student's t over the worlds)."
+ABOUT_WORLDS = (
+    "95% intervals are for new worlds, new facts and new runs: trainings, or orders of the documents in the prompt (Student's t over "
+    "the worlds)."
+)
 ABOUT_ONE = (
-    "This world only: the 95% intervals say what other facts of this world would give with these training runs, nothing about other "
+    "This world only: the 95% intervals say what other facts of this world would give with these runs, nothing about other "
     "worlds or runs. Nothing is tested."
 )
 ABOUT_TWO = "These two worlds only: two worlds give no interval, and nothing is tested."
@@ -63,3 +67,9 @@ def marks(record: Accuracy) -> str:
     """Return what stands behind an accuracy: the arrow of "below chance", the sign of "not above the best baseline"."""
     arrow = f" {BELOW}" if record.against_chance == "below" else ""
     return f"{arrow}{' °' if record.above_baseline is False else ''}"
+
+
+def signed(change: Apart) -> str:
+    """Return a difference in points with its interval, e.g. ``"-37.5 [-46.2, -28.8]"``."""
+    ends = "" if change.low is None or change.high is None else f" [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+    return f"{100 * change.difference:+.1f}{ends}"

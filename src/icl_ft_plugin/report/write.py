@@ -1,7 +1,7 @@
 """Writes everything a report consists of beside the tables.
 
-For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg`` and ``.png``,
-and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question) and ``items.R`` (the mixed model).
+For a study ``runs/demo``: ``report.html`` (or the file asked for), beside it ``figures/reversal-nano.svg``, ``.pdf``
+and ``.png``, and ``table.parquet`` (as ``table.csv``), ``items.parquet`` (every scored question), ``items.R`` and ``items.py`` (the mixed model).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.table import csv_records, to_markdown, write_table
 from icl_ft_plugin.report.words import title
 
@@ -107,13 +109,18 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     """
     require_packages()
     from icl_ft_plugin.report.export import write_items
-    from icl_ft_plugin.report.html import figures, page
+    from icl_ft_plugin.report.html import figures, measured, page, scaling
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]
         for block in blocks:
-            name = re.sub(r"[^\w.+-]+", "_", f"{block.worlds}-{block.model}").strip("._") or "figure"
-            files += figures.save(figures.family_figure(block), out.parent / "figures", name)
+            name = f"{block.worlds}-{block.model}"
+            drawn = {name: figures.family_figure(block)}
+            drawn |= {f"{name}-{end}": chart for end, chart in measured.panels(block, ink="#222222").items()}
+            for called, chart in drawn.items():
+                files += figures.save(chart, out.parent / "figures", _file_name(called))
+        for axis, panels in scaling.panels(scaled(study), ink="#222222").items():
+            files += figures.save(figures.side_by_side(panels), out.parent / "figures", _file_name(f"scaling-{axis}"))
         files += write_items(study, out.parent)
         _write_table(blocks, out.parent / "table.parquet")
     except OSError as error:
@@ -121,8 +128,13 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
     return [*files, out.parent / "table.parquet"]
 
 
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name).strip("._") or "figure"
+
+
 def _write_table(blocks: Sequence[Block], file: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist(csv_records(blocks)), file)
+    with replacing(file) as draft:
+        pq.write_table(pa.Table.from_pylist(csv_records(blocks)), draft)

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from icl_ft_plugin.arms.arm import GENERATED, Arm
+from icl_ft_plugin.arms.arm import GENERATED, Arm, is_written
 from icl_ft_plugin.arms.named import resolved
 from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.config import parsed, read_yaml, set_key
@@ -31,6 +31,7 @@ from icl_ft_plugin.families import make_config
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN, recipes_dir, study_names
 from icl_ft_plugin.study.schema import StudyConfig
+from icl_ft_plugin.worlds.context import chosen_by
 from icl_ft_plugin.worlds.folder import world_of
 
 _SDFT_ARM = {"corpus": ["documents"], "rows": "documents", "keep": "all"}
@@ -79,10 +80,11 @@ def _check(study: StudyConfig, place: str) -> None:
         except UsageError as error:
             raise UsageError(f"{place}: worlds: {error}") from error
     lists: dict[str, list[Any]] = {
-        "models": study.models,
+        "models": [entry.name or f"{entry.called} {entry.recipe or ''}".strip() for entry in study.models],
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],
         "training_seeds": study.training_seeds,
+        "context_seeds": study.context_seeds,
         "hyperparameters": [hyper.name for hyper in study.hyperparameters],
         **{f"worlds[{i}].arms": [arm.name for arm in worlds.arms or ()] for i, worlds in enumerate(study.worlds)},
         **{f"worlds[{i}].seeds": worlds.seeds for i, worlds in enumerate(study.worlds)},
@@ -90,13 +92,15 @@ def _check(study: StudyConfig, place: str) -> None:
     for key, values in lists.items():
         for value in values:
             if values.count(value) > 1:
-                fix = "give one of them a name" if key == "worlds" else "remove one"
+                fix = "give one of them a name" if key in ("worlds", "models") else "remove one"
                 raise UsageError(
                     f"{place}: {key}: {shown(value)} stands there twice and would make duplicate cells: {fix}"
                 )
+    _check_answers(study, place)
+    learners = [entry for entry in study.models if not entry.untrainable]
     for worlds in study.worlds:
         for arm in study.arms_of(worlds):
-            if arm.corpus and study.training_of(worlds).recipe is None:
+            if arm.corpus and not all(study.training_of(worlds, recipe=entry.recipe).recipe for entry in learners):
                 raise UsageError(f"{place}: recipe is missing, and arm {shown(arm.name)} is trained")
             _check_arm(arm, place)
     for settings in (study.augmentation, *(worlds.augmentation for worlds in study.worlds if worlds.augmentation)):
@@ -107,9 +111,31 @@ def _check(study: StudyConfig, place: str) -> None:
                 raise UsageError(f"{place}: augmentation.prompts.{strategy}: {error}") from error
 
 
+def _check_answers(study: StudyConfig, place: str) -> None:
+    """Refuse what does not go with how the study is answered."""
+    if study.pmi and study.answers != "chosen":
+        raise UsageError(
+            f"{place}: pmi: answers: {study.answers}: no choice has a likelihood to correct: leave out pmi"
+        )
+    if study.answer_tokens and study.answers == "chosen":
+        raise UsageError(f"{place}: answer_tokens: {study.answer_tokens}: answers: chosen: no answer is written")
+    if study.answer_tokens and study.curve_every:
+        raise UsageError(
+            f"{place}: answer_tokens: a learning curve asks with the task's own limit: leave out curve_every"
+        )
+    for arm in (arm for worlds in study.worlds for arm in study.arms_of(worlds)):
+        if arm.baseline and study.answers != "chosen":
+            raise UsageError(
+                f"{place}: arm {shown(arm.name)}: answers: {study.answers}: a baseline chooses and writes nothing: leave it out"
+            )
+
+
 def _check_arm(arm: Arm, place: str) -> None:
-    if arm.context_tokens and arm.condition != "icl":
-        raise UsageError(f"{place}: arm {shown(arm.name)}: context_tokens without condition: icl has nothing to choose")
+    chosen = chosen_by(arm.model_dump(), f"{place}: arm {shown(arm.name)}")
+    if chosen and arm.condition != "icl":
+        raise UsageError(
+            f"{place}: arm {shown(arm.name)}: {next(iter(chosen))} without condition: icl has nothing to choose"
+        )
     try:
         load_question_prompt(arm.prompt)
     except UsageError as error:
@@ -120,10 +146,14 @@ def _check_arm(arm: Arm, place: str) -> None:
             f"{place}: arm {shown(arm.name)}: method: sdft leaves the documents as they are, in the teacher's prompt: "
             "write corpus: [documents] and no rows or keep"
         )
-    if arm.keep == "entailed" and not set(arm.corpus) & set(GENERATED):
+    if arm.keep == "entailed" and not any(map(is_written, arm.corpus)):
         raise UsageError(
-            f"{place}: arm {shown(arm.name)}: keep: entailed filters {' and '.join(GENERATED)}, and it has neither"
+            f"{place}: arm {shown(arm.name)}: keep: entailed filters {', '.join(GENERATED)} and files, and it has none"
         )
+    if arm.replay and arm.method == "sdft":
+        raise UsageError(f"{place}: arm {shown(arm.name)}: replay: method: sdft has no rows to add to")
+    if arm.replay and not arm.corpus:
+        raise UsageError(f"{place}: arm {shown(arm.name)}: replay: nothing is trained: write a corpus")
     if arm.baseline and (arm.corpus or arm.condition != "closed" or arm.prompt != PLAIN or arm.chat_template):
         raise UsageError(
             f"{place}: arm {shown(arm.name)}: baseline: nothing is trained or prompted: write no corpus and condition"

@@ -4,7 +4,8 @@ The ledger of a trained cell, shortened::
 
     {"training": {"steps": 200, "tokens": 68436, "seconds": 31.9, ...},
      "augmentation": {"local": {"hash": "77b0c1...", "prompt_tokens": 4210, "generated_tokens": 5120, ...}},
-     "evaluation": {"questions": 80, "prompt_tokens": 410}, "seconds": 71.2}
+     "evaluation": {"questions": 80, "prompt_tokens": 410}, "verbatim": {"reversal": {"questions": 20, "standing": 0}, ...},
+     "seconds": 71.2}
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from icl_ft_plugin.files import read_json
 
 LEDGER = "ledger.json"
 CONFIG = "config.json"
+INFERRED = "inferred.json"  # of how many facts the corpus has inferences, and which questions are about them
+RETENTION = "retention.jsonl"  # what else was asked, before the training and after
 
 
 class Record(BaseModel):
@@ -51,7 +54,7 @@ class WritingCost(Record):
 
     Attributes:
         hash: Of all that it depends on.
-        prompt: Name and version of the prompt.
+        prompt: Name and version of the prompt; empty for what was read from a file.
         requests: Answered ones.
         prompt_tokens: Tokens read.
         generated_tokens: Tokens written.
@@ -71,28 +74,38 @@ class PromptCost(Record):
 
     Attributes:
         questions: Their number.
-        prompt_tokens: Of their prompts, as if no prefix were shared; the choices are not counted.
+        prompt_tokens: Of their prompts, as if no prefix were shared; the choices are not counted; None where the model's
+            tokenizer is not known.
         retrieved: Where documents were chosen per question, what ``retrieval.summary`` says of them.
     """
 
     questions: int = 0
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
     retrieved: Mapping[str, Any] | None = None
 
 
+class Verbatim(Record):
+    """Of one split, the questions, and those of them that stand with their answer in the rows trained on (``verbatim``)."""
+
+    questions: int
+    standing: int
+
+
 class CellLedger(Record):
-    """What a cell took.
+    """What a cell took, and what it was given.
 
     Attributes:
         training: None for an untrained arm.
         augmentation: By strategy; None where the model has written nothing for the arm.
         evaluation: The questions.
+        verbatim: By split; None where there are no rows, or an older version did not count.
         seconds: Of the whole cell, without what an earlier cell had made.
     """
 
     training: TrainingCost | None = None
     augmentation: Mapping[str, WritingCost] | None = None
     evaluation: PromptCost = PromptCost()
+    verbatim: Mapping[str, Verbatim] | None = None
     seconds: float | None = None
 
 

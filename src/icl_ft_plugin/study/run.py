@@ -27,6 +27,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.executors.local import Executor, InProcess
+from icl_ft_plugin.study.models import left_out
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
@@ -82,6 +83,8 @@ def run_study(
     with store.lock(), store.log():
         store.write_plan(study.name, cells)
         store.clear_failures()
+        for line in left_out(study):
+            announce(line, 0, len(cells))
         for cell, reason in store.set_damaged_aside(cells).items():
             print(f"{cell}: damaged, made again: {reason}", file=sys.stderr)
             announce(f"damaged, made again: {cell} ({reason})", 0, len(cells))

@@ -14,17 +14,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from icl_ft_plugin.arms.partial import inferred_questions
 from icl_ft_plugin.config import parsed
-from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_manifest
+from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_jsonl, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.augment import writing_costs
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.engine import at_work, check_loads_by_name
 from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
-from icl_ft_plugin.study.records import CONFIG, LEDGER, CellLedger, TrainingCost
+from icl_ft_plugin.study.records import CONFIG, INFERRED, LEDGER, RETENTION, CellLedger, TrainingCost
+from icl_ft_plugin.study.retention import retention, weights_of
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
 from icl_ft_plugin.study.train_cell import train_cell
+from icl_ft_plugin.study.verbatim import verbatim_of
 
 
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
@@ -58,40 +62,67 @@ def _marked(cell: Cell, store: Store) -> Iterator[None]:
 
 
 def _run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
-    from icl_ft_plugin.harness.evaluate import evaluate, prompts_read
+    from icl_ft_plugin.harness.evaluate import prompts_read
 
     begun = time.perf_counter()
     world = cell.world.make()
-    model: Any = "icl_ft_hf"
-    model_args = {"pretrained": str(cell.model.path)}
     checkpoint = _checkpoint(cell, world, study, store)
-    if cell.arm.baseline:
-        from icl_ft_plugin.harness.baseline import BaselineLM
-
-        model = BaselineLM(world, cell.arm.baseline)
-    if checkpoint:
-        model_args["peft" if (checkpoint / "adapter_config.json").is_file() else "pretrained"] = str(checkpoint)
     with atomic_folder(store.cell(cell), manifest=True) as temporary:
-        results = evaluate(
-            list(dict.fromkeys(cell.tasks.values())),
-            model=model,
-            model_args=model_args,
-            metadata=metadata_of(cell),
-            output=temporary,
-            batch_size=study.batch_size,
-            apply_chat_template=cell.arm.chat_template,
-        )
+        results = _asked(cell, checkpoint, study, store, temporary)
         ledger = CellLedger(
             training=_training_cost(checkpoint) if checkpoint else None,
             augmentation=writing_costs(cell, store),
             evaluation=prompt_cost(cell, results["samples"], prompts_read(results)),
+            verbatim=verbatim_of(cell, world, store),
             seconds=round(time.perf_counter() - begun, 3),
         )
         # What was not given is no key; that a cell has no training is said.
         write_json(temporary / LEDGER, ledger.model_dump(exclude_unset=True))
         write_json(temporary / CONFIG, _config(cell, study))
+        if cell.arm.inferred < 100:
+            write_json(temporary / INFERRED, inferred_of(cell, world))
+        if checkpoint and cell.kept:
+            write_jsonl(temporary / RETENTION, retention(cell, checkpoint, study.batch_size, store))
         if checkpoint and (checkpoint / "curve.jsonl").is_file():
             shutil.copy(checkpoint / "curve.jsonl", temporary)
+    store.drop_answers(cell)
+
+
+def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store, output: Path) -> dict[str, Any]:
+    """Ask a cell's questions; what a server has answered is kept until the cell is complete."""
+    from icl_ft_plugin.harness.evaluate import evaluate
+
+    engine = cell.engine
+    model: Any = "icl_ft_hf"
+    arguments: dict[str, Any] = {}
+    batch_size: int | str = study.batch_size
+    metadata, kept = metadata_of(cell), None
+    if cell.arm.baseline:
+        from icl_ft_plugin.harness.baseline import BaselineLM
+
+        model = BaselineLM(cell.world.make(), cell.arm.baseline)
+    elif engine is None:
+        arguments = weights_of(cell, checkpoint)
+    else:
+        if engine.served and checkpoint:
+            check_loads_by_name(engine, cell.model.checkpoint)
+        model, arguments = engine.name, engine.loading(cell.model.path, checkpoint)
+        batch_size = engine.batch_size or batch_size
+        # The tokenizer and the window are the model's, whatever the engine calls it.
+        metadata = {**metadata, "model": None, "tokenizer": None, "pretrained": None, **cell.model.counting}
+        kept = store.answers(cell) if engine.served else None
+    with at_work(engine, arguments):
+        return evaluate(
+            list(dict.fromkeys(cell.tasks.values())),
+            model=model,
+            model_args=arguments,
+            metadata=metadata,
+            output=output,
+            batch_size=batch_size,
+            apply_chat_template=cell.arm.chat_template,
+            cache=kept,
+            gen_kwargs={"max_gen_toks": cell.answer_tokens} if cell.answer_tokens else None,
+        )
 
 
 def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> Path | None:
@@ -104,6 +135,12 @@ def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> P
             train_cell(cell, world, cell.training, study, store, checkpoint)
             write_manifest(checkpoint)  # by which a later cell, or run, tells that it is whole
     return checkpoint
+
+
+def inferred_of(cell: Cell, world: World) -> dict[str, Any]:
+    """Return of how many facts the arm's corpus has inferences, and the questions about them."""
+    percent = cell.arm.inferred
+    return {"percent": percent, "with": inferred_questions(world, percent)}
 
 
 def _training_cost(checkpoint: Path) -> TrainingCost:
@@ -120,6 +157,7 @@ def _config(cell: Cell, study: StudyConfig) -> dict[str, Any]:
         "identity": cell.identity,
         "world": {"family": cell.world.family, "seed": cell.world.seed, "config": dict(cell.world.config)},
         "arm": cell.arm.model_dump(),
-        "model": str(cell.model.path),
+        "model": str(cell.model.path or cell.labels.model),
         "batch_size": study.batch_size,
+        **({"answers": cell.answers} if cell.answers != "chosen" else {}),
     }

@@ -5,6 +5,7 @@ For example ``Store(Path("runs/demo")).cell(cell)`` is ``runs/demo/cells/1f0c9a3
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -20,6 +21,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import damage, write_json, write_text
 from icl_ft_plugin.guard.locks import Timeout, locked
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.identity import before_key
 from icl_ft_plugin.study.records import LEDGER, CellLedger, read
 
 LOCK = ".lock"  # in the study's folder; held while a run is at work
@@ -69,6 +71,22 @@ class Store:
         """Return where what a base model wrote is or will be."""
         return self.folder / "augmentations" / key
 
+    def answers(self, cell: Cell) -> Path:
+        """Return where the answers of a server are kept until the cell is complete (lm-eval's own cache, by a prefix)."""
+        folder = self.folder / "answers" / cell.key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "answers"
+
+    def drop_answers(self, cell: Cell) -> None:
+        """Remove these answers, which stand in the complete cell."""
+        shutil.rmtree(self.folder / "answers" / cell.key, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self.folder / "answers").rmdir()
+
+    def before(self, cell: Cell) -> Path:
+        """Return where the answers of the cell's base model to what else it is asked are or will be."""
+        return self.folder / "before" / before_key(cell)
+
     def missing(self, cells: Sequence[Cell]) -> list[Cell]:
         """Return the cells that have no results yet."""
         folder = self.folder / "cells"
@@ -77,12 +95,17 @@ class Store:
 
     def write_plan(self, name: str, cells: Sequence[Cell]) -> None:
         """Write ``study.json``."""
-        entries = [{"key": cell.key, **cell.labels.to_dict(), "splits": list(cell.tasks)} for cell in cells]
+        entries = [
+            {"key": cell.key, **labels.to_dict(), "splits": list(cell.tasks)}
+            for cell in cells
+            for labels in (cell.labels, *cell.also)
+        ]
         write_json(self.folder / "study.json", {"name": name, "version": __version__, "cells": entries})
 
     def shared(self, cell: Cell) -> set[str]:
-        """Return the folders, below this one, that the cell may share with others: augmentations, trained weights."""
+        """Return the folders, below this one, that the cell may share with others: augmentations, weights, first answers."""
         shared = {f"augmentations/{writing.key}" for writing in cell.writings.values()}
+        shared |= {f"before/{before_key(cell)}"} if cell.kept else set()
         return {*shared, f"checkpoints/{cell.training_key}"} if cell.training_key else shared
 
     def unmade(self, cell: Cell) -> set[str]:

@@ -35,7 +35,7 @@ def train_cell(
     from icl_ft_plugin.training import launch, sdft, train
 
     curve = _curve(cell, study)
-    what: dict[str, Any] = {"model": str(cell.model.path), "recipe": training.recipe, "output": checkpoint}
+    what: dict[str, Any] = {"model": str(cell.model.checkpoint), "recipe": training.recipe, "output": checkpoint}
     what["seed"] = training.seed
     if cell.arm.method == "sdft":
         steps = steps_of(training, len(sdft.prompts_of(world)), len(world.documents))
@@ -69,6 +69,6 @@ def _curve(cell: Cell, study: StudyConfig) -> Curve | None:
     from icl_ft_plugin.training.curve import Curve
 
     tasks = list(dict.fromkeys(cell.tasks.values()))
-    metadata = {"pretrained": str(cell.model.path), **metadata_of(cell)}
+    metadata = {"pretrained": str(cell.model.checkpoint), **metadata_of(cell), "pmi": False}
     asked = (study.curve_every, study.curve_questions, study.batch_size)
     return Curve(tasks, metadata, *asked, chat_template=cell.arm.chat_template)

@@ -185,6 +185,7 @@ def public_name(model: str) -> str:
 def _hub_name(model: str) -> str | None:
     """Return the model's name on the Hub: its own if it is one, else what its card says its folder was made from."""
     if not Path(model).is_dir():
+        model = model.partition("@")[0]
         return model if model.count("/") == 1 and not model.startswith((".", "/", "~")) else None
     base = _front_matter(model).get("base_model")
     # Only of a copy: a finetuned folder's base is not this model.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.training.recipes.recipe import Recipe
 
 
@@ -34,26 +34,50 @@ def load_tokenizer(model: str | PreTrainedModel) -> PreTrainedTokenizerBase:
 
 
 def check_lengths(
-    rows: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, args: Any, recipe: Recipe
+    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, args: Any, recipe: Recipe
 ) -> None:
     """Refuse rows that training would cut: the cut is silent and takes the end-of-text token with it.
 
     Raises:
-        UsageError: A row is longer than ``max_length``, or the tokenizer has no end-of-text token.
+        UsageError: A row is longer than ``max_length``; the tokenizer has no end-of-text token, or for chats no template.
     """
     eos = args.eos_token or tokenizer.eos_token
     if eos is None:
         raise UsageError("tokenizer: it has no end-of-text token, which ends each row; set eos_token in the recipe")
     if args.max_length is None or (args.packing and args.packing_strategy != "bfd"):
         return
-    texts = ["".join(row.values()) for row in rows]
-    lengths = [len(ids) for ids in tokenizer([text + eos * (not text.endswith(eos)) for text in texts])["input_ids"]]
+    if isinstance(rows[0].get("prompt"), list):
+        lengths = [_turns(row, tokenizer) for row in rows]
+    else:
+        texts = ["".join(row.values()) for row in rows]
+        ended = [text + eos * (not text.endswith(eos)) for text in texts]
+        lengths = [len(ids) for ids in tokenizer(ended)["input_ids"]]
     longest = max(range(len(rows)), key=lengths.__getitem__)
     if lengths[longest] > args.max_length:
         raise UsageError(
             f"{recipe.path}: max_length: {args.max_length} would cut row {longest}, which has {lengths[longest]} tokens; "
-            "raise max_length or shorten the row"
+            "raise max_length, shorten the row, or set packing: true with packing_strategy: bfd_split, which splits it"
         )
+
+
+def _turns(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the tokens of a chat.
+
+    Raises:
+        UsageError: The template lays out a chat otherwise as soon as it goes on, so that nothing could be asked as trained.
+    """
+    if tokenizer.chat_template is None:
+        raise UsageError(
+            "tokenizer: it has no chat template, so that rows of messages cannot be laid out: rows: documents"
+        )
+    prompt = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)["input_ids"]
+    whole = tokenizer.apply_chat_template([*row["prompt"], *row["completion"]], return_dict=True)["input_ids"]
+    if whole[: len(prompt)] != prompt:
+        raise UsageError(
+            f"tokenizer: its chat template does not go on where it asks: {shown(tokenizer.decode(prompt[-12:]))} is no "
+            "beginning of the assistant's turn: write rows: completion, or take another model"
+        )
+    return len(whole)
 
 
 def check_model(trainer: Any, recipe: Recipe) -> None:

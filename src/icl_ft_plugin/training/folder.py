@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import check_free, read_json, write_json
+from icl_ft_plugin.files import check_free, read_json, reason, write_json
 
 
 def checkpoints_in(work: Path) -> Path:
@@ -54,7 +54,10 @@ def writing(output: Path) -> Iterator[Path]:
         # torch reports a failed write of its archives as a RuntimeError from its writer.
         if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
             raise
-        raise UsageError(f"{output}: cannot be written ({error})") from error
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        kept = any(checkpoints_in(work).glob("checkpoint-*"))
+        goes_on = "; the same command goes on from the last checkpoint" if kept else ""
+        raise UsageError(f"{output}: cannot be written ({why}){goes_on}") from error
     finally:
         if not any(checkpoints_in(work).glob("checkpoint-*")):
             shutil.rmtree(work, ignore_errors=True)

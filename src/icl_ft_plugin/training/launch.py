@@ -74,7 +74,7 @@ def launch_config(name: str) -> dict[str, Any]:
 def train(
     *,
     model: str,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     recipe: Recipe,
     launch: Mapping[str, Any],
     output: Path,

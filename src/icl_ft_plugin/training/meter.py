@@ -38,6 +38,10 @@ class Batches:
         return self._tokens, self._targets
 
 
+class Trained(Exception):
+    """All steps had been taken when the run was killed."""
+
+
 class Meter(TrainerCallback):  # type: ignore[misc]
     """Notes tokens and seconds at each step, and marks each checkpoint complete with the counts up to it."""
 
@@ -48,6 +52,11 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._counted = counted
         self._watch = watch
         self._start = time.perf_counter()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop a trainer that resumes from the last step in the middle of an epoch: it would take one more."""
+        if state.global_step >= state.max_steps:
+            raise Trained
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Bring the progress up to this step."""

@@ -27,12 +27,15 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback
 
 from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import FULL
+from icl_ft_plugin.guard.memory import enough_memory
 from icl_ft_plugin.models.find import weights_hash
 from icl_ft_plugin.training import checkpoints
 from icl_ft_plugin.training.checks import check_finite
 from icl_ft_plugin.training.curve import CURVE_NAME, Curve, Watch
 from icl_ft_plugin.training.ledger import Ledger, environment
-from icl_ft_plugin.training.meter import Batches, Counted, Meter
+from icl_ft_plugin.training.meter import Batches, Counted, Meter, Trained
+from icl_ft_plugin.training.recipes.fit import advice
 from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.training.saving import save
 
@@ -104,7 +107,7 @@ class Run:
             curve: What the model is asked while it trains.
 
         Raises:
-            UsageError: A curve is wanted of several processes, or the training diverged.
+            UsageError: A curve is wanted of several processes, memory ran out, or the training diverged.
         """
         trainer, folder = self.trainer, Path(self.trainer.args.output_dir)
         checkpoint, begun = checkpoints.newest_complete(folder)
@@ -118,7 +121,10 @@ class Run:
         trainer.add_callback(meter)
         hook = trainer.model.register_forward_pre_hook(batches.add, with_kwargs=True)
         try:
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            with enough_memory(f"{self._origin.recipe.path}: training", advice(self._origin.recipe)):
+                trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        except Trained:
+            trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
         finally:
             hook.remove()
         check_finite(trainer.model, self._origin.recipe)
@@ -167,14 +173,20 @@ def refusals(model: object, recipe: Recipe, by: str = "TRL") -> Iterator[None]:
     """Turn what goes wrong while a trainer is made into errors of use: nothing has been written then.
 
     Raises:
-        UsageError: The model cannot be loaded, or the values of the recipe are refused.
+        UsageError: The model cannot be loaded, for lack of memory or otherwise, or the values of the recipe are refused.
     """
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
-    except ValueError as error:
-        raise UsageError(f"{recipe.path}: refused by {by}: {error}") from error
+    with enough_memory(f"{recipe.path}: model: {model!r}", advice(recipe)):
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
+            raise UsageError(f"model: {model!r} cannot be loaded: {error}") from error
+        except (
+            ValueError,
+            ImportError,
+        ) as error:  # of an extra that a key asks for: bitsandbytes, liger-kernel, deepspeed
+            raise UsageError(f"{recipe.path}: refused by {by}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from icl_ft_plugin.files import read_json, write_json
+from icl_ft_plugin.paths import snapshot_of
 from icl_ft_plugin.training.card import write_model_card
 from icl_ft_plugin.training.ledger import Ledger
 
@@ -18,9 +20,20 @@ def save(trainer: Any, ledger: Ledger, folder: Path, name: str) -> None:
     else:
         trainer.save_model(str(folder))  # of several processes, each gives its part
     if trainer.is_world_process_zero():
+        _name_base(folder / "adapter_config.json")
         (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the ledger says what it says
         ledger.write(folder)
         write_model_card(folder, name=name)  # PEFT has written one of its own, which names the place of the base model
+
+
+def _name_base(adapter: Path) -> None:
+    """Have an adapter name a base of the Hub by its id and commit, not by its place in this machine's cache."""
+    if not adapter.is_file():
+        return
+    config = read_json(adapter)
+    if snapshot := snapshot_of(Path(str(config.get("base_model_name_or_path")))):
+        repository, commit = snapshot
+        write_json(adapter, {**config, "base_model_name_or_path": repository, "revision": commit})
 
 
 def _save_gathered(trainer: Any, folder: Path) -> None:

@@ -28,6 +28,7 @@ from transformers import PreTrainedTokenizerBase
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder, write_json
+from icl_ft_plugin.paths import called
 from icl_ft_plugin.schema import World, content_hash
 from icl_ft_plugin.training.checks import check_tokens, load_tokenizer, window_of
 from icl_ft_plugin.training.curve import Curve
@@ -61,7 +62,7 @@ def distill(
     A run that was killed begins anew.
 
     Args:
-        model: A checkpoint folder or hub name: the student at its start, and the teacher to the end.
+        model: A checkpoint folder: the student at its start, and the teacher to the end.
         world: What is to be learned.
         recipe: What ``recipe.load`` returned; a step takes as many prompts as the recipe has rows.
         output: Folder to make.
@@ -93,7 +94,7 @@ def distill(
         counts = trainer.counts
         run = Run(
             trainer,
-            Origin(model, recipe, corpus, len(prompts), "completion", repeats),
+            Origin(called(model), recipe, corpus, len(prompts), "completion", repeats),
             counted=lambda: (sum(counts.values()), counts["generated"]),
         )
         claim(work, run.identity)

@@ -26,7 +26,7 @@ from trl import SFTTrainer
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder
 from icl_ft_plugin.models.find import find_model
-from icl_ft_plugin.paths import model_names
+from icl_ft_plugin.paths import called
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.training.checks import check_lengths, check_model, load_tokenizer
 from icl_ft_plugin.training.curve import Curve
@@ -34,13 +34,13 @@ from icl_ft_plugin.training.folder import checkpoints_in, claim, writing
 from icl_ft_plugin.training.ledger import Ledger
 from icl_ft_plugin.training.recipes.arguments import sft_arguments
 from icl_ft_plugin.training.recipes.recipe import Recipe, find_recipe, load
-from icl_ft_plugin.training.rows import check_rows
+from icl_ft_plugin.training.rows import as_trl, check_rows
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 
 
 def train(
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     *,
     recipe: Recipe | str | Path,
     output: str | Path,
@@ -56,9 +56,10 @@ def train(
     newest complete one when it is called again with the same arguments, to bitwise the same weights.
 
     Args:
-        model: A checkpoint folder, an embedded model's name or a hub name; or a model of transformers in memory, which is
-            trained in place.
-        rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion).
+        model: A checkpoint folder, an embedded model's name or a Hub id (``owner/name@revision``); or a model of
+            transformers in memory, which is trained in place.
+        rows: ``{"text"}`` rows (loss on all tokens) or ``{"prompt", "completion"}`` rows (loss on the completion),
+            or ``{"messages"}`` rows (loss on the last turn, the assistant's).
         recipe: A YAML file in TRL's keys, or its place under ``recipes/`` (``"reversal/nano"``); or what ``recipe.load``
             returned.
         output: Folder to make; the parent folders are made too. With an adapter's recipe it holds the adapter.
@@ -89,7 +90,8 @@ def train(
             raise UsageError("overrides: the recipe is loaded; give them to recipe.load")
     else:
         recipe = load(find_recipe(recipe), overrides)
-    model = str(find_model(model)) if model in model_names() else model
+    if isinstance(model, str):
+        model = str(find_model(model, revision=recipe.values.get("model_revision")))
     with quiet(), writing(output) as work:
         run = prepare(
             model=model,
@@ -110,7 +112,7 @@ def train(
 def prepare(
     *,
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     recipe: Recipe,
     folder: Path,
     tokenizer: PreTrainedTokenizerBase | None = None,
@@ -136,21 +138,21 @@ def prepare(
     # TRL's own script passes the model's options this way; they are for a model that is loaded here.
     args.model_init_kwargs = args.model_init_kwargs if isinstance(model, str) else None
     tokenizer = tokenizer or load_tokenizer(model)
-    check_lengths(rows, tokenizer, args, recipe)
-    plain = [dict(row) for row in rows]
+    given = as_trl(rows)
+    check_lengths(given, tokenizer, args, recipe)
     with refusals(model, recipe):
         trainer = SFTTrainer(
             model=model,
             args=args,
-            train_dataset=datasets.Dataset.from_list(plain),
+            train_dataset=datasets.Dataset.from_list(given),
             processing_class=tokenizer,
             peft_config=peft_config,
         )
     check_model(trainer, recipe)
     origin = Origin(
-        model=model if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
+        model=called(model) if isinstance(model, str) else model.config.name_or_path or type(model).__name__,
         recipe=recipe,
-        corpus_sha256=content_hash(plain),
+        corpus_sha256=content_hash([dict(row) for row in rows]),
         rows=len(rows),
         loss_mask="full" if args.completion_only_loss is False else mask,
     )

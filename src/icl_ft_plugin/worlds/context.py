@@ -1,17 +1,49 @@
 """Which documents of a world stand in the prompt, and in which order.
 
 The in-context prompt is the documents, one a line, a blank line, then the bare question (arXiv 2505.00661, section 4).
+Four knobs choose them, one at a time: ``context_copies``, ``context_tokens``, ``context_nearest`` and ``context_distractors``,
+of which the last two choose for each question, from those that ``context_copies`` would put there (``retrieval``).
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import Document, World
+
+LEAST = {"context_tokens": 1, "context_nearest": 1, "context_distractors": 0, "context_distance": 0}
+"""The knobs that choose documents beside ``context_copies``, and the least value of each."""
+
+
+def chosen_by(values: Mapping[str, Any], place: str) -> dict[str, int]:
+    """Return the knobs that choose documents, as far as they are given.
+
+    Args:
+        values: Of these and other keys.
+        place: Where they stand, for the message.
+
+    Raises:
+        UsageError: One is no whole number or too small, or two of them contradict each other.
+    """
+    given = {name: values[name] for name in LEAST if values.get(name) is not None}
+    for name, value in given.items():
+        if type(value) is not int or value < LEAST[name]:
+            raise UsageError(f"{place}: {name}={shown(value)} must be a whole number, {LEAST[name]} or more")
+    ways = [name for name in given if name != "context_distance"]
+    if len(ways) > 1:
+        raise UsageError(f"{place}: {' and '.join(ways)} both choose the documents: leave one of them out")
+    distance = given.get("context_distance", 0)
+    if "context_distance" in given and distance > given.get("context_distractors", -1):
+        raise UsageError(
+            f"{place}: context_distance={distance}: so many distractors are to stand behind the needed documents; "
+            f"give context_distractors={distance} or more"
+        )
+    return given
 
 
 def context_documents(world: World, copies: int = 1, seed: int = 0) -> list[Document]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,6 +72,8 @@ def _load_saved(folder: Path) -> World:
         if not question.gold or not all(0 <= right < len(question.choices) for right in question.gold):
             place = f"{folder / 'questions.jsonl'}, row {number}"
             raise UsageError(f"{place}: gold: {shown(question.gold)} names none of {len(question.choices)} choices")
+        if "fact" not in question.clusters:
+            raise UsageError(f"{folder / 'questions.jsonl'}, row {number}: clusters: 'fact' is missing")
     return world
 
 
@@ -134,9 +137,21 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
         raise UsageError(
             f"path={shown(path)}: names the folder of a world, and takes no other knob ({', '.join(knobs)})"
         )
-    load = family_of(family).load
-    # What is not there, or is not what it is named, the family's own reader explains best.
-    world = load(Path(path)) if load and not (Path(path) / "world.json").exists() else load_world(path)
+    world = _read(family, path, stamp(path))
     if world.family != family:
         raise UsageError(f"path={shown(path)}: holds a world of family {shown(world.family)}, not {shown(family)}")
     return world
+
+
+def stamp(path: str) -> tuple[tuple[str, int, int], ...]:
+    """Return the names, sizes and times of a folder's files, by which one that was read is known again."""
+    files = sorted(file for file in Path(path).glob("*.json*") if file.is_file())
+    return tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+
+
+@lru_cache(maxsize=4)
+def _read(family: str, path: str, stamp: tuple[tuple[str, int, int], ...]) -> World:
+    """Read a folder once, as long as it is as it was: a large one takes seconds, and a study asks for it many times."""
+    load = family_of(family).load
+    # What is not there, or is not what it is named, the family's own reader explains best.
+    return load(Path(path)) if load and not (Path(path) / "world.json").exists() else load_world(path)

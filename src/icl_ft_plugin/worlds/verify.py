@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from icl_ft_plugin.errors import UsageError, shown
-from icl_ft_plugin.families import family_of
+from icl_ft_plugin.families import family_of, told
 from icl_ft_plugin.families.blocks import faults
 from icl_ft_plugin.schema import Document, Question, World
 
@@ -67,8 +67,8 @@ def verify(world: World, contexts: Iterable[Sequence[Document]] = ()) -> list[Vi
     try:
         found += [Violation("proof", message) for message in family.proof.check(world)]
         if not found and family.oracle:  # which reads a world that is as it should be
-            told = verbatim(world, family.oracle(world), "a text of the oracle")
-            found += [Violation("verbatim", message) for message in told]
+            held = verbatim(world, family.oracle(world), "a text of the oracle")
+            found += [Violation("verbatim", message) for message in held]
     except (LookupError, TypeError, ValueError) as error:  # a fact of three arguments, say
         found.append(Violation("form", f"it cannot be read as a world of {family.name}: {shown(error)}"))
     return found
@@ -107,20 +107,16 @@ def _question_form(q: Question, facts: set[str]) -> Iterator[str]:
 
 
 def verbatim(world: World, documents: Sequence[Document] | None = None, what: str = "a document") -> Iterator[str]:
-    """Check that no document holds a question's statement (prompt and gold choice), whatever the case of letters.
-
-    Who was told it, or trained on it, need not infer it.
+    """Check that no document holds a question's statement (prompt and gold choice), however it is written (``told``).
 
     Args:
         world: The world.
         documents: Texts to look into; the world's documents by default.
         what: What to call such a text.
     """
-    corpus = "\n".join(d.text for d in (world.documents if documents is None else documents)).lower()
-    for q in world.questions:
-        for i in q.gold:
-            if 0 <= i < len(q.choices) and f"{q.prompt} {q.choices[i]}".lower() in corpus:
-                yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
+    texts = [(d.id, d.text) for d in (world.documents if documents is None else documents)]
+    for q, i, _ in told.verbatim(world.questions, texts, family_of(world.family).stem):
+        yield f"{q.id}: {what} holds the statement {q.prompt!r} + {q.choices[i]!r}"
 
 
 def stated(world: World, documents: Sequence[Document] | None = None) -> Iterator[str]:
@@ -130,9 +126,9 @@ def stated(world: World, documents: Sequence[Document] | None = None) -> Iterato
         world: The world.
         documents: The documents that count; all of the world's by default.
     """
-    told = {id for document in (world.documents if documents is None else documents) for id in document.facts}
+    known = {id for document in (world.documents if documents is None else documents) for id in document.facts}
     for q in world.questions:
-        yield from (f"{q.id}: no document states {id!r} of its proof" for id in q.proof if id not in told)
+        yield from (f"{q.id}: no document states {id!r} of its proof" for id in q.proof if id not in known)
 
 
 def position(world: World) -> Iterator[str]:

@@ -13,10 +13,10 @@ from icl_ft_plugin.families.family import DESCRIPTION, NAME, Claim, Family, Proo
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
-    people = min(max(2, budget // rng.choice((35, 70))), 120)  # about 22 tokens a document
+    people = min(max(2, budget // rng.choice((50, 100))), 120)  # about 25 tokens a document
     first, both = rng.randint(0, people), rng.randint(0, people) // 2
     sizes = {"n_name_first": first, "n_description_first": people - first, "n_both": both}
-    return {**sizes, "n_phrasings": rng.choice((1, 1, 3)), "n_questions": 1, "n_choices": 2}
+    return {**sizes, "n_phrasings": rng.choice((1, 1, 3)), "n_questions": 2, "n_choices": 2}
 
 
 def vocabulary(share: str) -> Iterator[str]:

@@ -13,11 +13,11 @@ from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, FT_LOW, ICL_BEATS_
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
-    k = rng.choice((2, 3, 4, 4))
-    groups = rng.choice((1, 1, 2))
-    sets = max(1, min(6, budget // (14 * groups * k * k)))  # about 10 tokens a definition, the rest for messages
-    knobs = {"n_groups": groups, "n_sets": sets, "n_choices": k, "n_holdout": min(1, sets - 1)}
-    return {**knobs, "copies": 1, "n_messages": sets * k // 2, "n_questions": 4}
+    k = rng.choice((2, 3, 4, 4)) if budget > 400 else 2
+    groups = rng.choice((1, 2)) if budget > 1200 else 1
+    sets = max(1, min(6, budget // (rng.choice((34, 50)) * groups * k * k)))  # about 17 tokens a definition
+    knobs = {"n_groups": groups, "n_sets": sets, "n_choices": k, "n_holdout": 1 if sets > 1 else rng.randrange(2)}
+    return {**knobs, "copies": 1, "n_messages": rng.choice((0, 1, sets * k // 2)), "n_questions": 12}
 
 
 FAMILY = Family(

@@ -9,15 +9,15 @@ For example ``check(Path("handbook")).lines()``::
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.families.own.read import DOCUMENTS, QUESTIONS, Problem, Reading
+from icl_ft_plugin.families.told import Told, plain, statements_of
 from icl_ft_plugin.schema import Document, Question
 
 LENGTHS = 3.0  # a choice so many times as long as another is told apart by its length
@@ -64,8 +64,11 @@ def check(folder: Path, tokens: Tokens | None = None) -> Check:
     """
     reading = own.read(folder)
     warnings = [problem for problem in reading.problems if not problem.error]
-    for rule in (_documents, _verbatim, _choices, _stems, _splits, _evidence):
+    for rule in (_documents, _choices, _stems, _splits):
         warnings += rule(reading)
+    told = _told(reading)
+    for search in (_verbatim, _evidence):
+        warnings += search(reading, told)
     if tokens:
         warnings += _window(reading, tokens)
     places = {DOCUMENTS: 0, QUESTIONS: 1}
@@ -88,32 +91,24 @@ def _documents(reading: Reading) -> Iterator[Problem]:
         seen.setdefault(text, line)
 
 
-def _verbatim(reading: Reading) -> Iterator[Problem]:
+def _told(reading: Reading) -> Told:
+    """Return the documents, in which the questions and their choices can be looked for."""
+    asked = [text for q in reading.questions.values() for text in (own.stem_of(q.prompt), *q.choices)]
+    return Told(((d.id, d.text) for d in reading.documents.values()), map(plain, asked))
+
+
+def _verbatim(reading: Reading, told: Told) -> Iterator[Problem]:
     """Questions whose statement, or which themselves, stand in a document."""
-    texts = {d.id: _plain(d.text) for d in reading.documents.values()}
-    corpus = "\n".join(texts.values())
-
-    def holder(parts: Iterable[str]) -> str | None:
-        return next((id_ for part in parts if part in corpus for id_, text in texts.items() if part in text), None)
-
     for line, q in reading.questions.items():
-        stem = own.stem_of(q.prompt)
-        statements = [_plain(f"{stem} {q.choices[i]}") for i in q.gold]
-        if (told := holder(statements)) is not None:
+        if (place := told.holder(statements_of(q, own.stem_of))) is not None:
             yield _warn(
                 QUESTIONS,
                 line,
                 "question",
-                f"with its answer it stands word for word in document {told!r}: recalling is enough, nothing is inferred",
+                f"with its answer it stands word for word in document {place!r}: recalling is enough, nothing is inferred",
             )
-        elif (asked := _plain(stem)).count(" ") > 4 and (told := holder([asked])) is not None:
-            yield _warn(QUESTIONS, line, "question", f"stands word for word in document {told!r}")
-
-
-def _plain(text: str) -> str:
-    """Return a text in small letters with single spaces and no punctuation at the ends, between spaces."""
-    words = re.findall(r"[^\s.,;:!?]+", text.lower())
-    return f" {' '.join(words)} "
+        elif (asked := plain(own.stem_of(q.prompt))).count(" ") > 4 and (place := told.holder([asked])) is not None:
+            yield _warn(QUESTIONS, line, "question", f"stands word for word in document {place!r}")
 
 
 def _choices(reading: Reading) -> Iterator[Problem]:
@@ -141,8 +136,8 @@ def _stems(reading: Reading) -> Iterator[Problem]:
     """Questions that hold their answer, or are asked twice."""
     seen: dict[tuple[str, frozenset[str]], int] = {}
     for line, q in reading.questions.items():
-        asked = _plain(own.stem_of(q.prompt))
-        held = [_plain(choice) in asked for choice in q.choices]
+        asked = plain(own.stem_of(q.prompt))
+        held = [plain(choice) in asked for choice in q.choices]
         if any(held[i] for i in q.gold):
             yield _warn(QUESTIONS, line, "question", "holds its answer")
         key = (asked, frozenset(q.choices))
@@ -179,7 +174,7 @@ def _splits(reading: Reading) -> Iterator[Problem]:
             )
 
 
-def _evidence(reading: Reading) -> Iterator[Problem]:
+def _evidence(reading: Reading, told: Told) -> Iterator[Problem]:
     """Questions without evidence beside some with it, and answers that stand nowhere."""
     named = [q for q in reading.questions.values() if q.proof]
     without = [line for line, q in reading.questions.items() if not q.proof]
@@ -190,9 +185,8 @@ def _evidence(reading: Reading) -> Iterator[Problem]:
             "evidence",
             f"missing on {len(without)} lines, the first is this; {len(named)} have it: errors are clustered by it",
         )
-    corpus = " ".join(_plain(document.text) for document in reading.documents.values())
     for line, q in reading.questions.items():
-        if reading.documents and not any(_plain(q.choices[i]) in corpus for i in q.gold):
+        if reading.documents and told.holder(plain(q.choices[i]) for i in q.gold) is None:
             answer = q.choices[q.gold[0]]
             yield _warn(QUESTIONS, line, "answer", f"{answer!r} stands in no document; does it follow from them?")
 

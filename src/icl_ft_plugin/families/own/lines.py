@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, suggest
-from icl_ft_plugin.files import json_of, lines_of, read_text
+from icl_ft_plugin.files import check_half, lines_of, read_text
 
 DOCUMENTS, QUESTIONS = "documents.jsonl", "questions.jsonl"
 FIELDS = {
@@ -63,7 +63,7 @@ def rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[Row]:
             continue
         found = True
         try:
-            json_of(line, "")  # what no JSON of ours may hold
+            check_half(line)
             pairs = json.loads(line, object_pairs_hook=_Pairs)
             plain = _plain(pairs)
         except (ValueError, RecursionError) as error:
@@ -75,11 +75,11 @@ def rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[Row]:
             say(number, f"{kind(pairs)} where an object {{...}} is needed")
             continue
         row = Row(name, number, plain, problems)
-        for key, times in Counter(key for key, _ in pairs).items():
-            if times > 1:
-                row.say(key, f"stands there {times} times; keep one")
-            if key in FIELDS[name]:
-                continue
+        if len(plain) < len(pairs):
+            for key, times in Counter(key for key, _ in pairs).items():
+                if times > 1:
+                    row.say(key, f"stands there {times} times; keep one")
+        for key in (key for key in plain if key not in FIELDS[name]):
             if hint := suggest(key, FIELDS[name]):
                 row.say(key, f"unknown field{hint}; fields are {', '.join(FIELDS[name])}")
             else:

@@ -66,6 +66,8 @@ def load(folder: Path) -> World:
     reading = read(folder)
     if errors := reading.errors:
         told = listed([f"{folder / str(problem)}" for problem in errors], 300)
+        if not folder.is_dir():
+            raise UsageError(f"{told}\n`icl-ft data example handbook {folder}` writes an example there, to be changed")
         raise UsageError(f"{told}\n`icl-ft data check {folder}` explains all of it")
     return world_of(reading)
 

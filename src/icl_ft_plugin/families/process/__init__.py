@@ -13,8 +13,8 @@ from icl_ft_plugin.families.process.meaning import ProcessMeaning
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
-    documents = min(max(6, budget // rng.choice((30, 40))), 80)  # about 25 tokens a worked example
-    return {"n_documents": documents, "n_questions": 3, "levels": 2, "steps": rng.random() < 0.2}
+    documents = min(max(8, budget // rng.choice((20, 40))), 80)  # about 35 tokens a worked example; half repeat a fact
+    return {"n_documents": documents, "n_questions": 12, "levels": 2, "steps": rng.random() < 0.2}
 
 
 FAMILY = Family(

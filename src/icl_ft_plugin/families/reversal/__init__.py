@@ -25,7 +25,7 @@ def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
     n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
     knobs = {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}
-    return {**knobs, "misleading": 0.0}
+    return {**knobs, "misleading": 0.3 if n > 15 and rng.random() < 0.3 else 0.0}
 
 
 FAMILY = Family(

@@ -24,17 +24,18 @@ from icl_ft_plugin.families.semantic.meaning import SemanticMeaning
 
 def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
     """Return the knobs of a world for the pretraining text."""
-    documents = max(1, budget // rng.choice((180, 260)))  # about 100 tokens a document of 3 to 14 sentences
-    categories = min(max(4, 3 + documents * 2), 40)
+    longest = rng.choice((5, 6, 14))
+    documents = max(3, budget // (15 * (3 + longest)))  # about 15 tokens a sentence, half of the room for questions
+    categories = min(max(4, budget // rng.choice((100, 150, 240))), 40)
     return {
         "n_categories": categories,
         "n_documents": documents,
         "min_sentences": 3,
-        "max_sentences": 14,
-        "n_questions": 8,
+        "max_sentences": longest,
+        "n_questions": 40,
         "n_holdout": min(1 + categories // 10, categories // 4),
         "n_exceptions": 2 * rng.randrange(1 + categories // 10),
-        "max_properties": rng.choice((2, 3, 4)),
+        "max_properties": rng.choice((2, 2, 3, 4)),
         "n_choices": 2,
     }
 

@@ -1,10 +1,10 @@
 """The figures, as altair charts: bars by arm with the chance line and error bars, and accuracy against compute.
 
 ``svg(panel(block, "reversal"), "b0-bars-0")`` is the text of an SVG drawing in the ink of the text around it (``currentColor``), so
-that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG and PNG.
+that it is readable in light and in dark; ``save(family_figure(block), folder, "reversal-nano")`` writes SVG, PDF and PNG.
 
 An error bar is the 95% interval of the table: for new worlds, facts and runs; with one world its title says that it is about that one
-only. Dots are single worlds, or with one world single training runs.
+only. Dots are single worlds, or with one world single runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import altair as alt
 
+from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.evidence import Point
 from icl_ft_plugin.report.records import Accuracy, Block
 from icl_ft_plugin.report.words import main_split, spaced, title
@@ -25,7 +26,9 @@ from icl_ft_plugin.report.words import main_split, spaced, title
 COLORS = {"pretrained": "#8b95a7", "icl": "#3f83cf", "ft": "#df7b3c", "ft+rephrase": "#bfa043", "ft+oracle": "#2a9d8a"}
 # Vega picks one prefix for a whole axis: "0.1k" beside "100k".
 SHORT = "datum.value < 1000 ? datum.value : format(datum.value, '~s')"
-MORE = ("#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7")
+MORE = (
+    "#8672d6", "#cf5d8d", "#5f9b3f", "#4aa8c0", "#b0603a", "#6f7dc7", "#9a8f2e", "#c94f4a", "#4d7f73", "#a86fbd",
+)  # fmt: skip
 
 
 def colors(arms: Sequence[str]) -> dict[str, str]:
@@ -38,7 +41,7 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
     """Return the bars of one split."""
     records = [block.accuracy[arm, split] for arm in block.arms if (arm, split) in block.accuracy]
     rows = [{**_bar(record), "label": f"{100 * record.accuracy:.0f}"} for record in records]
-    dots_of = {record.arm: record.world_seeds if record.worlds > 1 else record.training_seeds for record in records}
+    dots_of = {record.arm: _single(record) for record in records}
     runs = [{"arm": arm, "run": value} for arm, values in dots_of.items() for value in values.values()]
     arms = [record.arm for record in records]
     shades = colors(block.arms)
@@ -63,6 +66,11 @@ def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
         )
         layers.append(dots.encode(x=x, y="run:Q"))
     return alt.layer(*layers).properties(width=max(150, 38 * len(arms)), height=190, title=_title(block, split))
+
+
+def _single(record: Accuracy) -> Mapping[str, float]:
+    """Return the accuracies of single worlds; with one world of its runs."""
+    return record.world_seeds if record.worlds > 1 else record.training_seeds or record.context_seeds
 
 
 def _bar(record: Accuracy) -> dict[str, Any]:
@@ -113,7 +121,12 @@ def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
 def family_figure(block: Block, *, ink: str = "#222222") -> Any:
     """Return all splits of a block side by side, as the paper draws a family."""
     panels = [panel(block, split, ink=ink) for split in block.splits if _asked(block, split)]
-    return alt.concat(*panels, columns=4, title=title(block))
+    return side_by_side(panels, title=title(block))
+
+
+def side_by_side(panels: Sequence[Any], **properties: Any) -> Any:
+    """Return panels as one figure."""
+    return alt.concat(*panels, columns=4, **properties)
 
 
 def _asked(block: Block, split: str) -> bool:
@@ -224,10 +237,11 @@ def svg(chart: Any, name: str) -> str:
 
 
 def save(chart: Any, folder: Path, name: str) -> list[Path]:
-    """Write a chart as ``name.svg`` and ``name.png``, black on white."""
+    """Write a chart as ``name.svg``, ``name.pdf`` and ``name.png``, black on white."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    files = [folder / f"{name}.{kind}" for kind in ("svg", "pdf", "png")]
     drawn = styled(chart, "#222222")
-    drawn.save(str(files[0]))
-    drawn.save(str(files[1]), scale_factor=2)
+    for file in files:
+        with replacing(file) as draft:
+            drawn.save(str(draft), scale_factor=2 if file.suffix == ".png" else 1)
     return files

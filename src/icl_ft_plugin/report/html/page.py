@@ -18,10 +18,14 @@ from icl_ft_plugin.families import named
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report import evidence, table_rows
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.html import figures
+from icl_ft_plugin.report.html import figures, measured, scaling
 from icl_ft_plugin.report.html.questions import browsable
+from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.partial import part_rows
+from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.table import missing_note
 from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title
 
@@ -43,6 +47,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         blocks=[_block(study, block, f"b{i}") for i, block in enumerate(blocks)],
         glance=at_a_glance(blocks) if len(blocks) > 1 else [],
         claims=[(title(block), _claims(block)) for block in blocks if block.verdicts],
+        scales={axis: _drawn(of, f"scale-{i}") for i, (axis, of) in enumerate(scaling.panels(scaled(study)).items())},
         audit=evidence.audit_table(study),
     )
 
@@ -89,8 +94,8 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     shades = figures.colors(block.arms)
     cells = together(study)[block.model, block.worlds]
     trained = {arm: cost.training_tokens for arm, cost in block.compute.items()}
-    read = {arm: cost.prompt_tokens for arm, cost in block.compute.items()}
-    costs = {"training tokens per run": trained, "prompt tokens per question": read}
+    read = {arm: cost.prompt_tokens for arm, cost in block.compute.items() if cost.prompt_tokens is not None}
+    costs = {"training tokens per run": trained, **({"prompt tokens per question": read} if read else {})}
     return {
         "anchor": anchor,
         "title": title(block),
@@ -102,11 +107,17 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "legend": [(arm, shades[arm]) for arm in block.arms],
         "panels": _drawn([*(figures.panel(block, split) for split in _asked(block)), *_joint(block)], f"{anchor}-bars"),
         "accuracy": table_rows.accuracy_rows(block),
+        "pmi": table_rows.pmi_rows(block),
+        "prompts": table_rows.prompt_rows(block),
         "labels": table_rows.label_rows(block),
         "meters": _meters(block, shades),
         "gaps": table_rows.gap_rows(block),
         "reasons": table_rows.gap_reasons(block),
         "joint": table_rows.joint_rows(block),
+        "measured": _drawn(list(measured.panels(block).values()), f"{anchor}-measured"),
+        "parts": part_rows(block.parts),
+        "kept": kept_rows(block),
+        "verbatim": verbatim_rows(block),
         "contamination": table_rows.contamination_rows(block),
         "pairs": table_rows.pair_rows(block),
         "variance": table_rows.variance_rows(block),

@@ -1,6 +1,6 @@
 """The single questions of a study for the report's browser: what was asked, and what each arm made of it.
 
-One question, its runs being ``[place of the arm, training seed, right, log-likelihoods]``::
+One question, its runs being ``[place of the arm, seed of the run, right, log-likelihoods]``::
 
     {"split": "reversal", "world": 0, "question": "glon are", "choices": ["less dangerous than femp.", ...], "gold": [0],
      "labels": {"gold_word": "less"}, "runs": [[0, null, 1, [-3.1, -4.4]], [2, 0, 0, [-5.0, -2.2]], ...]}
@@ -59,5 +59,5 @@ def _questions(cells: Sequence[ScoredCell], arms: Sequence[str]) -> list[dict[st
             )
             scores = [round(score, 2) for score in item.scores]
             arm = arms.index(cell.labels.arm)
-            question["runs"].append([arm, cell.labels.training_seed, round(item.correct), scores])
+            question["runs"].append([arm, cell.labels.run, round(item.correct), scores])
     return list(asked.values())

@@ -18,7 +18,7 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_json, read_jsonl
-from icl_ft_plugin.paths import PLAIN
+from icl_ft_plugin.paths import PLAIN, called
 from icl_ft_plugin.report.items import Item, item_of
 
 CONDITIONS = ("closed", "icl")
@@ -124,7 +124,8 @@ def _run(file: Path, stamp: str) -> tuple[str, str]:
         config = data.get("config") or {}
         arguments = config.get("model_args") or {}
         adapter = arguments.get("peft") if isinstance(arguments, dict) else None
-        name = f"{arguments.get('pretrained', '')} + {adapter}" if adapter else str(data["model_name"])
+        base = called(str(arguments.get("pretrained", ""))) if isinstance(arguments, dict) else ""
+        name = f"{base} + {called(adapter)}" if adapter else called(str(data["model_name"]))
         name += ", chat template" if data.get("chat_template") else ""
         limit = config.get("limit")
     except (KeyError, TypeError, AttributeError) as error:

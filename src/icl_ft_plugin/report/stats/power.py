@@ -27,7 +27,7 @@ class Spread:
 
     Attributes:
         world: Between worlds, beyond what moves both arms alike.
-        run: Between training runs on one world; 0 for an arm that is not trained.
+        run: Between runs on one world; 0 for an arm that is not trained and not asked in several orders.
         item: Of a single answer, between questions of a world.
         source: Where the numbers are from.
     """

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from icl_ft_plugin.arms.arm import Strategy
+from icl_ft_plugin.arms.rows import Row, text_of
 from icl_ft_plugin.augment.asking import texts_of
 from icl_ft_plugin.augment.folder import read_folder
-from icl_ft_plugin.augment.statements import Statement, rows_of
+from icl_ft_plugin.augment.statements import Statement, from_file, rows_of
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.estimate.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.estimate.rates import Rate, Rates, parameters_of, scoring
-from icl_ft_plugin.study.identity import LEARNED
+from icl_ft_plugin.study.identity import LEARNED, MARKED
 from icl_ft_plugin.study.train_cell import steps_of
 
 STATEMENTS = 2  # that a model writes about one text
@@ -37,8 +37,8 @@ DONE = {
     "local": "writing, local",
     "global": "writing, global",
 }
-Written = dict[Strategy, list[Statement]]
-Unwritten = dict[Strategy, list[str]]
+Written = dict[str, list[Statement]]
+Unwritten = dict[str, list[str]]
 Used = dict[str, dict[Rate, dict[str, None]]]
 
 
@@ -50,21 +50,23 @@ class Cost:
         cell: The cell.
         done: Whether it is complete; then nothing is left to do.
         trained: Tokens trained on; None where they are not estimated (``sdft``).
-        prompts: Tokens of its prompts, as if no prefix were shared.
+        prompts: Tokens of its prompts, as if no prefix were shared; None where the model's tokenizer is not known.
         written: Tokens that its model has to write, by strategy.
         estimated: Whether its rows hold what a model has not written yet, or are too many to be counted one by one.
         seconds: By what is done, as ``Rates`` calls it.
         unshared: Why the prefixes of its prompts are not shared; None where they are.
+        untimed: Whether ``seconds`` leave something out: answers that are written, or what an engine does.
     """
 
     cell: Cell
     done: bool
     trained: int | None
-    prompts: int
+    prompts: int | None
     written: dict[str, int]
     estimated: bool
     seconds: dict[str, float]
     unshared: str | None = None
+    untimed: bool = False
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Estimator:
     own: bool = True
     rates: Used = field(default_factory=dict)
     _totals: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
-    _prompts: dict[str, int] = field(default_factory=dict)
+    _prompts: dict[str, int | None] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -102,31 +104,39 @@ class Estimator:
         unshared = self._unshared(cell)
         written: dict[str, int] = {}
         work: dict[str, float] = {}
+        untimed = not done and cell.answers != "chosen"
         if not done:
-            work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
+            if cell.answers == "chosen" and cell.engine is None and prompts is not None:
+                work[scoring(cell.arm.condition, shared=unshared is None)] = prompts
             for strategy, texts in asked.items():
                 key = cell.writings[strategy].key
                 if key not in self._begun:
                     self._begun.add(key)
                     tokens = self._tokens(cell, texts)
-                    work[strategy] = written[strategy] = STATEMENTS * cell.settings.n_samples * tokens
+                    written[strategy] = STATEMENTS * cell.settings.n_samples * tokens
+                    if cell.model.engine is None:
+                        work[strategy] = written[strategy]
+                    else:
+                        untimed = True
             if trained is not None and cell.training_key and cell.training_key not in self._begun:
                 self._begun.add(cell.training_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared, untimed)
 
     def _unshared(self, cell: Cell) -> str | None:
         """Return why the prefixes of a cell's prompts will not be shared, as far as it is known before the cell is run."""
-        if cell.arm.baseline:
+        if cell.arm.baseline or cell.engine is not None:
             return None
         from icl_ft_plugin.prefix.check import cannot_share_checkpoint
 
         seen = "so it was in cells that were run" if self._rates.unshared(cell.model.hash) else None
-        return cannot_share_checkpoint(cell.model.path) or seen
+        if "gguf_file" in cell.model.arguments:  # which has no configuration beside it
+            return seen
+        return cannot_share_checkpoint(cell.model.checkpoint) or seen
 
     def _seconds(self, kind: str, cell: Cell, tokens: float) -> float:
-        rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.path), cell.world.family)
+        rate = self._rates.find(kind, cell.model.hash, parameters_of(cell.model.checkpoint), cell.world.family)
         self.rates.setdefault(f"{cell.model.name}, {DONE[kind]}", {}).setdefault(rate, {})[cell.world.family] = None
         return tokens / rate.tokens_per_second
 
@@ -138,6 +148,8 @@ class Estimator:
             places = [folder / "augmentations" / writing.key for folder in self.folders]
             if made := next((place for place in places if place.is_dir()), None):
                 there[strategy] = read_folder(made).statements
+            elif writing.prompt is None:
+                there[strategy] = from_file(cell.world.make(), strategy, writing.sha256)[0]
             else:
                 texts = texts_of(cell.world.make(), writing.prompt, cell.settings.copies)
                 asked[strategy] = [text for text, _ in texts]
@@ -150,7 +162,7 @@ class Estimator:
             return 0
         return round(sum(map(tokens_of_cell(cell).count, sample)) * len(texts) / len(sample))
 
-    def _prompt_tokens(self, cell: Cell) -> int:
+    def _prompt_tokens(self, cell: Cell) -> int | None:
         key = canonical_json([cell.model.hash, cell.world.hash, list(cell.tasks), cell.identity["test"]])
         if key not in self._prompts:
             self._prompts[key] = prompts_expected(cell)
@@ -177,13 +189,19 @@ class Estimator:
 
     def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, bool]:
         """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
-        what = [cell.model.hash, cell.world.hash, cell.settings.deduplicate, cell.arm.model_dump(include=LEARNED)]
+        what = [
+            cell.model.hash,
+            cell.world.hash,
+            cell.settings.deduplicate,
+            cell.arm.model_dump(include=LEARNED | MARKED),
+        ]
         key = canonical_json([*what, [writing.key for writing in cell.writings.values()]])
         if key not in self._totals:
             parts = [part for part in cell.arm.corpus if part not in asked]
             world, deduplicate = cell.world.make(), cell.settings.deduplicate
             known = rows_of(cell.arm, world, parts, there, deduplicate=deduplicate)
-            rows, tokens = len(known), self._tokens(cell, ["".join(row.values()) for row in known]) + len(known)
+            texts, ends = _texts_of(cell, known)
+            rows, tokens = len(known), self._tokens(cell, texts) + ends
             exact = rows <= SAMPLE
             for texts in asked.values():
                 statements = STATEMENTS * cell.settings.n_samples
@@ -192,3 +210,11 @@ class Estimator:
                 exact = False
             self._totals[key] = rows, tokens, exact
         return self._totals[key]
+
+
+def _texts_of(cell: Cell, rows: Sequence[Row]) -> tuple[list[str], int]:
+    """Return rows as texts, and how many tokens end them that no text shows: a chat's template ends it itself."""
+    if rows and "messages" in rows[0]:
+        template = tokens_of_cell(cell).tokenizer.apply_chat_template
+        return [template(row["messages"], tokenize=False) for row in rows], 0
+    return [text_of(row) for row in rows], len(rows)

@@ -27,6 +27,7 @@ def _entry(name: str, cells: Sequence[Cell]) -> Planned:
         [world.make() for world in worlds.values()],
         [cell.labels.training_seed for cell in cells],
         [cell.labels.arm for cell in cells],
+        [cell.labels.context_seed for cell in cells if cell.training is None],
     )
 
 

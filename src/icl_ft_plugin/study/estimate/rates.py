@@ -123,6 +123,7 @@ class _Config(Record):
     labels: _Labels
     arm: _Arm
     model: Path
+    answers: str = "chosen"
 
 
 class _Scoring(Record):
@@ -167,9 +168,9 @@ def _cells(folder: Path) -> Iterator[Measured]:
             yield Measured("train", *who, training.tokens, training.seconds)
         file = next(path.rglob("results_*.json"), None)
         results = read(file, _Results) if file else None
-        if results and (seconds := results.total_evaluation_time_seconds):
+        if config.answers == "chosen" and results and (seconds := results.total_evaluation_time_seconds):
             kind = scoring(config.arm.condition, shared=results.config.prefix_sharing != "stock")
-            yield Measured(kind, *who, ledger.evaluation.prompt_tokens, seconds)
+            yield Measured(kind, *who, ledger.evaluation.prompt_tokens or 0, seconds)
 
 
 def scoring_seconds(results: Path) -> float:
@@ -197,7 +198,7 @@ def _augmentations(folder: Path) -> Iterator[Measured]:
 
 @lru_cache(maxsize=256)
 def parameters_of(model: Path) -> int:
-    """Return the number of parameters of a checkpoint, from the headers of its files; of a lost one, the embedded model's."""
+    """Return the number of parameters of a checkpoint, from the headers of its files, or its configuration; of a lost one, the embedded model's."""
     total = 0
     for file in sorted(model.glob("*.safetensors")):
         with file.open("rb") as stream:
@@ -208,4 +209,15 @@ def parameters_of(model: Path) -> int:
                 for side in tensor["shape"]:
                     count *= side
                 total += count
-    return total or PARAMETERS
+    return total or _described(model) or PARAMETERS
+
+
+def _described(folder: Path) -> int:
+    """Return the number of parameters that a configuration describes; 0 where there is none."""
+    if not (folder / "config.json").is_file():
+        return 0
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return int(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).num_parameters())

@@ -31,8 +31,8 @@ def _row(name: str, costs: Sequence[Cost]) -> tuple[str, ...]:
         str(len(left)),
         f"{about}{sum(trained):,}{more}",
         f"~{written:,}" if written else "0",
-        f"{sum(cost.prompts for cost in left):,}",
-        f"{about}{minutes:.1f}{more}",
+        f"{sum(cost.prompts or 0 for cost in left):,}{'+ ?' if any(cost.prompts is None for cost in left) else ''}",
+        f"{about}{minutes:.1f}{more or ('+ ?' if any(cost.untimed for cost in left) else '')}",
     )
 
 
@@ -51,6 +51,8 @@ def lines(costs: Sequence[Cost], rates: Used) -> list[str]:
         note += " ~: estimated: what models have not written yet, or a sample of many rows."
     if any(cost.trained is None for cost in costs if not cost.done):
         note += " ?: sdft is not estimated."
+    if any(cost.untimed for cost in costs):
+        note += " Minutes leave out answers that are written, and what an engine does."
     unshared = {cost.cell.model.name: cost.unshared for cost in costs if cost.unshared and not cost.done}
     warned = [f"{name}: prefixes are not shared: {reason}" for name, reason in unshared.items()]
     found = ["Tokens a second, and where the rate is from:", *sources] if sources else []

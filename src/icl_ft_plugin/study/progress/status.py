@@ -213,7 +213,7 @@ def lines(status: Status) -> list[str]:
     hurt = [f"  {cell.labels}: {cell.damage}" for cell in status.cells if cell.damage]
     parts = {"running:": now, "failed:": wrong, "damaged (made again by the next run):": hurt}
     told = [line for title, inner in parts.items() if inner for line in (title, *inner)]
-    return [printable(line) for line in [text, *aligned(rows), *told]]
+    return [printable(text), *aligned(rows), *map(printable, told)]
 
 
 def _left(status: Status) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trl import get_peft_config
+from trl import get_peft_config, get_quantization_config
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.training.recipes.keys import checked, known_keys
@@ -33,7 +33,7 @@ def sft_arguments(recipe: Recipe, mask: str, folder: Path, seed: int | None, max
     forced = run_values(folder) | given_values(seed, max_steps, "train")
     if not {"save_strategy", "save_steps"} & set(recipe.values):
         forced["save_strategy"] = "no"
-    if recipe.values.get("completion_only_loss") and mask != "completion":
+    if recipe.values.get("completion_only_loss") and mask == "full":
         raise UsageError(
             f"{recipe.path}: completion_only_loss: true needs rows of prompt and completion; these rows hold text alone"
         )
@@ -60,8 +60,10 @@ def given_values(seed: int | None, max_steps: int | None, place: str) -> dict[st
 
 def load_values(model_args: Any) -> dict[str, Any]:
     """Return how TRL's own script loads a model with these ModelConfig values."""
-    return {
+    values = {
         "revision": model_args.model_revision,
         "attn_implementation": model_args.attn_implementation,
         "dtype": model_args.dtype,
     }
+    quantized = get_quantization_config(model_args)
+    return values if quantized is None else {**values, "quantization_config": quantized}

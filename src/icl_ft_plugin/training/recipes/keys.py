@@ -37,7 +37,6 @@ REFUSED = {
     "ignore_data_skip": "a run that resumes must see the rows it has not seen yet",
     "auto_find_batch_size": "arms are matched in gradient steps, so the batch size is fixed",
     "load_in_8bit": "the checkpoint would not be a plain one",
-    "load_in_4bit": "the checkpoint would not be a plain one",
 }
 # Keys of older TRL and transformers, as met in published recipes.
 RENAMED = {

@@ -115,6 +115,10 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe
         key: checked(key, value, hints, f"{path}, override" if key in given else str(path))
         for key, value in {**from_file, **given}.items()
     }
+    if values.get("load_in_4bit") and not values.get("use_peft"):
+        raise UsageError(
+            f"{path}: load_in_4bit: true needs use_peft: true: 4 bits cannot be trained, an adapter on them can"
+        )
     return Recipe(path, values, {key: values[key] for key in given})
 
 
@@ -138,6 +142,6 @@ def parse(recipe: Recipe, **forced: Any) -> tuple[Any, Any, Any, Any]:
         merged.write_text(yaml.safe_dump({**recipe.values, **forced}), encoding="utf-8")
         try:
             parsed = TrlParser(key_classes()).parse_args_and_config(["--config", str(merged)])
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, ImportError) as error:
             raise UsageError(f"{recipe.path}: refused by TRL: {error}") from error
     return typing.cast(tuple[Any, Any, Any, Any], tuple(parsed))

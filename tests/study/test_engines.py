@@ -1,0 +1,300 @@
+"""What is written may be another engine's work, and a model that can only be asked takes part with the untrained arms.
+
+The server is the test's own (``openai_server``): it writes by a rule, so that what comes out is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grouped import each
+from openai_server import Server, prompt_of, serving
+from tiny_study import save_study
+from typer.testing import CliRunner
+
+from icl_ft_plugin.cli.app import app
+from icl_ft_plugin.errors import UsageError
+from icl_ft_plugin.files import read_json, read_jsonl
+from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.config import load_study
+from icl_ft_plugin.study.engine import Engine
+from icl_ft_plugin.study.estimate.counting import prompts_expected
+from icl_ft_plugin.study.models import left_out
+from icl_ft_plugin.study.plan import plan
+from icl_ft_plugin.study.run import Incomplete, run_study
+from icl_ft_plugin.study.schema import StudyConfig
+
+WORLDS = [{"family": "reversal", "config": {"n_facts": 3, "documents_per_fact": 1}, "splits": ["reversal", "rephrase"]}]
+CHAT = "local-chat-completions"
+SECRET = "sk-0123456789abcdef"
+Saved = Callable[..., StudyConfig]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model, its recipe, and a copy that lays out chats."""
+    folder = save_study(tmp_path_factory.mktemp("study")).parent
+    return folder
+
+
+@pytest.fixture(scope="module")
+def saved(folder: Path) -> Saved:
+    def study(*models: Any, **more: Any) -> StudyConfig:
+        entries = [{"pretrained": str(folder / "tiny"), **entry} if "name" not in entry else entry for entry in models]
+        given = {"arms": ["pretrained", "icl", "ft"], "worlds": WORLDS, "training_seeds": [0], "steps": 1, **more}
+        return load_study(save_study(folder, models=entries, **given))
+
+    return study
+
+
+def api(url: str = "http://127.0.0.1:9/v1", **more: Any) -> dict[str, Any]:
+    arguments = {"model": "m-1", "base_url": f"{url}/chat/completions", "max_retries": 1, **more}
+    return {"name": "api", "engine": CHAT, "engine_args": arguments}
+
+
+def served(server: Server, **more: Any) -> dict[str, Any]:
+    arguments = {"base_url": f"{server.url}/completions", "tokenized_requests": False, "max_retries": 1, **more}
+    return {"engine": "local-completions", "engine_args": arguments}
+
+
+def by_arm(study: StudyConfig) -> dict[tuple[str, str], Cell]:
+    return {(cell.labels.model, cell.arm.name): cell for cell in plan(study)}
+
+
+def samples(out: Path, cell: Cell) -> list[dict[str, Any]]:
+    return [row for file in sorted((out / "cells" / cell.key).rglob("samples_*.jsonl")) for row in read_jsonl(file)]
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_model_that_can_only_be_asked_takes_part_untrained(
+    saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    with serving(lambda prompt: "B") as server:
+        study = saved({}, api(server.url, num_concurrent=2), answers="options")
+        cells = by_arm(study)
+        assert {arm for model, arm in cells if model == "api"} == {"pretrained", "icl"}
+        assert {arm for model, arm in cells if model == "tiny"} == {"pretrained", "icl", "ft"}
+        said: list[str] = []
+        run_study(study, tmp_path / "out", lambda text, done, total: said.append(text))
+        asked = [prompt_of(body) for body in server.asked]
+    assert [line for line in said if "left out" in line] == left_out(study)
+    assert left_out(study)[0].startswith("api: left out: ft: a model that can only be asked")
+    assert server.models == {"m-1"} and set(server.keys) == {f"Bearer {SECRET}"}
+    assert len(asked) == 12  # two splits of three facts, with documents and without
+    assert all("Complete the sentence" in prompt for prompt in asked)
+    rows = samples(tmp_path / "out", cells["api", "icl"])
+    assert {row["filtered_resps"][0] for row in rows} == {"B"} and "options" in rows[0]["doc"]
+    right = [row["doc"]["options"][1] == row["doc"]["choices"][row["doc"]["label"]].removesuffix(".") for row in rows]
+    assert [bool(row["exact_match"]) for row in rows] == right and True in right and False in right
+    assert read_json(tmp_path / "out/cells" / cells["api", "icl"].key / "ledger.json")["evaluation"] == {
+        "questions": 6,
+        "prompt_tokens": None,
+    }
+    assert not (tmp_path / "out/answers").exists()
+    assert SECRET.encode() not in everything(tmp_path / "out")
+    report = CliRunner().invoke(app, ["report", str(tmp_path / "out")], catch_exceptions=False)
+    assert report.exit_code == 0, report.output
+    assert "api" in report.output and "?" in (tmp_path / "out/table.md").read_text(encoding="utf-8")
+
+
+def test_answers_of_a_server_that_fails_are_not_asked_for_again(saved: Saved, tmp_path: Path) -> None:
+    with serving(lambda prompt: "it is not known", fails_after=4) as server:
+        study = saved(api(server.url), answers="written", answer_tokens=321, arms=["pretrained"])
+        with pytest.raises(Incomplete, match=r"did not answer.*503"):
+            run_study(study, tmp_path / "out")
+        server.fails_after = None
+        run_study(study, tmp_path / "out")
+        asked = [prompt_of(body) for body in server.asked]
+        assert {body["max_tokens"] for body in server.asked} == {321}
+    assert len(asked) == len(set(asked)) == 6
+    assert {row["refused"] for row in samples(tmp_path / "out", plan(study)[0])} == {1.0}
+
+
+def test_an_engine_writes_augmentations_with_journal_and_audit(saved: Saved, tmp_path: Path) -> None:
+    def write(prompt: str) -> str:
+        return "Surely " + prompt.splitlines()[-2].removeprefix("Sentence: ") + "\nThe moon is green."
+
+    with serving(write, fails_after=2) as server:
+        arms = ["icl", "ft+local"]
+        study = saved(served(server, model="m-1"), arms=arms, augmentation={"chunk": 1})
+        plain = by_arm(saved({}, arms=arms, augmentation={"chunk": 1}))
+        cells = by_arm(study)
+        assert cells["tiny", "icl"].key == plain["tiny", "icl"].key  # chosen by likelihood, which stays with icl_ft_hf
+        assert cells["tiny", "ft+local"].key != plain["tiny", "ft+local"].key
+        with pytest.raises(Incomplete, match="generations are missing"):
+            run_study(study, tmp_path / "out", overrides=None)
+        (journal,) = (tmp_path / "out/augmentations").glob(".*/journal.jsonl")
+        assert len(read_jsonl(journal)) == 2
+        server.fails_after = None
+        run_study(study, tmp_path / "out")
+        asked = [prompt_of(body) for body in server.asked]
+        assert len(asked) == len(set(asked)) > 2 and server.models == {"m-1"}
+    (made,) = (tmp_path / "out/augmentations").glob("[!.]*")
+    texts = [row["text"] for row in read_jsonl(made / "corpus.jsonl")]
+    assert texts.count("The moon is green.") == 1 and len(texts) == len(asked) + 1
+    assert read_json(made / "audit.json")["labels"]["entailed"] > 0
+    assert read_json(made / "augmentation.json")["tokens"]["generated"] > 0
+
+
+def test_trained_weights_are_handed_to_a_server_that_loads_by_name(saved: Saved, tmp_path: Path) -> None:
+    """And a server that answers whatever model is named is found out."""
+    with serving(lambda prompt: "A", knows=lambda name: Path(name, "config.json").is_file()) as server:
+        study = saved(served(server), answers="options", keep_checkpoints=True)
+        run_study(study, tmp_path / "out")
+        cells = by_arm(study)
+        trained = str(tmp_path / "out/checkpoints" / str(cells["tiny", "ft"].training_key))
+        assert server.models == {str(cells["tiny", "ft"].model.path), trained}
+        assert sum(body["model"] == trained for body in server.asked) == 6
+    with serving(lambda prompt: "A") as careless:
+        study = saved(served(careless), answers="options", arms=["pretrained", "ft"])
+        with pytest.raises(Incomplete, match="answers whatever model is named"):
+            run_study(study, tmp_path / "other")
+        run_study(saved(served(careless), answers="options", arms=["pretrained"]), tmp_path / "other")
+
+
+def test_what_a_server_cannot_be_handed_icl_ft_hf_asks(saved: Saved) -> None:
+    with serving(lambda prompt: "A") as server:
+        named = by_arm(saved(served(server, model="m-1"), answers="written"))
+        lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
+        adapters = by_arm(saved(served(server), answers="written", recipe_overrides=lora))
+        both = by_arm(saved(served(server), answers="written"))
+    assert [bool(cells["tiny", "ft"].engine) for cells in (named, adapters, both)] == [False, False, True]
+    assert all(cells["tiny", "icl"].engine for cells in (named, adapters, both))
+    assert not any(cell.engine for cell in plan(saved(served(server))))  # chosen
+
+
+def test_an_engine_of_this_process_is_handed_checkpoints_and_adapters(saved: Saved, tmp_path: Path) -> None:
+    lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
+    study = saved({"engine": "hf"}, answers="written", recipe_overrides=lora, keep_checkpoints=True)
+    run_study(study, tmp_path / "out")
+    cells = by_arm(study)
+    for arm, adapter in (
+        ("icl", None),
+        ("ft", str(tmp_path / "out/checkpoints" / str(cells["tiny", "ft"].training_key))),
+    ):
+        (file,) = (tmp_path / "out/cells" / cells["tiny", arm].key).rglob("results_*.json")
+        config = read_json(file)["config"]
+        assert config["model"] == "hf" and config["model_args"].get("peft") == adapter
+        assert config["model_args"]["pretrained"] == str(cells["tiny", arm].model.path)
+    vllm = Engine("vllm", {"max_model_len": 64}, {}, served=False)
+    handed = vllm.loading(cells["tiny", "ft"].model.path, Path(str(adapter)))
+    assert handed == {
+        "pretrained": str(cells["tiny", "ft"].model.path),
+        "lora_local_path": adapter,
+        "max_lora_rank": 16,
+        "max_model_len": 64,
+    }
+    for cell in cells.values():
+        ledger = read_json(tmp_path / "out/cells" / cell.key / "ledger.json")
+        assert ledger["evaluation"]["prompt_tokens"] == prompts_expected(cell) > 0
+    assert vllm.loading(Path("base"), Path("trained"))["pretrained"] == "trained"
+
+
+def test_where_a_model_is_served_is_no_part_of_its_key(saved: Saved) -> None:
+    def keys(**more: Any) -> list[str]:
+        return [cell.key for cell in plan(saved(api(**more), answers="written", arms=["pretrained", "icl"]))]
+
+    plain = keys()
+    assert keys(base_url="http://elsewhere/v1/chat/completions", num_concurrent=9, timeout=5) == plain
+    for more in ({"model": "m-2"}, {"max_length": 64}, {"seed": 2}):
+        assert not set(keys(**more)) & set(plain)
+
+
+def test_how_answers_are_written_is_part_of_a_key_and_its_prompt_is_the_one_for_it(saved: Saved) -> None:
+    chosen, written, options = (by_arm(saved({}, answers=answers)) for answers in ("chosen", "written", "options"))
+    assert written["tiny", "icl"].tasks["reversal"] == "icl_ft_reversal_gen_icl"
+    assert options["tiny", "icl"].tasks["reversal"] == "icl_ft_reversal_gen_options_icl"
+    assert len({cells["tiny", "ft"].key for cells in (chosen, written, options)}) == 3
+    assert len({cells["tiny", "ft"].training_key for cells in (chosen, written, options)}) == 1
+    assert [cells["tiny", "icl"].prompt.name for cells in (chosen, written)] == ["plain", "instruct"]
+    plain = {"name": "icl", "condition": "icl", "prompt": "plain"}
+    assert by_arm(saved({}, answers="written", arms=[plain]))["tiny", "icl"].prompt.name == "plain"
+
+
+def test_the_dry_run_says_what_is_left_out_and_what_is_not_known(saved: Saved, folder: Path) -> None:
+    saved({}, api(), answers="options")
+    done = CliRunner().invoke(app, ["study", str(folder / "study.yaml"), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("api: left out: ft:") == 1
+    assert "0+ ?" in done.output and "Minutes leave out answers that are written" in done.output
+
+
+@each(
+    "case",
+    [
+        (api(), {}, ["api", "gives no log-probabilities", "answers: written, or options"]),
+        (api(), {"answers": "written", "arms": ["ft"]}, ["api", "every arm is trained"]),
+        (api(model=None), {"answers": "written"}, ["engine_args.model is missing"]),
+        (api(base_url=None), {"answers": "written"}, ["engine_args.base_url is missing"]),
+        (api(api_key=SECRET), {"answers": "written"}, ["api_key", "is a secret", "environment"]),
+        (api(base_url=f"http://me:{SECRET}@x/v1"), {"answers": "written"}, ["base_url", "holds a secret"]),
+        (api(header={"Authorization": SECRET}), {"answers": "written"}, ["header", "holds a secret"]),
+        (api(num_concurent=3), {"answers": "written"}, ["num_concurent", "did you mean 'num_concurrent'"]),
+        (api(batch_size=3), {"answers": "written"}, ["engine_args.batch_size", "the study decides it"]),
+        ({**api(), "engine": "local-chat-completion"}, {}, ["engine 'local-chat-completion'", f"did you mean '{CHAT}'"]),
+        ({**api(), "dtype": "float32"}, {}, ["dtype is said of a checkpoint"]),
+        ({**api(), "chat_template": False}, {"answers": "written"}, ["chat_template: false", "takes turns of a chat"]),
+        ({"name": "x", "engine": "hf", "engine_args": {"model": "m"}}, {"answers": "written"}, ["pretrained is missing"]),
+        ({"name": "x"}, {}, ["pretrained is missing"]),
+        ({"engine_args": {"model": "m"}}, {}, ["engine_args without an engine"]),
+        ({"engine": "hf"}, {"answers": "written", "pmi": True}, ["pmi", "no choice has a likelihood"]),
+        ({}, {"answers": "written", "arms": ["cooccurrence-baseline"]}, ["a baseline chooses and writes nothing"]),
+        ({}, {"answer_tokens": 9}, ["answer_tokens", "no answer is written"]),
+        ({}, {"answers": "written", "answer_tokens": 9, "curve_every": 1}, ["answer_tokens", "leave out curve_every"]),
+        ({}, {"answers": "spoken"}, ["answers", "'chosen', 'written' or 'options'"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused_before_anything_runs(
+    saved: Saved, case: tuple[dict[str, Any], dict[str, Any], list[str]]
+) -> None:
+    entry, more, words = case
+    with pytest.raises(UsageError) as refused:
+        plan(saved(entry, **more))
+    for word in words:
+        assert word in str(refused.value), str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_what_is_loaded_quantized_or_with_an_adapter_takes_part_untrained(saved: Saved, folder: Path) -> None:
+    quantized = {"name": "4bit", "pretrained": str(folder / "tiny"), "model_args": {"load_in_4bit": True}}
+    cells = by_arm(saved({}, quantized))
+    assert {arm for model, arm in cells if model == "4bit"} == {"pretrained", "icl"} and ("tiny", "ft") in cells
+    assert left_out(saved({}, quantized)) == [
+        "4bit: left out: ft: training needs a plain checkpoint, and it has model_args.load_in_4bit"
+    ]
+
+
+def test_one_model_with_several_recipes_stands_in_the_tables_of_each(
+    saved: Saved, folder: Path, tmp_path: Path
+) -> None:
+    recipe = (folder / "recipe.yaml").read_text(encoding="utf-8")
+    (folder / "own.yaml").write_text(recipe.replace("3.0e-2", "4.0e-2"), encoding="utf-8")
+    study = saved({}, {"recipe": str(folder / "own.yaml")}, arms=["pretrained", "ft"])
+    cells = plan(study)
+    own = f"{folder / 'tiny'} ({folder / 'own.yaml'})"
+    assert [(cell.labels.model, cell.arm.name) for cell in cells] == [
+        (str(folder / "tiny"), "pretrained"),
+        (str(folder / "tiny"), "ft"),
+        (own, "ft"),
+    ]
+    assert [label.model for label in cells[0].also] == [own]
+    run_study(study, tmp_path / "out")
+    named = [(entry["model"], entry["arm"]) for entry in read_json(tmp_path / "out/study.json")["cells"]]
+    assert sorted(named) == sorted(
+        (model, arm) for model in (str(folder / "tiny"), own) for arm in ("pretrained", "ft")
+    )
+    report = CliRunner().invoke(app, ["report", str(tmp_path / "out")])
+    assert report.exit_code == 0, report.output
+    with pytest.raises(UsageError, match="stands there twice"):
+        saved({}, {})
+    with pytest.raises(UsageError, match="duplicate cell"):
+        plan(
+            saved({"name": "a", "pretrained": str(folder / "tiny")}, {"name": "b", "pretrained": str(folder / "tiny")})
+        )
