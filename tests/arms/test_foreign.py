@@ -16,8 +16,8 @@ from icl_ft_plugin.augment.statements import rows
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.study.augment import arm_rows, writing_costs
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.cells.augment import arm_rows, writing_costs
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.store import Store

@@ -12,11 +12,11 @@ from tiny import RECIPE
 from icl_ft_plugin.arms.named import known_arms
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_manifest
-from icl_ft_plugin.study.augment import arm_rows, writing_costs
+from icl_ft_plugin.study.cells.augment import arm_rows, writing_costs
+from icl_ft_plugin.study.cells.train_cell import steps_of
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import Cell, plan
 from icl_ft_plugin.study.store import Store
-from icl_ft_plugin.study.train_cell import steps_of
 from icl_ft_plugin.training.rows import check_rows
 
 
@@ -96,7 +96,7 @@ def test_the_model_is_asked_once(augmented: tuple[StudyConfig, Store], monkeypat
     assert made == sorted(writing.key for writing in cells["ft+local+global"].writings.values())
     audits = [json.loads((store.folder / "augmentations" / key / "audit.json").read_text()) for key in made]
     assert all(set(audit["labels"]) == {"entailed", "contradicted", "unsupported", "unparsed"} for audit in audits)
-    monkeypatch.setattr("icl_ft_plugin.study.augment.load_lm", None)  # a call would fail
+    monkeypatch.setattr("icl_ft_plugin.study.cells.augment.load_lm", None)  # a call would fail
     counts = {name: len(rows_of_cell(cell, store)) for name, cell in cells.items()}
     assert counts["ft"] == 6 < counts["ft+local"] <= counts["ft+local+global"]
     texts = [row["text"] for row in rows_of_cell(cells["ft+local+global"], store)]

@@ -27,11 +27,11 @@ from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import csv_records, to_csv, to_latex, to_markdown, to_rich
 from icl_ft_plugin.report.table_rows import VERBATIM, compute_rows
 from icl_ft_plugin.schema import Document
+from icl_ft_plugin.study.cells.verbatim import verbatim_of
 from icl_ft_plugin.study.config import load_study
 from icl_ft_plugin.study.plan import plan
 from icl_ft_plugin.study.run import run_study
 from icl_ft_plugin.study.store import Store
-from icl_ft_plugin.study.verbatim import verbatim_of
 
 FILE = "foreign.jsonl"
 TITLE = "questions that stand with their answer in the rows, %"

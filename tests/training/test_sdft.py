@@ -15,9 +15,9 @@ pytest.importorskip("trl.experimental.sdft")
 from icl_ft_plugin import families as generators
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.models.find import find_model
+from icl_ft_plugin.study.cells.run_cell import run_cell
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.plan import plan
-from icl_ft_plugin.study.run_cell import run_cell
 from icl_ft_plugin.study.store import Store
 from icl_ft_plugin.training import sdft as finetune_sdft
 from icl_ft_plugin.training.ledger import Ledger

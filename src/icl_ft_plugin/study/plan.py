@@ -21,11 +21,11 @@ from icl_ft_plugin.harness.index import find_tasks
 from icl_ft_plugin.harness.prompts import QuestionPrompt, read_question_prompt
 from icl_ft_plugin.harness.tokens import least_tokens
 from icl_ft_plugin.study.cell import Cell, Kept, Labels, Model, PlannedWorld, Training, Writing
+from icl_ft_plugin.study.cells.retention import planned_retention
 from icl_ft_plugin.study.estimate.counting import tokens_of_model
 from icl_ft_plugin.study.identity import identity_of, identity_of_weights, key_of
 from icl_ft_plugin.study.models import asked_as, engine_for, left_out, models_of
 from icl_ft_plugin.study.orders import context_seeds_of
-from icl_ft_plugin.study.retention import planned_retention
 from icl_ft_plugin.study.schema import Hyperparameters, StudyConfig, Worlds
 from icl_ft_plugin.training.launch import launch_config
 from icl_ft_plugin.training.recipes import recipe

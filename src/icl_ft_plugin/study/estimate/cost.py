@@ -21,10 +21,10 @@ from icl_ft_plugin.augment.folder import read_folder
 from icl_ft_plugin.augment.statements import Statement, from_file, rows_of
 from icl_ft_plugin.schema import canonical_json
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.cells.train_cell import steps_of
 from icl_ft_plugin.study.estimate.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.estimate.rates import Rate, Rates, parameters_of, scoring
 from icl_ft_plugin.study.identity import LEARNED, MARKED
-from icl_ft_plugin.study.train_cell import steps_of
 
 STATEMENTS = 2  # that a model writes about one text
 SAMPLE = 4000  # texts whose tokens are counted, at most

@@ -67,7 +67,7 @@ def attempt(cell: Cell, study: StudyConfig, folder: Path) -> str | None:
     Returns:
         What went wrong; None: the cell is complete.
     """
-    from icl_ft_plugin.study.run_cell import run_cell
+    from icl_ft_plugin.study.cells.run_cell import run_cell
 
     store = Store(folder)
     try:

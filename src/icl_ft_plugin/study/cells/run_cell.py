@@ -19,16 +19,16 @@ from icl_ft_plugin.config import parsed
 from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_jsonl, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.study.augment import writing_costs
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.cells.augment import writing_costs
+from icl_ft_plugin.study.cells.retention import retention, weights_of
+from icl_ft_plugin.study.cells.train_cell import train_cell
+from icl_ft_plugin.study.cells.verbatim import verbatim_of
 from icl_ft_plugin.study.engine import at_work, check_loads_by_name
 from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
 from icl_ft_plugin.study.records import CONFIG, INFERRED, LEDGER, RETENTION, CellLedger, TrainingCost
-from icl_ft_plugin.study.retention import retention, weights_of
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
-from icl_ft_plugin.study.train_cell import train_cell
-from icl_ft_plugin.study.verbatim import verbatim_of
 
 
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:

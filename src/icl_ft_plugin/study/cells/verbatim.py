@@ -13,8 +13,8 @@ from collections import Counter
 from icl_ft_plugin.arms.rows import text_of
 from icl_ft_plugin.families import family_of, told
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.study.augment import arm_rows
 from icl_ft_plugin.study.cell import Cell
+from icl_ft_plugin.study.cells.augment import arm_rows
 from icl_ft_plugin.study.records import Verbatim
 from icl_ft_plugin.study.store import Store
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.schema import World
-from icl_ft_plugin.study.augment import arm_rows
 from icl_ft_plugin.study.cell import Cell, Training
+from icl_ft_plugin.study.cells.augment import arm_rows
 from icl_ft_plugin.study.estimate.counting import metadata_of
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
