@@ -112,7 +112,7 @@ def test_a_user_of_mypy_sees_types(tmp_path: Path) -> None:
     lines = [line for line in done.stdout.splitlines() if line.startswith("notebook.py")]
     for number, said in (
         (4, '"icl_ft_plugin.schema.World"'),
-        (5, '"list[dict[str, str]]"'),
+        (5, '"list[dict[str, Any]]"'),
         (6, '"tuple[pathlib.Path, ...]"'),
         (7, 'has incompatible type "int"; expected "str | Path"'),
         (8, 'has no attribute "generat"'),

@@ -133,7 +133,7 @@ def test_an_error_of_use_in_a_process_comes_back_as_one(model: str, given: recip
 def test_the_processes_end_with_the_one_that_started_them(model: str, given: recipe.Recipe, tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.training.launch import launch_config, train
 given = recipe.load(Path({str(given.path)!r}), {{"max_steps": 10**6}})
 train(model={model!r}, rows={ROWS!r}, recipe=given, launch=launch_config("ddp-cpu"), output=Path({str(tmp_path)!r}) / "out")

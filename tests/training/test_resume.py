@@ -125,7 +125,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from tiny import ROWS
-from icl_ft_plugin.training import recipe
+from icl_ft_plugin.training.recipes import recipe
 from icl_ft_plugin.training.train import train
 train(model=sys.argv[1], rows=ROWS, recipe=recipe.load(Path(sys.argv[2])), output=Path(sys.argv[3]))
 """
