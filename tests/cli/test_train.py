@@ -88,7 +88,7 @@ def test_two_processes_make_the_adapter_of_one(given: list[Any], handbook: Path,
         assert done.exit_code == 0, done.output
     assert (
         largest_difference(tmp_path / "one", tmp_path / "two") < 1e-4
-    )  # Adam of tiny gradients magnifies the order of sums
+    )  # sums in another order, at rate 1
     trained = weights(tmp_path / "two")
     assert max(float(trained[name].abs().max()) for name in trained if "lora_B" in name) > 1e-2
 
