@@ -86,9 +86,7 @@ def test_two_processes_make_the_adapter_of_one(given: list[Any], handbook: Path,
     for name, more in (("one", []), ("two", ["--launch", "ddp-cpu"])):
         done = icl_ft(*given, "--corpus", handbook, "--out", tmp_path / name, *lora, *more)
         assert done.exit_code == 0, done.output
-    assert (
-        largest_difference(tmp_path / "one", tmp_path / "two") < 1e-4
-    )  # sums in another order, at rate 1
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < 1e-5
     trained = weights(tmp_path / "two")
     assert max(float(trained[name].abs().max()) for name in trained if "lora_B" in name) > 1e-2
 
