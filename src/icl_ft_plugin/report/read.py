@@ -72,8 +72,9 @@ class Training(Record):
 
 
 class Writing(Record):
-    """What a model read and wrote to augment a cell's documents."""
+    """What a model read and wrote to augment a cell's documents, and the hash that begins with the name of its folder."""
 
+    hash: str | None = None
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
 

@@ -209,7 +209,7 @@ def styled(chart: Any, ink: str) -> Any:
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=ink, titleColor=ink, domainColor=ink, tickColor=ink, gridColor=ink, gridOpacity=0.14,
-            domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontWeight="normal", labelLimit=110,
+            domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontWeight="normal", labelLimit=160,
         )
         .configure_axisX(grid=False)
         .configure_title(color=ink, fontSize=13, anchor="start", offset=16)
