@@ -160,7 +160,7 @@ def _joint(block: Block) -> list[Any]:
     main, learned = named(block.family).main, named(block.family).learned
     if main is None or learned is None or all(joint.given is None for joint in block.joint):
         return []
-    return [figures.joint_panel(block, f"{spaced(main)}, where {spaced(learned)} is right in every run")]
+    return [figures.joint_panel(block, [spaced(main), f"where {spaced(learned)} is right in every run"])]
 
 
 def _asked(block: Block) -> list[str]:
