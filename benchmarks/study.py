@@ -7,7 +7,7 @@ same run. CPU time is that of all processes, and says what the workers cost on a
 
 ``--plan N`` measures the coordination alone: N cells (a fiftieth as many worlds, six arms, two of which the model writes
 for, twelve training seeds) are planned, and run by an executor that makes only the folders. Time of the plan without the
-imports, memory that it adds, and milliseconds for each cell that ends.
+imports, memory that it adds, milliseconds for each cell that ends, and what the command's dry run takes.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ def coordinate(folder: Path, cells: int) -> dict[str, Any]:
     file = folder / "study.yaml"
     file.write_text(json.dumps(study), encoding="utf-8")
     plan(load_study(file, ["worlds.0.seeds=[0]"]))  # imports what it needs
+    load = os.getloadavg()[0]
     before, begun = psutil.Process().memory_info().rss, time.perf_counter()
     planned = plan(load_study(file))
     seconds, after = time.perf_counter() - begun, psutil.Process().memory_info().rss
@@ -145,7 +146,22 @@ def coordinate(folder: Path, cells: int) -> dict[str, Any]:
         "plan_seconds": round(seconds, 2),
         "plan_megabytes": round((after - before) / 2**20, 1),
         "milliseconds_a_cell": round(1000 * spent / len(planned), 2),
-        "load_average": round(os.getloadavg()[0], 1),
+        **dry_run(file),
+        "load_average": [round(load, 1), round(os.getloadavg()[0], 1)],
+    }
+
+
+def dry_run(file: Path) -> dict[str, Any]:
+    """Run ``icl-ft study FILE --dry-run`` in a process of its own: its cells, costs, memory and power."""
+    program = [sys.executable, "-c", "from icl_ft_plugin.cli.app import main; main()", "study", str(file), "--dry-run"]
+    begun = time.perf_counter()
+    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    _, status, used = os.wait4(os.posix_spawn(program[0], program, os.environ, file_actions=silent), 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return {
+        "dry_run_seconds": round(time.perf_counter() - begun, 1),
+        "dry_run_cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "dry_run_megabytes": round(used.ru_maxrss / 1024),
     }
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.leaderboard.page import sentences
+from icl_ft_plugin.report.leaderboard.page import sentences, to_markdown
 from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
 from icl_ft_plugin.report.leaderboard.read import read_results
 
@@ -67,6 +67,40 @@ def test_runs_that_were_asked_other_questions_are_ranked_apart(results: Path) ->
     assert [r.model for r in other.ranks] == ["more"] and other.worlds == (7,)
     assert other.note == "ranked apart: 20 questions, 0 of which are among the 60 of the first list"
     assert found['{"n_facts": 30}', 90].note == ""
+
+
+def test_a_list_apart_is_compared_on_the_questions_that_both_were_asked(results: Path) -> None:
+    for seed in range(3):
+        write_results(results / f"e{seed}", "org/lazy", lambda i: i != 2, seed=seed, limit=5)
+    lists = rank(read_results([results]))
+    (apart,) = [r for r in lists if r.note]
+    (shared,) = apart.shared
+    assert (shared.model, shared.than, shared.questions) == ("lazy", "good", 15)
+    assert (shared.accuracy, shared.other, shared.difference) == (pytest.approx(0.8), 1.0, pytest.approx(-0.2))
+    assert shared.low is not None and shared.high is not None and shared.low < -0.2 < shared.high
+    assert "On the 15 questions that both were asked, lazy 80% and good 100%: -20 points [" in sentences(lists)[1]
+    assert not any(r.shared for r in lists if not r.note)
+
+
+def test_a_part_of_the_questions_never_hides_a_whole_run(tmp_path: Path) -> None:
+    write_results(tmp_path / "whole", "m", lambda i: i % 2 == 0)
+    part = write_results(tmp_path / "part", "m", lambda i: True, limit=5)
+    for file in list(part.parent.iterdir()):
+        file.rename(file.with_name(file.name.replace("2026", "2027")))
+    (ranking,) = rank(read_results([tmp_path]))
+    assert ranking.questions == 20 and ranking.ranks[0].accuracy == 0.5 and not ranking.note
+
+
+def test_own_documents_of_one_name_are_told_apart_by_their_words(tmp_path: Path) -> None:
+    spec = json.dumps({"family": "own", "seed": 0, "config": {"path": "docs"}, "context_copies": 0})
+    for name, question in (("a", "the head of the desk is"), ("b", "the owner of the room is")):
+        lines = [sample(spec, i, True, "direct", question=question) for i in range(20)]
+        write_samples(tmp_path / name, "icl_ft_own_icl", lines)
+        (tmp_path / name / f"results_{STAMP}.json").write_text(json.dumps({"model_name": name, "config": {}}))
+    lists = rank(read_results([tmp_path]))
+    assert [r.questions for r in lists] == [20, 20] and "0 of which are among" in lists[1].note and not lists[1].shared
+    assert sentences(lists)[0].endswith("(this world only): a is right in 100%, chance 50%.")
+    assert "documents of docs" in to_markdown(lists)
 
 
 def test_the_newest_run_of_a_task_counts(results: Path) -> None:

@@ -216,7 +216,7 @@ def test_losses_curves_and_audits(study: Path, tmp_path: Path) -> None:
         (place / "augmentation.json").write_text(json.dumps({"strategies": {strategy: {}}}))
     assert curves(read_study(folder).cells)["reversal"][0].value == 0.25
     assert audit_table(read_study(folder)) == [
-        ["augmentation", "precision", "coverage, reversed"], ["local (abc)", "0.667", "0.5"], ["global (def)", "0.667", "0.5"],
+        ["augmentation", "precision", "coverage, reversed"], ["global (def)", "0.667", "0.5"], ["local (abc)", "0.667", "0.5"],
     ]  # fmt: skip
     pytest.importorskip("altair")
     assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0

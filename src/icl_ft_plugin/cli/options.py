@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +15,16 @@ from typer.core import TyperCommand
 Out = Annotated[Path, typer.Option("--out", "--output", help="Folder to write; it must not exist.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
+
+
+def folded(lines: Iterable[str]) -> str:
+    """Return lines for standard output: on a terminal each is folded to its width, indented from the second part on."""
+    if not sys.stdout.isatty():
+        return "\n".join(lines)
+    width = shutil.get_terminal_size().columns
+    # Runs of blanks are kept, which are the columns of a table.
+    parts = [textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""] for line in lines]
+    return "\n".join(part for several in parts for part in several)
 
 
 class BuildCommand(TyperCommand):

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from icl_ft_plugin.cli.completion import studies
+from icl_ft_plugin.cli.options import Settings, folded
 from icl_ft_plugin.cli.report import report
 from icl_ft_plugin.errors import UsageError, printable, shown, suggest
 from icl_ft_plugin.paths import study_names
@@ -23,8 +24,6 @@ from icl_ft_plugin.paths import study_names
 if TYPE_CHECKING:
     from icl_ft_plugin.study.executors.local import Executor
     from icl_ft_plugin.study.schema import StudyConfig
-
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override; may be repeated.")]
 
 
 class _RunByDefault(TyperGroup):
@@ -87,7 +86,7 @@ def run(
 
     config = load_study(file, settings)
     if power is not None:
-        typer.echo("\n".join(_needed(config, _studies(rates or []), power, effect)))
+        typer.echo(folded(_needed(config, _studies(rates or []), power, effect)))
         return
     if dry_run:
         from icl_ft_plugin.study.estimate.cost import Estimator
@@ -99,14 +98,14 @@ def run(
         cells = plan(config, weights=False)
         for cell in cells:
             done = out is not None and (out / "cells" / cell.key).is_dir()
-            typer.echo(f"{cell.key}  {'done' if done else 'to do'}  {cell}")
+            typer.echo(folded([f"{cell.key}  {'done' if done else 'to do'}  {cell}"]))
             for label in cell.also:
                 typer.echo(f"{cell.key}  the same   {label}")
         for line in left_out(config):
             typer.echo(line)
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
         cost = lines(estimator.costs(cells), estimator.rates)
-        typer.echo("\n".join(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
+        typer.echo(folded(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
         return
     if rates:
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")

@@ -52,7 +52,7 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking]
 
 
 def _records(ranking: Ranking) -> Iterator[dict[str, Any]]:
-    about = {key: value for key, value in asdict(ranking).items() if key != "ranks"}
+    about = {key: value for key, value in asdict(ranking).items() if key not in ("ranks", "shared")}
     about["worlds"] = len(ranking.worlds)
     for each in ranking.ranks:
         yield {**about, **asdict(each)}
@@ -68,8 +68,11 @@ def render(lists: Sequence[Ranking]) -> str:
         {
             "anchor": f"b{i}",
             "title": named(family).title,
-            "config": _knobs(config) if several else "",
-            "lists": [{"title": _title(each), "note": each.note, "rows": each.ranks} for each in _main_first(of)],
+            "config": _knobs(config) if several or named(family).generate is None else "",
+            "lists": [
+                {"title": _title(each), "notes": [each.note, *_shared(each)], "rows": each.ranks}
+                for each in _main_first(of)
+            ],
         }
         for i, ((family, config), of) in enumerate(datasets)
     ]
@@ -103,16 +106,26 @@ def sentences(lists: Sequence[Ranking]) -> list[str]:
         if ranking.split != (named(ranking.family).main or ranking.split) or ranking.condition == "closed":
             continue
         first, *others = ranking.ranks
-        text = (
-            f"{named(ranking.family).title}, {_title(ranking)}: {first.model} is first with {percent(first.accuracy)}"
-        )
-        if others:
-            text += f"; {_behind(others)}"
-        said.append(f"{text}{f' ({ranking.note})' if ranking.note else ''}.")
+        first_is = "is first with" if others else "is right in"
+        text = f"{named(ranking.family).title}, {_title(ranking)}: {first.model} {first_is} {percent(first.accuracy)}"
+        text += f"; {_behind(others)}" if others else f", chance {percent(first.chance)}"
+        said.append(" ".join([f"{text}{f' ({ranking.note})' if ranking.note else ''}.", *_shared(ranking)]))
     ranks = [each for ranking in lists for each in ranking.ranks]
     bad = list(dict.fromkeys(each.model for each in ranks if each.contamination == "above chance"))
     if bad:
         said.append(f"Above chance with a bare question somewhere, so to be read with care: {', '.join(bad)}.")
+    return said
+
+
+def _shared(ranking: Ranking) -> list[str]:
+    """Say how the models of a list apart compare with the first of the largest list."""
+    said = []
+    for each in ranking.shared:
+        ends = "" if each.low is None or each.high is None else f" [{100 * each.low:+z.0f}, {100 * each.high:+z.0f}]"
+        said.append(
+            f"On the {each.questions} questions that both were asked, {each.model} {percent(each.accuracy)} and {each.than} "
+            f"{percent(each.other)}: {100 * each.difference:+z.0f} points{ends}."
+        )
     return said
 
 
@@ -130,7 +143,7 @@ def to_markdown(lists: Sequence[Ranking]) -> str:
     for ranking in lists:
         parts += [
             f"## {named(ranking.family).title}, {_title(ranking)}",
-            *filter(None, [_knobs(ranking.config), ranking.note]),
+            *filter(None, [*_about(ranking), *_shared(ranking)]),
             markdown(_rows(ranking)),
         ]
     return "\n\n".join(parts) + "\n"
@@ -145,7 +158,7 @@ def to_rich(lists: Sequence[Ranking]) -> list[Table]:
     tables = []
     for ranking in lists:
         heading = f"{named(ranking.family).title}, {_title(ranking)}"
-        about = ", ".join(filter(None, [_knobs(ranking.config), ranking.note]))
+        about = ", ".join(filter(None, _about(ranking)))
         table = Table(title=escape(heading), caption=escape(about), title_justify="left", box=SIMPLE_HEAD)
         header, *body = _rows(ranking)
         for name in header:
@@ -154,6 +167,10 @@ def to_rich(lists: Sequence[Ranking]) -> list[Table]:
             table.add_row(*map(escape, row))
         tables.append(table)
     return tables
+
+
+def _about(ranking: Ranking) -> list[str]:
+    return [_knobs(ranking.config), f"chance {percent(ranking.ranks[0].chance)}", ranking.note]
 
 
 def _rows(ranking: Ranking) -> Rows:
@@ -167,4 +184,8 @@ def _row(each: Rank) -> list[str]:
 
 
 def _knobs(config: str) -> str:
-    return ", ".join(f"{key}={value}" for key, value in json.loads(config).items())
+    """Return knobs in words; own documents have the folder that they were read from."""
+    knobs = json.loads(config)
+    return (
+        f"documents of {knobs['path']}" if list(knobs) == ["path"] else ", ".join(f"{k}={v}" for k, v in knobs.items())
+    )

@@ -1,7 +1,8 @@
 """Models ranked on the same questions.
 
 A list is one split of a family under one condition, of the runs that were asked the same questions of the same worlds: a model that
-was asked about other worlds, or with ``lm_eval --limit``, stands in a list of its own, which says so. Intervals and tests are those of a
+was asked about other worlds, or with ``lm_eval --limit``, stands in a list of its own, which says so, and
+is compared with the first of the largest list on the questions that both were asked. Intervals and tests are those of a
 study (``stats.mean``): over worlds where there are three, and with one world nothing is tested. ``contamination`` says whether the model,
 untouched and with a bare question, is above chance on these questions: then it knew the answers, or guesses better than it should.
 """
@@ -17,8 +18,8 @@ from icl_ft_plugin.report.stats.holm import holm
 from icl_ft_plugin.report.stats.mean import accuracy, difference
 from icl_ft_plugin.report.stats.of_items import grid_of, stacked
 
-Asked = frozenset[tuple[int, str]]
-"""The questions of a run: world seed and id."""
+Asked = frozenset[tuple[int, str, str]]
+"""The questions of a run: world seed, id and words, for own documents of one name may be others elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,31 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A model of a list apart beside the first of the largest list, on the questions that both were asked.
+
+    Attributes:
+        model: The model.
+        than: The first of the largest list.
+        questions: Their number.
+        accuracy: Of the model.
+        other: Of the first.
+        difference: The model's minus the first's, paired by question.
+        low: Lower end of the 95% interval; None where there is none.
+        high: Upper end.
+    """
+
+    model: str
+    than: str
+    questions: int
+    accuracy: float
+    other: float
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """A list.
 
@@ -65,6 +91,7 @@ class Ranking:
         questions: Number of questions.
         note: What sets it apart from the largest list of the kind; empty for that one.
         ranks: Best first.
+        shared: Of a list apart, how its models compare with the first of the largest list.
     """
 
     family: str
@@ -75,6 +102,7 @@ class Ranking:
     questions: int
     note: str
     ranks: tuple[Rank, ...]
+    shared: tuple[Shared, ...] = ()
 
     @property
     def scope(self) -> str:
@@ -100,16 +128,34 @@ def rank(results: Iterable[Scored]) -> list[Ranking]:
         for model, several in models.items():
             groups.setdefault(_asked(several), {})[model] = several
         whole = max(groups, key=len)
+        best = min(groups[whole].values(), key=lambda of: (-_record(of).accuracy, of[0].model))
         for asked, of in sorted(groups.items(), key=lambda entry: (-len(entry[0]), sorted(entry[0]))):
             seen = {model: closed.get((family, config, split, model, asked), "not run") for model in of}
-            worlds = tuple(sorted({world for world, _ in asked}))
+            worlds = tuple(sorted({world for world, *_ in asked}))
             note = "" if asked == whole else _apart(asked, whole, of)
-            found.append(Ranking(family, config, split, condition, worlds, len(asked), note, _ranked(of, seen)))
+            shared = () if asked == whole else tuple(filter(None, (_shared(model, best) for model in of.values())))
+            found.append(Ranking(family, config, split, condition, worlds, len(asked), note, _ranked(of, seen), shared))
     return found
 
 
 def _asked(several: Sequence[Scored]) -> Asked:
-    return frozenset((scored.world, item.id) for scored in several for item in scored.items)
+    return frozenset((scored.world, item.id, item.question) for scored in several for item in scored.items)
+
+
+def _shared(ours: Sequence[Scored], best: Sequence[Scored]) -> Shared | None:
+    """Compare a model with another on what both were asked; None where that is nothing."""
+    both = _asked(ours) & _asked(best)
+    first, second = (
+        {s.world: [item for item in s.items if (s.world, item.id, item.question) in both] for s in several}
+        for several in (ours, best)
+    )
+    grids = stacked(first, second)
+    if not grids[0]:
+        return None
+    found = difference(*grids)
+    ends = number(found.low), number(found.high)
+    right, other = (float(accuracy(list(of.values())).mean) for of in grids)
+    return Shared(ours[0].model, best[0].model, len(both), right, other, float(found.mean), *ends)
 
 
 def _apart(asked: Asked, whole: Asked, models: dict[str, list[Scored]]) -> str:

@@ -5,7 +5,8 @@ Any number of models under any number of folders::
     DIR/my__model/results_2026-11-22T21-31-32.577590.json
     DIR/my__model/samples_icl_ft_reversal_icl_2026-11-22T21-31-32.577590.jsonl
 
-Where a task was run more than once for a world, the newest run counts.
+Where a task was run more than once for a world, the newest run counts; one of a part of the questions (``--limit``) only where there
+is no whole one.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class Scored:
     items: tuple[Item, ...]
 
     @property
+    def weight(self) -> tuple[bool, str]:
+        """What counts more is larger: a whole run, then the newer one."""
+        return not self.limit, self.stamp
+
+    @property
     def split(self) -> str:
         """The split, and how it was answered where that was not by choosing."""
         return f"{self.items[0].split} ({self.written})" if self.written else self.items[0].split
@@ -68,7 +74,7 @@ def read_results(folders: Sequence[Path]) -> list[Scored]:
         for file in sorted(folder.rglob("samples_icl_ft_*.jsonl")):
             for scored in _read(file):
                 key = (scored.model, scored.family, scored.config, scored.world, scored.condition, scored.split)
-                if key not in newest or newest[key].stamp < scored.stamp:
+                if key not in newest or newest[key].weight < scored.weight:
                     newest[key] = scored
     if not newest:
         named = ", ".join(map(str, folders))
