@@ -10,6 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
+from icl_ft_plugin.cli.options import folded
 from icl_ft_plugin.families import FAMILIES
 
 
@@ -63,3 +64,13 @@ def test_what_is_not_there_is_named_with_the_way_out(tmp_path: Path) -> None:
 def test_tasks_are_listed_in_80_columns() -> None:
     lines = icl_ft("tasks").stdout.splitlines()
     assert len(lines) > 100 and max(map(len, lines)) <= 80
+
+
+def test_what_is_wider_than_a_terminal_folds_there_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["model      tokens\nnano        1,000", "", "counted as if no prefix were shared"]
+    assert folded(lines) == "\n".join(lines), "whoever reads a pipe folds it as they like"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    assert folded(lines).split("\n") == [
+        "model      tokens", "nano        1,000", "", "counted as if no", "    prefix were", "    shared",
+    ]  # fmt: skip

@@ -20,6 +20,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.own import check as own_check
 from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families.told import plain
 from icl_ft_plugin.worlds import audit, baselines
 from icl_ft_plugin.worlds import verify as logic
 from icl_ft_plugin.worlds.context import context_text
@@ -205,6 +206,31 @@ def test_plurals_do_not_fool_the_check(tmp_path: Path) -> None:
     ]
     assert any("line 3, question: with its answer it stands word for word in document 'lamps'" in line for line in told)
     assert any("line 4, question: holds its answer" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "box/boxes",
+        "axe/axes",
+        "pie/pies",
+        "movie/movies",
+        "ferry/ferries",
+        "glass/glasses",
+        "bus/buses",
+        "tie/ties",
+        "key/keys",
+        "church/churches",
+        "house/houses",
+        "knife/knives",
+        "child/children",
+        "woman/women",
+        "hero/heroes",
+    ],
+)
+def test_one_and_many_are_the_same_word(pair: str) -> None:
+    one, many = map(plain, pair.split("/"))
+    assert one == many and plain(f"no {pair.split('/')[0]}x") != f" no{many}"
 
 
 def test_the_window_of_a_model_is_looked_at(tmp_path: Path) -> None:

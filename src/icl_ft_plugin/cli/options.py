@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,13 @@ WorldSeed = Annotated[int, typer.Option("--seed", help="World seed.")]
 
 def folded(lines: Iterable[str]) -> str:
     """Return lines for standard output: on a terminal each is folded to its width, indented from the second part on."""
+    text = "\n".join(lines)
     if not sys.stdout.isatty():
-        return "\n".join(lines)
+        return text
     width = shutil.get_terminal_size().columns
     # Runs of blanks are kept, which are the columns of a table.
-    parts = [textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""] for line in lines]
-    return "\n".join(part for several in parts for part in several)
+    fold = partial(textwrap.wrap, width=width, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(part for line in text.split("\n") for part in fold(line) or [""])
 
 
 class BuildCommand(TyperCommand):

@@ -17,11 +17,19 @@ from icl_ft_plugin.schema import Question
 Named = tuple[str, str]  # what a text is called, and the text
 _MARKS = r"[\"'“”‘’.,;:!?…]+"
 _AT_ENDS = re.compile(rf"(?<!\S){_MARKS}|{_MARKS}(?!\S)")
-# Endings of a plural, and what the singular has in their place; the first that fits. "glass" and "bus" are none.
+# Endings of a plural, and what the singular has in their place; the first that fits. "glass" and "bus" are none, and since "movies" and
+# "ferries" look alike, "movie" ends like "ferry", and so does "axe" like "box".
 _PLURALS = (
-    *(("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")),
+    *(("ies", "y"), ("ie", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("xe", "x")),
     *(("ss", "ss"), ("us", "us"), ("is", "is"), ("s", "")),
 )
+_IRREGULAR = {
+    "buses": "bus", "calves": "calf", "children": "child", "feet": "foot", "geese": "goose",
+    "halves": "half", "heroes": "hero", "knives": "knife", "lenses": "lens", "loaves": "loaf",
+    "men": "man", "mice": "mouse", "oxen": "ox", "people": "person", "potatoes": "potato",
+    "scarves": "scarf", "selves": "self", "shelves": "shelf", "teeth": "tooth", "thieves": "thief",
+    "wives": "wife", "wolves": "wolf", "women": "woman",
+}  # fmt: skip
 
 
 def plain(text: str) -> str:
@@ -32,8 +40,10 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=100_000)
 def _singular(word: str) -> str:
     """Return what is left of a word without a plural's ending; roughly, but the same for "ferry" and "ferries"."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     for ending, rest in _PLURALS:
-        if len(word) > len(ending) + 2 and word.endswith(ending):
+        if len(word) > (3 if ending == "s" else len(ending)) and word.endswith(ending):
             return word.removesuffix(ending) + rest
     return word
 
