@@ -119,7 +119,7 @@ def works(place: Path) -> dict[str, Work]:
         "report": Work(
             lambda at: ["report", str(at / "run")],
             lambda at: shutil.copytree(done, at / "run"),
-            lambda at: hashes(at / "run", "[!.]*.*", "figures/[!.]*"),
+            lambda at: hashes(at / "run", "[!.]*.*", "figures/[!.]*.[!p]*", "figures/[!.]*.png"),
             share=1,
             final=True,
         ),
@@ -253,6 +253,8 @@ class Campaign:
         if self.work.final:
             for name, digest in self.work.results(self.at).items():
                 assert self.expected.get(name) == digest, f"{self.name}: {name} is half-written"
+            for file in self.at.glob("run/figures/[!.]*.pdf"):  # the library that draws orders their parts by chance
+                assert file.read_bytes().endswith(b"%%EOF"), f"{self.name}: {file.name} is half-written"
 
     def through(self) -> None:
         """Let it come through."""
