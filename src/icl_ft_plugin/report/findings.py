@@ -27,6 +27,7 @@ from icl_ft_plugin.report.records import (
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
 
+FEW = "fewer than three of the worlds have them"
 WIDE = 5.0
 """Length of an interval of the gap closed (500 points) beyond which the share itself says nothing."""
 
@@ -230,7 +231,7 @@ def _untouched(block: Block) -> list[str]:
         said = f"untouched and with a bare question, the model is above chance on {_named(above)}"
         return [f"Beware: {said}." if worse else f"{said[0].upper()}{said[1:]}, by less than {margin}."]
     if checks[0].verdict == "not tested":
-        return [f"Whether the untouched model knew the answers is not tested: {block.scope}."]
+        return [f"Whether the untouched model knew the answers is not tested: {block.scope or FEW}."]
     clean = [check for check in checks if check.verdict == "clean"]
     if len(clean) == len(checks):
         return [f"Untouched and with a bare question, the model is nowhere as much as {margin} above chance."]
@@ -251,7 +252,7 @@ def _claims(block: Block) -> list[str]:
         return []
     if all(verdict.verdict == "not tested" for verdict in run):
         return [
-            f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."
+            f"The paper's {len(run)} claims about these arms are not tested: {block.scope or FEW}. Three worlds or more test them."
         ]
     said = []
     for primary, name in ((True, "primary claim"), (False, "further claim")):

@@ -98,7 +98,10 @@ def legend(block: Block) -> str:
         said.append("↓: the whole interval is below chance.")
     if any(record.above_baseline is False for record in records):
         said.append("°: not above the best baseline.")
-    said += [f"{why[0].upper()}{why[1:]}." for why in dict.fromkeys(r.why for r in records if r.why and r.worlds != 2)]
+    whys = dict.fromkeys(record.why for record in records if record.why and block.world_count != 2)
+    for why in whys:
+        arms = dict.fromkeys(record.arm for record in records if record.why == why)
+        said.append(f"{', '.join(arms)}: {why}.")
     return " ".join(said)
 
 
