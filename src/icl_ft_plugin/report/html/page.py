@@ -50,7 +50,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         glance=at_a_glance(blocks) if len(blocks) > 1 else [],
         claims=[(title(block), _claims(block)) for block in blocks if block.verdicts],
         scales={axis: _drawn(of, f"scale-{i}") for i, (axis, of) in enumerate(scaling.panels(scaled(study)).items())},
-        audit=evidence.audit_table(study),
+        audit=_narrow(evidence.audit_table(study)),
     )
 
 
@@ -60,6 +60,11 @@ def _heading(blocks: Sequence[Block]) -> str:
     models = list(dict.fromkeys(block.model for block in blocks))
     about = " and ".join(families) if len(families) < 3 else f"{len(families)} kinds of facts"
     return f"{about}, {models[0] if len(models) == 1 else f'{len(models)} models'}"
+
+
+def _narrow(rows: table_rows.Rows) -> table_rows.Rows:
+    """Return a table of few rows and many columns turned round."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows and len(rows) < len(rows[0]) else rows
 
 
 def fill(template: str, *, script: str = "", data: Any = None, **values: Any) -> str:
