@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from icl_ft_plugin.augment.questions.candidates import CHAIN, DIRECT, REVERSAL, Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import alike
-from icl_ft_plugin.augment.questions.write import KEPT
+from icl_ft_plugin.augment.questions.write import KEPT, KNOWN
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.blocks import whole
@@ -100,9 +100,7 @@ def test_every_candidate_has_its_fate_and_they_add_up(asked: tuple[Path, str]) -
     assert counts["reversal"]["asked from the other side"] == 12
 
 
-def test_the_model_answers_what_is_kept_from_its_evidence_and_not_without(
-    asked: tuple[Path, str], comparisons: Path
-) -> None:
+def test_the_model_answers_what_is_kept_from_its_evidence(asked: tuple[Path, str], comparisons: Path) -> None:
     """Scored anew by lm-eval's tasks, not by what the command noted."""
     import icl_ft_plugin as icl_ft
 
@@ -113,8 +111,20 @@ def test_the_model_answers_what_is_kept_from_its_evidence_and_not_without(
     noted = json.loads((folder / "asked.json").read_text())["closed_book_right"]
     total = len(rows(folder / own.QUESTIONS))
     assert found["icl_ft_own_closed"]["acc,none"] == pytest.approx(sum(noted.values()) / total)
-    assert sum(noted.values()) <= total / 4
     assert found["icl_ft_own_icl"]["acc,none"] > 0.8  # there all documents stand in the prompt, not the evidence alone
+
+
+def test_what_the_model_knows_is_dropped_and_what_it_likes_is_not(
+    asked: tuple[Path, str], comparisons: Path, tmp_path: Path
+) -> None:
+    kept = [c for c in rows(asked[0] / "candidates.jsonl") if c["kind"] == DIRECT and c["fate"] == KEPT]
+    first, second = kept[0]["question"].split()[0], kept[0]["answer"]
+    fates = {}
+    for name, more in (("knowing", f",knows={first}-{second}"), ("loving", f",loves={second}")):
+        assert ask(comparisons, tmp_path / name, more).exit_code == 0
+        fates[name] = {(c["question"], c["fate"]) for c in rows(tmp_path / name / "candidates.jsonl")}
+    assert (kept[0]["question"], KNOWN) in fates["knowing"]
+    assert fates["loving"] == {(c["question"], c["fate"]) for c in rows(asked[0] / "candidates.jsonl")}
 
 
 def test_the_page_escapes_what_the_model_wrote(asked: tuple[Path, str], tmp_path: Path, comparisons: Path) -> None:
@@ -160,7 +170,7 @@ def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> 
     [
         (("--model", "icl_ft_nothing"), "icl_ft_nothing"),
         (("--model", "icl_ft_rule"), "gives no log-likelihoods"),
-        (("--model_args", "pretrained"), "write key=value"),
+        (("--model_args", "pretrained=nowhere"), "'nowhere' is no folder"),
         (("--temperature", "-1"), "temperature"),
     ],
 )

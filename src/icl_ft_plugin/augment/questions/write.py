@@ -1,8 +1,9 @@
 """Questions about own documents, written by a model and sifted by what can be checked: ``write(world, settings, ...)``.
 
-A candidate is dropped where its words show a fault (``candidates``), where the model does not find its answer in the evidence
-among the answers of others, where no block has room for it, or where the model answers more of its block than a taste
-would without having read anything. What is left stands in blocks (``families.blocks``).
+A candidate is dropped where its words show a fault (``candidates``); where the model does not find its answer in the evidence
+among the answers of others; where the model, without the evidence, raises its answer more than any other above what it is
+liked whatever is asked (by chance one candidate in as many as there are answers); or where no block has room for it. What is
+left stands in blocks (``families.blocks``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from icl_ft_plugin.augment.asking import Request
@@ -23,7 +25,7 @@ from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.families.blocks import pack
 from icl_ft_plugin.schema import World, content_hash
 
-MOST_RIVALS = 24  # other answers that a candidate is compared with
+MOST_RIVALS = 15  # other answers that a candidate is compared with
 KEPT = "kept"
 UNREAD = "not answered from its evidence"
 NO_ROOM = "no room in a block"
@@ -92,8 +94,8 @@ def write(
         )
         words = Words(world, candidates)
         fate = {id(c): words.fault(c) for c in candidates}
-        packed = _packed([c for c in candidates if not fate[id(c)]], k, judge, settings.seed, fate)
-        blocks[kind], closed[kind] = _unknown(packed, judge, fate)
+        sound = [c for c in candidates if not fate[id(c)]]
+        blocks[kind], closed[kind] = _sifted(sound, k, judge, settings.seed, fate)
         fates += [(c, fate[id(c)]) for c in candidates]
     return Writing(blocks, fates, closed, {kind: prompt.hash for kind, prompt in prompts.items()})
 
@@ -123,42 +125,51 @@ def _written(
     return [c for evidence, answer in found if answer for c in cut(kind, prompt.statements(answer.raw), evidence)]
 
 
-def _packed(
+def _sifted(
     candidates: Sequence[Candidate], k: int, judge: Judge, seed: int, fate: dict[int, str]
-) -> list[tuple[Candidate, ...]]:
-    """Put those that the model answers from their evidence into blocks.
+) -> tuple[list[tuple[Candidate, ...]], int]:
+    """Put what the model answers from its evidence, and not without, into blocks; return how many of these it has right unread.
 
     Two fit where, with the evidence of either before it, the model likes its own answer better than the other's.
     """
     rng = random.Random(f"blocks {seed}")
-    rivals = []
+    asked = []
     for c in candidates:
         found = list(dict.fromkeys(other.answer for other in candidates if alike(c, other) and alike(other, c)))
-        rivals.append(rng.sample(found, min(len(found), MOST_RIVALS)))
-    scores = judge.scores([(c, [c.answer, *answers]) for c, answers in zip(candidates, rivals, strict=True)])
-    beaten = {
-        id(c): {answer for answer, score in zip(answers, others, strict=True) if score < own}
-        for c, answers, (own, *others) in zip(candidates, rivals, scores, strict=True)
-    }
-    able = [c for c in candidates if len(beaten[id(c)]) >= k - 1]
-    fate |= {id(c): UNREAD for c in candidates if len(beaten[id(c)]) < k - 1}
-    blocks = pack(able, k, lambda a, b: b.answer in beaten[id(a)], rng)
+        asked.append((c, [c.answer, *rng.sample(found, min(len(found), MOST_RIVALS))]))
+    beaten = {}
+    for (c, answers), scores in zip(asked, judge.scores(asked), strict=True):
+        beaten[id(c)] = {answer for answer, score in zip(answers, scores, strict=True) if score < scores[0]}
+        if len(beaten[id(c)]) < k - 1:
+            fate[id(c)] = UNREAD
+    able = [(c, answers) for c, answers in asked if not fate[id(c)]]
+    unread = [
+        dict(zip(answers, values, strict=True))
+        for (_, answers), values in zip(able, judge.scores(able, closed=True), strict=True)
+    ]
+    fate |= {id(able[i][0]): KNOWN for i in _known(unread)}
+    left = [c for c, _ in able if not fate[id(c)]]
+    blocks = pack(left, k, lambda a, b: b.answer in beaten[id(a)], rng)
     packed = {id(c) for block in blocks for c in block}
-    fate |= {id(c): NO_ROOM for c in able if id(c) not in packed}
-    return blocks
+    fate |= {id(c): KEPT if id(c) in packed else NO_ROOM for c in left}
+    found = {id(c): values for (c, _), values in zip(able, unread, strict=True)}
+    # Of a block, its own answers alone are compared.
+    liked = [
+        max((other.answer for other in block), key=found[id(c)].__getitem__) == c.answer
+        for block in blocks
+        for c in block
+    ]
+    return blocks, sum(liked)
 
 
-def _unknown(
-    blocks: Sequence[tuple[Candidate, ...]], judge: Judge, fate: dict[int, str]
-) -> tuple[list[tuple[Candidate, ...]], int]:
-    """Return the blocks of which the model gets at most one right unread, as a taste does, and how many it gets right."""
-    kept, closed = [], 0
-    asked = [(c, [other.answer for other in block]) for block in blocks for c in block]
-    scores = iter(judge.scores(asked, closed=True))
-    for block in blocks:
-        right = sum(max(range(len(block)), key=next(scores).__getitem__) == place for place in range(len(block)))
-        if right <= 1:
-            kept.append(block)
-            closed += right
-        fate |= {id(c): KEPT if right <= 1 else KNOWN for c in block}
-    return kept, closed
+def _known(unread: Sequence[dict[str, float]]) -> list[int]:
+    """Return which candidates the model knows: it raises their answer most above how much it likes it, whatever is asked.
+
+    Args:
+        unread: Of each candidate, the scores of answers without the evidence; its own is the first.
+    """
+    liking = {
+        answer: fmean(scores[answer] for scores in unread if answer in scores) for scores in unread for answer in scores
+    }
+    raised = [[score - liking[answer] for answer, score in scores.items()] for scores in unread]
+    return [i for i, (own, *others) in enumerate(raised) if own >= max(others, default=own)]
