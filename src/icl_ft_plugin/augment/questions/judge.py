@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from icl_ft_plugin.augment.generate import Announce
+from icl_ft_plugin.augment.generate import Announce, persist
 from icl_ft_plugin.augment.journal import Answer, Journal
 from icl_ft_plugin.augment.questions.candidates import Candidate
 from icl_ft_plugin.errors import UsageError
@@ -31,17 +32,20 @@ class Judge:
         identity: What names it, e.g. the hash of its files.
         journal: Where its scores are kept.
         announce: Called with the number of scored questions and of all.
+        attempts: How often a failing model is asked.
 
     Raises:
         UsageError: The model gives no log-likelihoods.
     """
 
-    def __init__(self, lm: Any, identity: str, journal: Journal, announce: Announce) -> None:
+    def __init__(self, lm: Any, identity: str, journal: Journal, announce: Announce, attempts: int) -> None:
         self._lm, self._identity, self._journal, self._announce = lm, identity, journal, announce
+        self._attempts = attempts
         self._prompt = load_question_prompt(PLAIN)
         try:
-            self._score([("Water is", ["wet"])])
-        except (NotImplementedError, AssertionError) as error:
+            asking = partial(self._score, [("Water is", ["wet"])])
+            persist(lm, asking, lambda: "it has scored nothing yet", journal, attempts)
+        except NotImplementedError as error:
             raise UsageError(
                 "--model: it gives no log-likelihoods, without which its questions cannot be sifted; take one that does "
                 "(icl_ft_hf, hf, vllm, local-completions)"
@@ -59,8 +63,11 @@ class Judge:
         missing = [i for i, key in enumerate(keys) if key not in self._journal.answers]
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
-            self._announce(len(keys) - len(missing) + start, len(keys))
-            found = self._score([prompts[i] for i in chunk])
+            done = len(keys) - len(missing) + start
+            self._announce(done, len(keys))
+            asking = partial(self._score, [prompts[i] for i in chunk])
+            told = f"{len(keys) - done} of {len(keys)} questions are not scored"
+            found = persist(self._lm, asking, partial(str, told), self._journal, self._attempts)
             self._journal.add(
                 {keys[i]: Answer(json.dumps(values), None, None) for i, values in zip(chunk, found, strict=True)}
             )

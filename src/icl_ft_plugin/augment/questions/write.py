@@ -83,7 +83,7 @@ def write(
     Raises:
         UsageError: The model did not answer, or gives no log-likelihoods.
     """
-    judge = Judge(lm, identity, journal, progress("scored"))
+    judge = Judge(lm, identity, journal, progress("scored"), attempts)
     blocks: dict[str, list[tuple[Candidate, ...]]] = {}
     closed: dict[str, int] = {}
     prompts = {kind: load_prompt(f"writing/{kind}", "local") for kind in KINDS}
@@ -152,10 +152,10 @@ def _sifted(
     blocks = pack(left, k, lambda a, b: b.answer in beaten[id(a)], rng)
     packed = {id(c) for block in blocks for c in block}
     fate |= {id(c): KEPT if id(c) in packed else NO_ROOM for c in left}
-    found = {id(c): values for (c, _), values in zip(able, unread, strict=True)}
+    closed = {id(c): values for (c, _), values in zip(able, unread, strict=True)}
     # Of a block, its own answers alone are compared.
     liked = [
-        max((other.answer for other in block), key=found[id(c)].__getitem__) == c.answer
+        max((other.answer for other in block), key=closed[id(c)].__getitem__) == c.answer
         for block in blocks
         for c in block
     ]
