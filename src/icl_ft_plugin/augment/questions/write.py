@@ -16,12 +16,13 @@ from statistics import fmean
 from typing import Any
 
 from icl_ft_plugin.augment.asking import Request
-from icl_ft_plugin.augment.generate import ask
+from icl_ft_plugin.augment.generate import ask, window_of
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt, load_prompt
 from icl_ft_plugin.augment.questions.candidates import KINDS, Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import Judge, alike
 from icl_ft_plugin.augment.settings import Settings
+from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families.blocks import pack
 from icl_ft_plugin.schema import World, content_hash
 
@@ -113,10 +114,16 @@ def _written(
     attempts: int,
 ) -> list[Candidate]:
     about = sources(world, kind, most)
+    window, new = window_of(lm), settings.max_tokens or prompt.max_tokens
     requests = []
     for evidence in about:
         texts = [document.text for document in evidence]
         rendered = prompt.render(texts[0], texts)
+        if window.size is not None and (window.count(rendered) or 0) + new > window.size:
+            raise UsageError(
+                f"{' and '.join(shown(document.id) for document in evidence)}: with the prompt {prompt.name!r} and {new} new "
+                f"tokens they do not fit into the model's window of {window.size}; cut them into several documents"
+            )
         sampling = settings.model_dump(exclude={"prompts", "chunk"})
         key = content_hash({"model": identity, "prompt": prompt.hash, "text": rendered, "sampling": sampling})
         requests.append(Request(key, rendered, texts[0], evidence[0].id, 0))
