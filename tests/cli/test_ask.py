@@ -160,7 +160,8 @@ def test_a_run_that_fails_goes_on_with_its_journal(
 
 def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> None:
     out = tmp_path / "asked"
-    assert ask(comparisons, out, documents=2).exit_code == 0
+    said = ask(comparisons, out, documents=2)
+    assert said.exit_code == 0 and "no question stood up to the checks" in said.output
     assert {id_ for c in rows(out / "candidates.jsonl") for id_ in c["evidence"]} == {"f0", "f1"}
     assert rows(out / own.QUESTIONS) == []  # two documents make no block of four
 
@@ -179,6 +180,13 @@ def test_errors_of_use_are_one_message(
 ) -> None:
     said = icl_ft("data", "ask", comparisons, "--out", tmp_path / "asked", *arguments)
     assert said.exit_code == 2 and words in said.output and "Traceback" not in said.output
+    assert not (tmp_path / "asked").exists()
+
+
+def test_documents_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    folder = write_documents(tmp_path / "long", [{"id": "long", "text": "Everyone agrees. " * 2000}])
+    said = ask(folder, tmp_path / "asked")
+    assert said.exit_code == 2 and "'long': with the prompt 'writing-direct'" in said.output
     assert not (tmp_path / "asked").exists()
 
 

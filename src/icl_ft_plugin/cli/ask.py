@@ -62,6 +62,9 @@ def data_ask(
     for kind, counts in writing.counts.items():
         typer.echo(f"{kind}: {', '.join(f'{count} {fate}' for fate, count in counts.items())}")
     kept = {kind: sum(map(len, blocks)) for kind, blocks in writing.blocks.items()}
+    if not any(kept.values()):
+        typer.echo(f"{out}: no question stood up to the checks; candidates.jsonl says why")
+        return
     said = (
         f"{sum(writing.closed.values())} of them answered without evidence, {sum(kept.values()) / choices:g} by chance"
     )
