@@ -33,6 +33,7 @@ class Written(Protocol):
         """Return what stands in ``augmentation.json``."""
 
 
+T = TypeVar("T")
 W = TypeVar("W", bound=Written)
 
 
@@ -47,22 +48,40 @@ def make_folder(folder: Path, make: Callable[[Journal], W], extra: Callable[[W],
     Raises:
         UsageError: The folder exists or cannot be written, or ``make`` says so; the journal is kept.
     """
-    if folder.exists():
-        raise UsageError(f"{folder}: exists already; name another folder or remove it")
-    work = folder.parent / f".{folder.name}.partial"
-    journal = Journal(work / "journal.jsonl")
-    written = make(journal)
-    with atomic_folder(folder, manifest=True) as temporary:
+
+    def lay(temporary: Path, written: W) -> None:
         write_jsonl(temporary / "corpus.jsonl", map(asdict, written.statements))
         for name, content in {**extra(written), "augmentation.json": written.to_dict()}.items():
             if isinstance(content, list):
                 write_jsonl(temporary / name, content)
             else:
                 write_json(temporary / name, content)
+
+    return resumed(folder, make, lay)
+
+
+def resumed(folder: Path, make: Callable[[Journal], T], lay: Callable[[Path, T], None]) -> T:
+    """Make something with a journal and lay it into a folder, with the journal beside it.
+
+    Args:
+        folder: What appears.
+        make: Makes it with the journal, which is kept until the folder is complete.
+        lay: Writes it into an empty folder.
+
+    Raises:
+        UsageError: The folder exists or cannot be written, or ``make`` says so; the journal is kept.
+    """
+    if folder.exists():
+        raise UsageError(f"{folder}: exists already; name another folder or remove it")
+    work = folder.parent / f".{folder.name}.partial"
+    journal = Journal(work / "journal.jsonl")
+    made = make(journal)
+    with atomic_folder(folder, manifest=True) as temporary:
+        lay(temporary, made)
         if journal.path.exists():
             shutil.copy(journal.path, temporary / "journal.jsonl")
     shutil.rmtree(work, ignore_errors=True)
-    return written
+    return made
 
 
 def read_folder(folder: Path) -> Augmentation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from icl_ft_plugin._register import register
 from icl_ft_plugin.augment.asking import Request, Turns, Window
@@ -24,6 +24,7 @@ from icl_ft_plugin.schema import content_hash
 
 logger = logging.getLogger(__name__)
 Announce = Callable[[int, int], None]
+T = TypeVar("T")
 
 
 def lm_class(name: str, place: str = "--model") -> type:
@@ -155,26 +156,56 @@ def _attempt(
     first_wait: float,
 ) -> list[str]:
     """Ask for one chunk, again after a pause where the model fails."""
+
+    def told() -> str:
+        missing = [request for request in requests if request.key not in journal.answers]
+        sources = list(dict.fromkeys(request.source for request in missing))
+        return (
+            f"{len(missing)} of {len(requests)} {prompt.strategy} generations are missing, about {', '.join(sources[:5])}"
+            f"{' ...' if len(sources) > 5 else ''}"
+        )
+
+    return persist(lm, lambda: _generate(lm, chunk, prompt, settings), told, journal, attempts, first_wait)
+
+
+def persist(
+    lm: Any,
+    call: Callable[[], T],
+    missing: Callable[[], str],
+    journal: Journal,
+    attempts: int = 5,
+    first_wait: float = 1.0,
+) -> T:
+    """Return what a model answers, asked again after a pause where it fails.
+
+    Args:
+        lm: An lm-eval model.
+        call: Asks it.
+        missing: Says what is missing, for the message.
+        journal: Keeps what was answered before.
+        attempts: How often the model is asked before it is given up.
+        first_wait: Seconds before the second attempt; each further wait is twice as long, 60 s at most.
+
+    Raises:
+        UsageError: The model did not answer.
+    """
     # What a server's client raises depends on its libraries; a model in this process fails the same way every time.
     remote = any(cls.__name__ == "TemplateAPI" for cls in type(lm).__mro__)
     retried: tuple[type[Exception], ...] = (Exception,) if remote else (OSError,)
     for attempt in range(1, attempts + 1):
         try:
-            return _generate(lm, chunk, prompt, settings)
-        except UsageError:
+            return call()
+        except (UsageError, NotImplementedError):
             raise
         except retried as error:
             logger.warning("attempt %d of %d failed: %r", attempt, attempts, error)
             failure = error
         if attempt < attempts:
             time.sleep(min(60.0, first_wait * 2 ** (attempt - 1)))
-    missing = [request for request in requests if request.key not in journal.answers]
-    sources = list(dict.fromkeys(request.source for request in missing))
     said = getattr(getattr(failure, "response", None), "text", "")  # why a server refused, from requests' errors
     raise UsageError(
-        f"the model did not answer in {attempts} attempts ({shown(failure)}{said and f': {cut(said, 200)}'}); {len(missing)} of {len(requests)} {prompt.strategy} "
-        f"generations are missing, about {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}; the others are kept "
-        f"in {journal.path}: run the same command again to go on"
+        f"the model did not answer in {attempts} attempts ({shown(failure)}{said and f': {cut(said, 200)}'}); {missing()}; "
+        f"the others are kept in {journal.path}: run the same command again to go on"
     )
 
 

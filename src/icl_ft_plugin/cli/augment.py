@@ -178,19 +178,19 @@ def _corpus(
     from icl_ft_plugin.augment.statements import chosen
     from icl_ft_plugin.models.find import found_in
 
-    arguments = found_in(model, _arguments(model_args))
+    arguments = found_in(model, arguments_of(model_args))
     prompts = {
         strategy: load_prompt(_named(strategy, prompt_names) or default_prompt(strategy, model, arguments), strategy)
         for strategy in GENERATED
         if strategy in strategies
     }
-    identity = _identity(model, arguments)
+    identity = identity_of(model, arguments)
     if prompts:
         # Not every server takes several prompts in one request; num_concurrent sends requests side by side.
         lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
     with concealing(arguments):
         parts = {
-            strategy: infer(world, prompts[strategy], knobs, lm, identity, journal, _progress(strategy), attempts)
+            strategy: infer(world, prompts[strategy], knobs, lm, identity, journal, progress(strategy), attempts)
             if strategy in prompts
             else rule_based(world, strategy)
             for strategy in dict.fromkeys(strategies)
@@ -204,7 +204,7 @@ def _corpus(
     )
 
 
-def _arguments(text: str) -> dict[str, Any]:
+def arguments_of(text: str) -> dict[str, Any]:
     """Return lm-eval's reading of ``key=value,...``."""
     from lm_eval.utils import simple_parse_args_string
 
@@ -225,7 +225,7 @@ def _named(strategy: str, names: list[str]) -> str | None:
     return found[0] if found else None
 
 
-def _identity(model: str, arguments: dict[str, Any]) -> str:
+def identity_of(model: str, arguments: dict[str, Any]) -> str:
     """Return the hash of a local checkpoint's files, or of the words that name any other model; no secret is hashed."""
     from icl_ft_plugin.models.find import folder_hash
     from icl_ft_plugin.schema import content_hash
@@ -240,11 +240,11 @@ def _identity(model: str, arguments: dict[str, Any]) -> str:
     return content_hash({"model": model, "model_args": arguments})
 
 
-def _progress(strategy: str) -> Any:
+def progress(name: str, unit: str = " generations") -> Any:
     """Return what tells a person at a terminal how far the generation is."""
 
     def announce(done: int, total: int) -> None:
         if sys.stderr.isatty():
-            typer.echo(f"{strategy}: {done} of {total} generations", err=True)
+            typer.echo(f"{name}: {done} of {total}{unit}", err=True)
 
     return announce

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icl_ft_plugin.cli.ask import data_ask
 from icl_ft_plugin.cli.completion import arms as arm_names
 from icl_ft_plugin.cli.completion import families
 from icl_ft_plugin.cli.options import BuildCommand, Out, Settings, WorldSeed
@@ -190,3 +191,6 @@ def data_example(
         for file in sorted((examples_dir() / name).iterdir()):
             shutil.copy(file, temporary / file.name)
     typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+data_app.command("ask", epilog="Example: icl-ft data ask handbook --model_args pretrained=DIR --out asked")(data_ask)

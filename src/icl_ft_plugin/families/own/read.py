@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 NAME = "own"
+MACHINE = "-machine"  # behind the split of questions that a model has written
 
 
 @dataclass(slots=True)
@@ -212,9 +213,13 @@ def _gold(row: Row, choices: list[str]) -> tuple[int, ...]:
 
 
 def _split(row: Row) -> str:
+    """Return the split; what a model has written is never taken for what a person has."""
     value = row.text("split", row.row.get("split", "questions"))
     if value and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value, re.ASCII):
         row.say("split", f"{value!r}: letters, digits, '_', '-' and '.' only, for it is part of a metric's name")
+    if "written_by" in row.row:
+        row.text("written_by", row.row["written_by"])
+        return value + MACHINE
     return value
 
 
