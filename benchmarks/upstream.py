@@ -4,8 +4,8 @@
 
 prints, for a checkout of the commit that the patches are made for::
 
-    index    as it is 7.9 s   patched, first 8.2 s   patched, later 0.5 s   x15
-    prefix   as it is 120 s   patched 8.1 s   x15   log-likelihoods differ by 1.2e-05 at most
+    index    as it is 7.3 s   patched, first 7.9 s   patched, later 0.49 s   x15
+    prefix   as it is 35.3 s   patched 4.1 s   x8.7   log-likelihoods differ by 1.7e-05 at most
 
 CPU time of fresh processes on one thread, so that other programs do not lengthen it. ``index`` builds the index of all
 built-in tasks; ``prefix`` scores the questions of ``icl_ft_reversal_icl`` on the embedded model ``nano`` by ``hf``, one

@@ -57,7 +57,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_in(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
     mine = {"ICL_FT_NO_AUTOLOAD": "1", "PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1"}
     mine |= {"GIT_CEILING_DIRECTORIES": str(checkout.parent), "LM_HARNESS_CACHE_PATH": str(checkout.parent / "cache")}
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, env={**os.environ, **mine}, check=False)
+    return subprocess.run(
+        command, cwd=checkout, capture_output=True, text=True, env={**os.environ, **mine}, check=False
+    )
 
 
 def apply(checkout: Path, name: str, *options: str) -> None:
