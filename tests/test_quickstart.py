@@ -35,7 +35,7 @@ def check(notebook: dict[str, Any]) -> None:
     assert all(cell["outputs"] for cell in cells)
     assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
     [table] = [found for cell in cells if (found := rows(shown(cell, "text/markdown")))]
-    assert {"`pretrained`", "`icl`", "`ft`", "`ft+oracle`"} <= set(table)
+    assert {"pretrained", "icl", "ft", "ft+oracle"} <= set(table)
     [figure] = [found for cell in cells if (found := shown(cell, "image/svg+xml"))]
     assert "<svg" in figure and "ft+oracle" in figure
 
