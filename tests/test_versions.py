@@ -62,9 +62,9 @@ def test_the_floors_are_met(resolved: Path) -> None:
     command = ["pip", "list", "--python", resolved / "venv", "--format", "json"]
     listed = call(sys.executable, "-m", "uv", *command, cwd=resolved)
     # uv's notes come before the list, which is one line
-    found = {row["name"]: row["version"] for row in json.loads(listed.splitlines()[-1])}
+    found = {row["name"].replace("-", "_"): row["version"] for row in json.loads(listed.splitlines()[-1])}
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    floors = {match["name"]: match["floor"] for line in asked if (match := REQUIREMENT.match(line))}
+    floors = {match["name"].replace("-", "_"): match["floor"] for line in asked if (match := REQUIREMENT.match(line))}
     assert len(floors) == len(asked)
     del floors["torch"]
     assert {name: found[name] for name, floor in floors.items() if _numbers(found[name]) != _numbers(floor)} == {}

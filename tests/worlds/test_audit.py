@@ -111,7 +111,7 @@ def test_small_worlds(family, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", generated())
 def test_five_thousand_small_worlds(family):
     for seed in range(5000):
         check_small_world(family, seed)
