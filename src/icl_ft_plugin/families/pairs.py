@@ -8,40 +8,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 Pair = tuple[str, str]
 
 _LABEL = re.compile(r"(?<!\w)\**(q|question|a|answer)[ \d]*:\**\s*", re.IGNORECASE)
 _WHAT = re.compile(r"\b(?:what|who|whom|which)\b( \w+)?", re.IGNORECASE)
-_VERBS = frozenset("is are was were can could would will should must have has had do does did".split())
 _LEFT_OUT = frozenset({"do", "does", "did"})  # verbs that only a question has
+_VERBS = _LEFT_OUT | {
+    *("is", "are", "was", "were", "have", "has", "had"),
+    *("can", "could", "would", "will", "should", "must"),
+}
 _TRUE = re.compile(r"(?:is|was) it (?:true|right|correct|the case) that ", re.IGNORECASE)
 _ASSENT = re.compile(r"(yes|no)\b[,.:;! ]*", re.IGNORECASE)
 _LONGEST_SUBJECT = 12  # words
 
 
 def cut(text: str) -> tuple[list[Pair], str]:
-    """Return the pairs of a text, and what else it says; "Q:" and "A:" label them, too, and an answer is one line.
+    """Return the pairs of a text, and what else it says.
+
+    "Q:" and "A:" are labels, too; a question has one, or ends its line with "?", and an answer is one line.
 
     Examples:
         >>> cut("Q1: What are less dangerous than femp? A: glon.")
         ([('What are less dangerous than femp?', 'glon.')], '')
     """
     before, *parts = _LABEL.split(text)
-    labelled = [(label[0].lower(), said) for label, said in zip(parts[::2], parts[1::2], strict=True)]
-    if not any(first == "q" and second == "a" for (first, _), (second, _) in pairwise(labelled)):
-        return [], text
+    chunks = [("", before), *((label[0].lower(), said) for label, said in zip(parts[::2], parts[1::2], strict=True))]
     found: list[Pair] = []
-    rest = [before]
-    for (label, said), (follows, answer) in pairwise([*labelled, ("", "")]):
-        question = " ".join(said.split())
-        first = answer.strip().partition("\n")[0].strip(" *")
-        if label == "q" and follows == "a" and question and first:
-            found.append((question.strip(" *"), first))
-        elif label == "a":
-            rest.append(said.strip().partition("\n")[2])
-    return found, "\n".join(part.strip() for part in rest if part.strip())
+    rest: list[str] = []
+    asked = ""
+    for label, said in chunks:
+        if label == "a" and asked:
+            answer, _, said = said.strip().partition("\n")
+            if answer.strip(" *"):
+                found.append((asked, answer.strip(" *")))
+        elif asked:
+            rest.append(asked)
+        others, _, last = said.rstrip().rpartition("\n")
+        whole = label == "q"
+        asked = " ".join((said if whole else last if last.endswith("?") else "").split()).strip(" *")
+        rest.append("" if whole else others if asked else said)
+    kept = [part.strip() for part in (*rest, asked) if part.strip()]
+    return (found, "\n".join(kept)) if found else ([], text)
 
 
 def written(question: str, answer: str) -> str:
