@@ -80,7 +80,7 @@ def statements(question: str, answer: str) -> Iterator[str]:
             yield f"{asked[held.end() :]}."
         yield from (f"{order}." for order in _orders(asked.split()))
         return
-    for found in _WHAT.finditer(asked):
+    for found in reversed(list(_WHAT.finditer(asked))):  # "glon have what it takes to what"
         if not found.start():
             for end in sorted({found.end(), found.end() - len(found[1] or "")}):
                 yield from (f"{order} {said}." for order in _orders(asked[end:].split()))
