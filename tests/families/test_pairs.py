@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from icl_ft_plugin.families import family_of, generate
 from icl_ft_plugin.families.auditor import Auditor
-from icl_ft_plugin.families.pairs import Pair, cut, pair_of, written
+from icl_ft_plugin.families.pairs import Pair, cut, pair_of, pairs_of, written
 
 WORLDS: dict[str, dict[str, Any]] = {
     "reversal": {"n_facts": 6, "documents_per_fact": 2, "misleading": 0},
@@ -28,24 +28,25 @@ def auditor_of(family: str) -> Auditor:
 
 
 @pytest.mark.parametrize(
-    ("text", "pairs", "rest"),
+    ("text", "parts"),
     [
-        ("Q1: What is a? A: b.", [("What is a?", "b.")], ""),
-        ("**Q:** What is a?\n**A:** b\nmore\nQ: c? A: d", [("What is a?", "b"), ("c?", "d")], "more"),
-        ("Is it a? A: yes.\nIs it b? answer: no.", [("Is it a?", "yes."), ("Is it b?", "no.")], ""),
-        ("Before. Question: x what? Answer: y. Question: z?", [("x what?", "y.")], "Before.\nz?"),
-        ("A: alone. Q: and none?", [], "A: alone. Q: and none?"),
-        ("FAQ: nothing. Ann: what? Ben: that.", [], "FAQ: nothing. Ann: what? Ben: that."),
-        ("", [], ""),
+        ("Q1: What is a? A: b.", [("What is a?", "b.")]),
+        ("**Q:** What is a?\n**A:** b\nmore\nQ: c? A: d", [("What is a?", "b"), "more", ("c?", "d")]),
+        ("Is it a? A: yes.\nIs it b? answer: no.", [("Is it a?", "yes."), ("Is it b?", "no.")]),
+        ("Before. Question: x what? Answer: y. Question: z?", ["Before.", ("x what?", "y."), "z?"]),
+        ("Q: a? A:\n\nQ: b? A: c", ["a?", ("b?", "c")]),
+        ("A: alone. Q: and none?", ["A: alone. Q: and none?"]),
+        ("FAQ: nothing. Ann: what? Ben: that.", ["FAQ: nothing. Ann: what? Ben: that."]),
+        ("", [""]),
     ],
 )
-def test_pairs_are_cut_out_of_a_text(text: str, pairs: list[Pair], rest: str) -> None:
-    assert cut(text) == (pairs, rest)
+def test_pairs_are_cut_out_of_a_text(text: str, parts: list[Pair | str]) -> None:
+    assert cut(text) == parts
 
 
 @given(st.text("ab ?.\n*:QA", max_size=60))
 def test_any_text_can_be_cut_and_what_is_written_is_one_pair(text: str) -> None:
-    for pair in cut(text)[0]:
+    for pair in pairs_of(cut(text)):
         made = written(*pair)
         again = pair_of(made)
         assert again is None or written(*again) == made

@@ -25,7 +25,7 @@ from typing import Any
 from icl_ft_plugin.arms.questions import questions
 from icl_ft_plugin.arms.transforms import masked, reverse
 from icl_ft_plugin.errors import suggest
-from icl_ft_plugin.families.pairs import cut, pair_of, statements
+from icl_ft_plugin.families.pairs import cut, pair_of, pairs_of, statements
 from icl_ft_plugin.schema import Document, World
 
 Row = dict[str, Any]
@@ -95,7 +95,7 @@ def readings(row: Row) -> list[str]:
     """Return a row as one text, and all that the questions with answers in it may state."""
     text = text_of(row)
     turns = [turn["content"] for turn in row.get("messages", ())]
-    asked = [(turns[0], turns[1])] if len(turns) == 2 else cut(text)[0]
+    asked = [(turns[0], turns[1])] if len(turns) == 2 else pairs_of(cut(text))
     return [text, *(stated for pair in asked for stated in statements(*pair))]
 
 

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, shown
-from icl_ft_plugin.families.pairs import cut, written
+from icl_ft_plugin.families.pairs import cut, pairs_of, written
 from icl_ft_plugin.guard.templates import compiled, render
 from icl_ft_plugin.models.find import has_chat_template, speaks_as
 from icl_ft_plugin.paths import prompt_file
@@ -132,7 +132,7 @@ class Prompt(BaseModel):
         # Only the last line can be cut off, by the limit of new tokens or in the middle of a stop string.
         whole = re.match(r"(?s).*[.!?][\"')\]]*(?=\s|$)", lines[-1])
         found = [line for line in (*lines[:-1], whole.group() if whole else "") if line]
-        return [written(*pair) for pair in cut("\n".join(found))[0]] if self.strategy.startswith("qa") else found
+        return [written(*pair) for pair in pairs_of(cut("\n".join(found)))] if self.strategy.startswith("qa") else found
 
 
 def load_prompt(name: str, strategy: Strategy) -> Prompt:

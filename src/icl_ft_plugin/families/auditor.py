@@ -123,11 +123,12 @@ class Auditor(ABC):
 
     def read(self, text: str) -> Iterator[tuple[str, Hashable | None]]:
         """Yield (words, claim) of every statement; the claim is None for a sentence, or a pair, in which none can be read."""
-        asked, rest = pairs.cut(text)
-        yield from self._plainly(rest)
-        for pair in asked:
-            readings = (list(self._plainly(stated)) for stated in pairs.statements(*pair))
-            unread = [(pairs.written(*pair).lower()[:MAX_QUOTED], None)]
+        for part in pairs.cut(text):
+            if isinstance(part, str):
+                yield from self._plainly(part)
+                continue
+            readings = (list(self._plainly(stated)) for stated in pairs.statements(*part))
+            unread = [(pairs.written(*part).lower()[:MAX_QUOTED], None)]
             yield from next((each for each in readings if any(claim is not None for _, claim in each)), unread)
 
     def _plainly(self, text: str) -> Iterator[tuple[str, Hashable | None]]:

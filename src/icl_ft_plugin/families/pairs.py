@@ -23,33 +23,36 @@ _ASSENT = re.compile(r"(yes|no)\b[,.:;! ]*", re.IGNORECASE)
 _LONGEST_SUBJECT = 12  # words
 
 
-def cut(text: str) -> tuple[list[Pair], str]:
-    """Return the pairs of a text, and what else it says.
+def cut(text: str) -> list[Pair | str]:
+    """Return the pairs of a text, and between them what else it says, in its order; what has no pair is one piece.
 
     "Q:" and "A:" are labels, too; a question has one, or ends its line with "?", and an answer is one line.
 
     Examples:
-        >>> cut("Q1: What are less dangerous than femp? A: glon.")
-        ([('What are less dangerous than femp?', 'glon.')], '')
+        >>> cut("Indeed. Q1: What are less dangerous than femp? A: glon.")
+        ['Indeed.', ('What are less dangerous than femp?', 'glon.')]
     """
     before, *parts = _LABEL.split(text)
     chunks = [("", before), *((label[0].lower(), said) for label, said in zip(parts[::2], parts[1::2], strict=True))]
-    found: list[Pair] = []
-    rest: list[str] = []
+    found: list[Pair | str] = []
     asked = ""
     for label, said in chunks:
         if label == "a" and asked:
             answer, _, said = said.strip().partition("\n")
-            if answer.strip(" *"):
-                found.append((asked, answer.strip(" *")))
-        elif asked:
-            rest.append(asked)
+            found.append((asked, answer.strip(" *")) if answer.strip(" *") else asked)
+        else:
+            found.append(asked)
         others, _, last = said.rstrip().rpartition("\n")
         whole = label == "q"
         asked = " ".join((said if whole else last if last.endswith("?") else "").split()).strip(" *")
-        rest.append("" if whole else others if asked else said)
-    kept = [part.strip() for part in (*rest, asked) if part.strip()]
-    return (found, "\n".join(kept)) if found else ([], text)
+        found.append("" if whole else others if asked else said)
+    found = [part if isinstance(part, tuple) else part.strip() for part in (*found, asked)]
+    return [part for part in found if part] if pairs_of(found) else [text]
+
+
+def pairs_of(parts: Sequence[Pair | str]) -> list[Pair]:
+    """Return the pairs of what ``cut`` returned."""
+    return [part for part in parts if isinstance(part, tuple)]
 
 
 def written(question: str, answer: str) -> str:
@@ -59,8 +62,8 @@ def written(question: str, answer: str) -> str:
 
 def pair_of(text: str) -> Pair | None:
     """Return the pair that a text is, as ``written`` makes it; None where it is none, or more than that."""
-    found, _ = cut(text)
-    return found[0] if len(found) == 1 and written(*found[0]) == text else None
+    first, *others = cut(text)
+    return first if isinstance(first, tuple) and not others and written(*first) == text else None
 
 
 def statements(question: str, answer: str) -> Iterator[str]:
