@@ -22,6 +22,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ import augment_models  # noqa: F401 - registers the model that answers by rule
 import yaml
 from tiny import RECIPE
 from tiny_study import save_study
+from tqdm.std import tqdm
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.files import damage, sha256
@@ -119,7 +121,7 @@ def works(place: Path) -> dict[str, Work]:
         "report": Work(
             lambda at: ["report", str(at / "run")],
             lambda at: shutil.copytree(done, at / "run"),
-            lambda at: hashes(at / "run", "[!.]*.*", "figures/[!.]*"),
+            lambda at: hashes(at / "run", "[!.]*.*", "figures/[!.]*.[!p]*", "figures/[!.]*.png"),
             share=1,
             final=True,
         ),
@@ -137,6 +139,7 @@ class Watched:
 
     def _run(self, arguments: list[str], how: signal.Signals, n: int) -> None:
         os.setpgid(0, 0)
+        tqdm.set_lock(threading.RLock())  # the usual one is shared with copies, and one that is killed would keep it
         signal.signal(signal.SIGINT, signal.default_int_handler)
         said = os.open(self.at.with_suffix(".txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(said, 1)
@@ -253,6 +256,8 @@ class Campaign:
         if self.work.final:
             for name, digest in self.work.results(self.at).items():
                 assert self.expected.get(name) == digest, f"{self.name}: {name} is half-written"
+            for file in self.at.glob("run/figures/[!.]*.pdf"):  # the library that draws orders their parts by chance
+                assert file.read_bytes().endswith(b"%%EOF"), f"{self.name}: {file.name} is half-written"
 
     def through(self) -> None:
         """Let it come through."""

@@ -25,6 +25,8 @@ class UsageError(ValueError):
 
 def printable(text: str) -> str:
     """Return a text with what cannot be printed escaped: names and models' words may hold codes that a terminal obeys."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 

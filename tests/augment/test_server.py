@@ -40,9 +40,9 @@ def test_a_server_writes_what_the_same_model_writes_in_this_process(server: str,
         f"model={NANO},base_url={server}/v1/completions,tokenizer={NANO},tokenized_requests=False,max_length=4096"
     )
     augment(tmp_path / "server", "--model", "local-completions", "--model_args", arguments)
-    augment(tmp_path / "here", "--model_args", f"pretrained={NANO}")
+    augment(tmp_path / "here", "--model_args", f"pretrained={NANO},dtype=float32")  # as it is served
     texts, same = ([row["text"] for row in read_jsonl(tmp_path / name / "corpus.jsonl")] for name in ("server", "here"))
-    assert texts == same and len(texts) == 8
+    assert texts == same and len(texts) == 48
     info = json.loads((tmp_path / "server" / "augmentation.json").read_text())
     assert info["strategies"]["local"]["tokens"]["generated"] > 40
 

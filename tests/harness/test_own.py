@@ -157,7 +157,9 @@ def test_a_folder_that_was_edited_is_read_anew(tmp_path: Path) -> None:
 
 def test_the_handbook_is_sound_and_balanced() -> None:
     found = own_check.check(HANDBOOK)
-    assert (found.errors, found.warnings) == ([], [])
+    # Its choices are drawn for each question: who knew which names are right could prefer them.
+    assert (found.errors, {warning.field for warning in found.warnings}) == ([], {"choices"})
+    assert all("who prefers some choices to others" in warning.message for warning in found.warnings)
     world = own.load(HANDBOOK)
     assert (len(world.documents), len(world.questions)) == (30, 60)
     assert Counter(q.split for q in world.questions) == {"direct": 20, "reversal": 20, "chain": 20}

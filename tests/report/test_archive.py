@@ -11,7 +11,7 @@ from report_data import told, write_study
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.archive import write_archive
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.read import ScoredCell, read_study
 from icl_ft_plugin.report.table import write_table
 
 
@@ -50,6 +50,31 @@ def test_cells_that_are_not_complete_are_missing_in_the_archive_too(study: Path,
     write_archive(read_study(study), tmp_path / "archive")
     again = read_study(tmp_path / "archive")
     assert again.planned == len(again.cells) + 1
+
+
+def test_an_archive_grows_part_by_part(study: Path, tmp_path: Path) -> None:
+    whole = read_study(study)
+    plan = json.loads((study / "study.json").read_text())
+    for chosen in (plan["cells"][::2], plan["cells"][1::2], plan["cells"][:3]):
+        (study / "study.json").write_text(json.dumps({**plan, "cells": chosen}))
+        write_archive(read_study(study), tmp_path / "archive")
+    again = read_study(tmp_path / "archive")
+    assert again.planned == whole.planned
+
+    def by_key(cells: tuple[ScoredCell, ...]) -> dict[str, object]:
+        return {cell.folder.name: (cell.labels, cell.ledger, cell.items) for cell in cells}
+
+    assert by_key(again.cells) == by_key(whole.cells)
+
+
+def test_an_archive_takes_no_other_study_and_no_other_folder_is_written_into(study: Path, tmp_path: Path) -> None:
+    write_archive(read_study(study), tmp_path / "archive")
+    plan = json.loads((study / "study.json").read_text())
+    (study / "study.json").write_text(json.dumps({**plan, "name": "other"}))
+    with pytest.raises(UsageError, match="an archive of the study"):
+        write_archive(read_study(study), tmp_path / "archive")
+    with pytest.raises(UsageError, match="exists"):
+        write_archive(read_study(study), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from report_data import told, write_study
+from report_data import paper_like, told, write_study
 
+from icl_ft_plugin.report import parquet
 from icl_ft_plugin.report.export import write_items
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
@@ -59,3 +60,31 @@ def test_the_python_script_fits_the_model_to_the_table_beside_it(tmp_path: Path)
         arm: float(m) for arm, m in re.findall(r"^C\(arm\)\[T\.([\w+]+)\]\s+(-?[\d.]+)", done.stdout, re.MULTILINE)
     }
     assert means["icl"] > 0.3 and abs(means["pretrained"]) < 0.3, "ft is the level that the others are compared with"
+
+
+def test_columns_are_as_arrow_would_make_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"text": text, "whole": whole, "real": real, "yes": yes, "texts": texts, "reals": reals}
+        for text, whole, real, yes, texts, reals in [
+            ("", 2**60, 0.1, True, ["ä", ""], []),
+            ("日本\x00", None, None, None, [], [1.5, float("-inf")]),
+            (None, -1, -0.0, False, ["b"], [2.0]),
+        ] * 3
+    ]  # fmt: skip
+    kinds = {"text": str, "whole": int, "real": float, "yes": bool, "texts": [str], "reals": [float]}
+    monkeypatch.setattr(parquet, "AT_A_TIME", 4)
+    parquet.write_rows(tmp_path / "rows.parquet", rows, kinds)
+    read = pq.read_table(tmp_path / "rows.parquet")
+    read.validate(full=True)
+    assert read == pa.Table.from_pylist(rows) and read.to_pylist() == rows
+    plain = [{name: row[name] for name in ("text", "whole", "real", "yes")} | {"none": None} for row in rows]
+    assert parquet.kinds_of(plain) == {"text": str, "whole": int, "real": float, "yes": bool, "none": str}
+    assert parquet.kinds_of([{"a": 1}, {"a": 0.5}]) == {"a": float}
+
+
+def test_a_question_of_many_cells_is_held_once(tmp_path: Path) -> None:
+    first, second, *_ = read_study(write_study(tmp_path, paper_like)).cells
+    for ours, theirs in zip(first.items, second.items, strict=True):
+        for name in ("id", "question", "choices", "ways", "labels", "gold"):
+            assert getattr(ours, name) is getattr(theirs, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from report_data import paper_like, write_study
 
 from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.families.family import Claim, Family, Split
+from icl_ft_plugin.files import read_json
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.records import Block, Verdict
@@ -287,3 +289,23 @@ def test_an_arm_that_is_not_above_counting_words_is_marked(tmp_path: Path) -> No
         r"\| ft \(not interpretable\) \| .* ° \|", text
     )
     assert any("Not above the best baseline on reversal" in said and "ft" in said for said in findings(block))
+
+
+def test_an_arm_of_one_world_beside_others_of_three_has_no_interval_and_no_verdict(tmp_path: Path) -> None:
+    write_study(tmp_path, paper_like, worlds=(0, 1, 2), seeds=(0,))
+    file = tmp_path / "study.json"
+    plan = read_json(file)
+    kept = [cell for cell in plan["cells"] if not cell["arm"].startswith("ft") or cell["world_seed"] == 0]
+    file.write_text(json.dumps({**plan, "cells": kept}))
+    block = block_of(tmp_path)
+    why = "1 of 3 worlds, too few for an interval"
+    assert block.accuracy["icl", "reversal"].low is not None
+    for arm in ("ft", "ft+oracle"):
+        record = block.accuracy[arm, "reversal"]
+        assert (record.worlds, record.low, record.why) == (1, None, why)
+        assert record.against_chance == "not tested"
+    assert all(pair.low is None and pair.p is None for pair in block.pairs if pair.arm.startswith("ft"))
+    assert not block.gaps and all(joint.both_low is None for joint in block.joint if joint.arm.startswith("ft"))
+    assert f"ft, ft+oracle: {why}." in to_markdown(read_study(tmp_path), [block])
+    said = " ".join(findings(block))
+    assert f"has no interval: {why}" in said and "not tested: fewer than three of the worlds have them" in said

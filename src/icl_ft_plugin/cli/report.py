@@ -27,7 +27,11 @@ def report(
     ] = None,
     archive: Annotated[
         Path | None,
-        typer.Option("--archive", metavar="FOLDER", help="Also keep a study's items and costs there, to report again."),
+        typer.Option(
+            "--archive",
+            metavar="FOLDER",
+            help="Also keep a study's items and costs there, to report again; an archive that is there grows.",
+        ),
     ] = None,
 ) -> None:
     """Write and print the comparison table of a study, and its page; or a leaderboard of lm-eval's results."""

@@ -65,6 +65,22 @@ def _fill(items: Sequence[Item], k: int, fits: Callable[[Item, Item], bool]) -> 
     return full
 
 
+def whole(questions: Sequence[Question]) -> tuple[list[tuple[Question, ...]], list[Question]]:
+    """Return the blocks that questions make up, whether they name them or not, and the questions that stand in none.
+
+    The order of the options is of no account, for a taste does not see it.
+    """
+    alike: dict[frozenset[str], dict[str, list[Question]]] = {}
+    for q in questions:
+        if len(q.gold) == 1:
+            by_answer = alike.setdefault(frozenset(q.choices), {option: [] for option in q.choices})
+            by_answer[q.choices[q.gold[0]]].append(q)
+    # As many as the answer that fewest of them have.
+    blocks = [block for by_answer in alike.values() for block in zip(*by_answer.values(), strict=False)]
+    taken = {id(q) for block in blocks for q in block}
+    return blocks, [q for q in questions if id(q) not in taken]
+
+
 def faults(world: World) -> Iterator[str]:
     """Yield what is wrong with the blocks of a world, of which a question names its own.
 

@@ -44,22 +44,41 @@ def audit_table(study: Study) -> Rows:
         UsageError: A file is not a JSON object.
     """
     audits: dict[str, dict[str, str]] = {}
+    called = _called(study)
     for file in sorted(study.folder.glob("augmentations/[!.]*/audit.json")):
-        audits[_augmentation(file.parent)] = dict(_flat(read_json(file)))
+        name = _augmentation(file.parent, called)
+        audits[f"{name} ({file.parent.name[:8]})" if name in audits else name] = dict(_flat(read_json(file)))
     columns = list(dict.fromkeys(key for audit in audits.values() for key in audit))
     if not audits:
         return []
     return [
         ["augmentation", *columns],
-        *([name, *(audit.get(c, "") for c in columns)] for name, audit in audits.items()),
+        *([name, *(audit.get(c, "") for c in columns)] for name, audit in sorted(audits.items())),
     ]
 
 
-def _augmentation(folder: Path) -> str:
-    """Return what to call an augmentation: its strategies, where its folder says them, and the folder's name."""
+def _called(study: Study) -> dict[str, str]:
+    """Return what to call each augmentation, by its hash: its strategy, and for which world it was made."""
+    there = [cell for cell in study.cells if cell.ledger.augmentation]
+    several = {key: len({getattr(cell.labels, key) for cell in there}) > 1 for key in ("model", "worlds")}
+    called: dict[str, str] = {}
+    for cell in there:
+        labels = cell.labels
+        where = [getattr(labels, key) for key, many in several.items() if many] + [f"world {labels.world_seed}"]
+        for strategy, written in (cell.ledger.augmentation or {}).items():
+            called.setdefault(written.hash or "", ", ".join([cut(strategy), *where]))
+    return called
+
+
+def _augmentation(folder: Path, called: Mapping[str, str]) -> str:
+    """Return what to call an augmentation that no cell of the study names: its strategy, and the folder's name."""
+    name = next((name for key, name in called.items() if key.startswith(folder.name)), "")
     file = folder / "augmentation.json"
-    strategies = read_json(file).get("strategies") if file.is_file() else None
-    return cut(f"{'+'.join(strategies)} ({folder.name})") if strategies else folder.name
+    if name or not file.is_file():
+        return name or folder.name
+    told = read_json(file)
+    strategies = told.get("strategies") or [(told.get("identity") or {}).get("strategy") or "augmentation"]
+    return cut(f"{'+'.join(map(str, strategies))} ({folder.name[:8]})")
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

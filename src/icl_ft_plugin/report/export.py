@@ -6,18 +6,26 @@ which the report's intervals are the balanced case: arms fixed; worlds, premises
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icl_ft_plugin.files import replacing, write_text
+from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.items import ITEMS, Item, item_of
+from icl_ft_plugin.report.parquet import Kind, write_rows
 from icl_ft_plugin.report.read import ScoredCell, Study, read_study
 from icl_ft_plugin.schema import canonical_json
 
 if TYPE_CHECKING:
     import pandas
 
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("cell", "model", "entry", "family", "hyperparameters"), str),
+    **{"world": int, "arm": str, "run": str, "training_seed": int, "context_seed": int},
+    **dict.fromkeys(("id", "split", "fact", "first", "last", "block", "rules", "question"), str),
+    **{"choices": [str], "gold": [int], "scores": [float], "correct": float, "correct_norm": float},
+    **{"correct_pmi": float, "chance": float, "premises": int, "labels": str},
+}
 RANDOM = "(1 | world) + (1 | world:first) + (1 | world:last) + (1 | world:run) + (1 | world:arm)"
 SCRIPT = f"""# The crossed mixed model of items.parquet, of one model, entry of worlds and split at a time.
 # Rscript items.R; needs the R packages arrow and lme4 (or brms).
@@ -83,7 +91,7 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
     import pandas
 
     if not isinstance(source, Mapping):
-        return pandas.DataFrame(item_rows(read_study(Path(source)).cells))
+        return pandas.DataFrame(list(item_rows(read_study(Path(source)).cells)))
     rows = [
         {"task": task, **_row(item_of(sample, task))}
         for task, samples in source["samples"].items()
@@ -92,25 +100,24 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def item_rows(cells: Sequence[ScoredCell]) -> list[dict[str, Any]]:
-    """Return one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
-    return [
-        {
+def item_rows(cells: Sequence[ScoredCell]) -> Iterator[dict[str, Any]]:
+    """Yield one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
+    for cell in cells:
+        labels = cell.labels
+        shared = {
             "cell": cell.folder.name,
-            "model": cell.labels.model,
-            "entry": cell.labels.worlds,
-            "family": cell.labels.family,
-            "hyperparameters": cell.labels.hyperparameters or "",
-            "world": cell.labels.world_seed,
-            "arm": cell.labels.arm,
-            "run": f"{cell.labels.arm} {cell.labels.run}",  # seed 0 of one arm is no run of another
-            "training_seed": cell.labels.training_seed,
-            "context_seed": cell.labels.context_seed,
-            **_row(item),
+            "model": labels.model,
+            "entry": labels.worlds,
+            "family": labels.family,
+            "hyperparameters": labels.hyperparameters or "",
+            "world": labels.world_seed,
+            "arm": labels.arm,
+            "run": f"{labels.arm} {labels.run}",  # seed 0 of one arm is no run of another
+            "training_seed": labels.training_seed,
+            "context_seed": labels.context_seed,
         }
-        for cell in cells
-        for item in cell.items
-    ]
+        for item in cell.items:
+            yield {**shared, **_row(item)}
 
 
 def _row(item: Item) -> dict[str, Any]:
@@ -124,7 +131,7 @@ def _row(item: Item) -> dict[str, Any]:
         "scores": list(item.scores),
         "correct": item.correct,
         "correct_norm": item.correct_norm,
-        **({} if item.correct_pmi is None else {"correct_pmi": item.correct_pmi}),
+        "correct_pmi": item.correct_pmi,
         "chance": item.chance,
         "premises": item.premises,
         "labels": canonical_json(item.labels),
@@ -142,10 +149,6 @@ def write_items(study: Study, folder: Path) -> list[Path]:
 
 def write_table(study: Study, folder: Path) -> Path:
     """Write the table, from which ``items.archived`` reads the questions again."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = folder / ITEMS
-    with replacing(table) as draft:
-        pq.write_table(pa.Table.from_pylist(item_rows(study.cells)), draft, compression="zstd")
-    return table
+    there = any(item.correct_pmi is not None for cell in study.cells for item in cell.items)
+    kinds = {name: kind for name, kind in KINDS.items() if there or name != "correct_pmi"}
+    return write_rows(folder / ITEMS, item_rows(study.cells), kinds)

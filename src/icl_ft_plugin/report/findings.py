@@ -27,6 +27,7 @@ from icl_ft_plugin.report.records import (
 from icl_ft_plugin.report.verdicts import LEVEL, MARGIN, is_augmented
 from icl_ft_plugin.report.words import main_split, p_text, percent, spaced, title
 
+FEW = "fewer than three of the worlds have them"
 WIDE = 5.0
 """Length of an interval of the gap closed (500 points) beyond which the share itself says nothing."""
 
@@ -92,11 +93,11 @@ def _difference(block: Block, split: str) -> list[str]:
     for pair in block.pairs:
         if pair.split == split and {pair.arm, pair.than} == {"icl", "ft"}:
             sign = 1 if pair.arm == "icl" else -1
-            points = f"The difference of {100 * sign * pair.difference:.0f} points"
+            points = f"The difference of {100 * sign * pair.difference:z.0f} points"
             if pair.low is None or pair.high is None:
                 return [f"{points} has no interval: {pair.why}."]
             low, high = sorted((sign * pair.low, sign * pair.high))
-            points += f" (95% interval {100 * low:.0f} to {100 * high:.0f}"
+            points += f" (95% interval {100 * low:z.0f} to {100 * high:z.0f}"
             if pair.p is None:
                 return [f"{points}, for other facts of this world and these runs) is not tested: {block.scope}."]
             text = f"{points}) is {_judged(block, pair)}."
@@ -152,8 +153,8 @@ def _joint(block: Block) -> list[str]:
     )
     paired = ""
     if gap and gap.low is not None and gap.high is not None:
-        ends = f"[{-100 * gap.high:+.0f}, {-100 * gap.low:+.0f}]"
-        paired = f" Where both know the fact, icl is ahead of ft by {-100 * gap.difference:+.0f} points {ends}."
+        ends = f"[{-100 * gap.high:+z.0f}, {-100 * gap.low:+z.0f}]"
+        paired = f" Where both know the fact, icl is ahead of ft by {-100 * gap.difference:+z.0f} points {ends}."
     return [
         f"Of the facts whose {spaced(learned)} is right in every run, {spaced(main)} is right too: {', '.join(parts)}.{paired}"
     ]
@@ -200,12 +201,12 @@ def _both(block: Block, split: str) -> list[str]:
             ends = (
                 ""
                 if pair.low is None or pair.high is None
-                else f", 95% interval {100 * pair.low:+.0f} to {100 * pair.high:+.0f}"
+                else f", 95% interval {100 * pair.low:+z.0f} to {100 * pair.high:+z.0f}"
             )
             tested = f", {p_text(pair.p)}" if pair.p is not None else ""
             said.append(
                 f"{pair.arm}: finetuned and with the same prompt, {percent(after)} of the {spaced(split)} questions, untouched "
-                f"{percent(untouched)} ({100 * pair.difference:+.0f} points{ends}{tested})."
+                f"{percent(untouched)} ({100 * pair.difference:+z.0f} points{ends}{tested})."
             )
     return said
 
@@ -230,7 +231,7 @@ def _untouched(block: Block) -> list[str]:
         said = f"untouched and with a bare question, the model is above chance on {_named(above)}"
         return [f"Beware: {said}." if worse else f"{said[0].upper()}{said[1:]}, by less than {margin}."]
     if checks[0].verdict == "not tested":
-        return [f"Whether the untouched model knew the answers is not tested: {block.scope}."]
+        return [f"Whether the untouched model knew the answers is not tested: {block.scope or FEW}."]
     clean = [check for check in checks if check.verdict == "clean"]
     if len(clean) == len(checks):
         return [f"Untouched and with a bare question, the model is nowhere as much as {margin} above chance."]
@@ -251,7 +252,7 @@ def _claims(block: Block) -> list[str]:
         return []
     if all(verdict.verdict == "not tested" for verdict in run):
         return [
-            f"The paper's {len(run)} claims about these arms are not tested: {block.scope}. Three worlds or more test them."
+            f"The paper's {len(run)} claims about these arms are not tested: {block.scope or FEW}. Three worlds or more test them."
         ]
     said = []
     for primary, name in ((True, "primary claim"), (False, "further claim")):

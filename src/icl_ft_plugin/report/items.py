@@ -7,16 +7,21 @@ question="glon are", choices=("less dangerous than femp.", "more dangerous than 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_jsonl
 
 ITEMS = "items.parquet"
+Pool = dict[Any, Any]
+"""Values that many items share, each held once: a question is the same in every cell that it is asked in."""
 _PLAIN = ("id", "split", "fact", "correct", "correct_norm", "chance", "question", "premises")
+
+
+Value = TypeVar("Value", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,12 @@ class Item:
     correct_pmi: float | None = None
 
 
-def read_samples(folder: Path) -> list[Item]:
+def read_samples(folder: Path, pool: Pool | None = None) -> list[Item]:
     """Read every ``samples_*.jsonl`` under a folder.
+
+    Args:
+        folder: Of a cell, or of an evaluation.
+        pool: What items of other folders hold, too.
 
     Raises:
         UsageError: There is none, or a sample is not of one of our tasks.
@@ -66,10 +75,10 @@ def read_samples(folder: Path) -> list[Item]:
     files = sorted(folder.rglob("samples_*.jsonl"))
     if not files:
         raise UsageError(f"{folder}: no samples_*.jsonl there")
-    return [item_of(sample, file) for file in files for sample in read_jsonl(file)]
+    return [item_of(sample, file, pool) for file in files for sample in read_jsonl(file)]
 
 
-def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
+def item_of(sample: Mapping[str, Any], place: str | Path, pool: Pool | None = None) -> Item:
     """Return the item of one line of a sample file.
 
     Names that tables show are fit for a terminal: what cannot be printed is escaped.
@@ -77,23 +86,25 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
     Raises:
         UsageError: It is not of one of our tasks.
     """
+    pool = {} if pool is None else pool
     try:
         doc = sample["doc"]
         written = "exact_match" in sample
-        correct = float(sample["exact_match" if written else "acc"])
+        correct = _once(pool, float(sample["exact_match" if written else "acc"]))
         fact = str(doc["clusters"]["fact"])
+        labels = {cut(key): cut(str(value)) for key, value in doc["labels"].items() if value is not None}
         return Item(
-            id=str(doc["id"]),
-            split=cut(str(doc["split"])),
-            fact=fact,
-            ways=_ways(doc, fact),
+            id=_once(pool, str(doc["id"])),
+            split=_once(pool, cut(str(doc["split"]))),
+            fact=_once(pool, fact),
+            ways=_once(pool, _ways(doc, fact)),
             correct=correct,
-            correct_norm=correct if written else float(sample["acc_norm"]),
-            chance=0.0 if written and "options" not in doc else float(doc["chance"]),
-            labels={cut(key): cut(str(value)) for key, value in doc["labels"].items() if value is not None},
-            question=str(doc["question"]),
-            choices=tuple(map(str, doc["choices"])),
-            gold=tuple(map(int, doc["gold"])),
+            correct_norm=correct if written else _once(pool, float(sample["acc_norm"])),
+            chance=0.0 if written and "options" not in doc else _once(pool, float(doc["chance"])),
+            labels=pool.setdefault(tuple(labels.items()), labels),
+            question=_once(pool, str(doc["question"])),
+            choices=_once(pool, tuple(map(str, doc["choices"]))),
+            gold=_once(pool, tuple(map(int, doc["gold"]))),
             # Behind them stand those of the bare prompt, where it was asked.
             scores=()
             if written
@@ -103,6 +114,11 @@ def item_of(sample: Mapping[str, Any], place: str | Path) -> Item:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error
+
+
+def _once(pool: Pool, value: Value) -> Value:
+    held: Value = pool.setdefault(value, value)
+    return held
 
 
 def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:

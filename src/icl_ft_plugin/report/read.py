@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError, cut
 from icl_ft_plugin.files import damage, read_json, read_jsonl
-from icl_ft_plugin.report.items import ITEMS, Item, archived, read_samples
+from icl_ft_plugin.report.items import ITEMS, Item, Pool, archived, read_samples
 
 CELLS = "cells.jsonl"
 """Of an archive (``archive``): what is told of a cell beside its questions."""
@@ -72,8 +72,9 @@ class Training(Record):
 
 
 class Writing(Record):
-    """What a model read and wrote to augment a cell's documents."""
+    """What a model read and wrote to augment a cell's documents, and the hash that begins with the name of its folder."""
 
+    hash: str | None = None
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
 
@@ -230,7 +231,8 @@ def read_study(folder: Path) -> Study:
     else:
         made = [*(path for _, path in entries if path.is_dir()), *sorted(folder.glob("augmentations/[!.]*"))]
         faults = {path: reason for path in made if (reason := damage(path))}
-        held = {path.name: _held(path) for _, path in entries if path.is_dir() and path not in faults}
+        pool: Pool = {}
+        held = {path.name: _held(path, pool) for _, path in entries if path.is_dir() and path not in faults}
     cells = tuple(_cell(entry, path, file, held[path.name]) for entry, path in entries if path.name in held)
     damaged = tuple(f"{path}: damaged: {reason}; run the study again" for path, reason in faults.items())
     if not cells:
@@ -250,12 +252,12 @@ class _Held:
     inferred: Any
 
 
-def _held(path: Path) -> _Held:
+def _held(path: Path, pool: Pool) -> _Held:
     again, inferred = path / "retention.jsonl", path / "inferred.json"
     return _Held(
         f"{path / 'ledger.json'}",
         read_json(path / "ledger.json"),
-        tuple(read_samples(path)),
+        tuple(read_samples(path, pool)),
         read_jsonl(again) if again.is_file() else (),
         read_json(inferred) if inferred.is_file() else None,
     )

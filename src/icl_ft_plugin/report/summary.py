@@ -55,8 +55,9 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
     splits = list(dict.fromkeys(split for cell in cells for split in cell.labels.splits))
     family = named(cells[0].labels.family)
     grids = {split: grids_of(cells, split) for split in splits}
-    pairs = _compare(grids)
-    means = {(arm, split): accuracy(list(of.values())) for split, arms in grids.items() for arm, of in arms.items()}
+    count = len({cell.labels.world_seed for cell in cells})
+    pairs = _compare(grids, count)
+    means = {(arm, split): _mean_of(of, count) for split, arms in grids.items() for arm, of in arms.items()}
     records = {
         (arm, split): _accuracy(
             arm, split, scored, grids[split][arm], means[arm, split], _baseline(arm, split, means, pairs)
@@ -74,14 +75,14 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
         model=model,
         worlds=worlds,
         family=family.name,
-        world_count=len({cell.labels.world_seed for cell in cells}),
+        world_count=count,
         splits=splits,
         arms=list(by_arm),
         accuracy=records,
         compute={arm: _compute(arm, scored) for arm, scored in by_arm.items()},
-        pairs=[_pair(*names, found) for names, found in [*pairs.items(), *_joint_pairs(cells, family)]],
-        gaps=_gaps(grids),
-        joint=_joint(cells, family),
+        pairs=[_pair(*names, found) for names, found in [*pairs.items(), *_joint_pairs(cells, family, count)]],
+        gaps=_gaps(grids, count),
+        joint=_joint(cells, family, count),
         verdicts=judge(family, evidence),
         contamination=contamination(evidence, splits),
         gates=gates,
@@ -91,10 +92,14 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
     )
 
 
-def _compare(grids: Mapping[str, Arms]) -> dict[tuple[str, str, str], Difference]:
+def _mean_of(grids: Grids, worlds: int) -> Mean:
+    return accuracy(list(grids.values())).beside(worlds)
+
+
+def _compare(grids: Mapping[str, Arms], worlds: int) -> dict[tuple[str, str, str], Difference]:
     """Compare every later arm with every earlier one, by (split, later, earlier)."""
     return {
-        (split, later, earlier): difference(arms[later], arms[earlier])
+        (split, later, earlier): difference(arms[later], arms[earlier]).beside(worlds)
         for split, arms in grids.items()
         for earlier, later in combinations(arms, 2)
         if arms[earlier].keys() & arms[later].keys()
@@ -142,27 +147,28 @@ def _gates(learned: str | None, records: Mapping[tuple[str, str], Accuracy]) -> 
     ]
 
 
-def _gaps(grids: Mapping[str, Arms]) -> list[GapClosed]:
+def _gaps(grids: Mapping[str, Arms], worlds: int) -> list[GapClosed]:
     found = []
     for split, arms in grids.items():
         if "ft" not in arms or "icl" not in arms:
             continue
         for arm in arms:
             told = arm not in ("ft", "icl", "pretrained") and not is_baseline(arm)
-            if told and arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys():
+            shared = arms[arm].keys() & arms["ft"].keys() & arms["icl"].keys()
+            if told and len(shared) >= min(3, worlds):
                 gap = gap_closed(arms[arm], arms["ft"], arms["icl"])
                 found.append(GapClosed(split, arm, number(gap.closed), number(gap.low), number(gap.high), gap.reason))
     return found
 
 
-def _joint(cells: Sequence[ScoredCell], family: Family) -> list[Joint]:
+def _joint(cells: Sequence[ScoredCell], family: Family, worlds: int) -> list[Joint]:
     main, learned, asked = family.main, family.learned, _models(cells)
     if main is None or learned is None or main == learned:
         return []
     found = []
     for arm, grids in joint_grids(asked, main, learned).items():
         known = joint_grids(_models(asked, arm), main, learned, [arm]).get(arm, {})
-        right, turned = accuracy(list(grids.values())), accuracy(list(known.values())) if known else None
+        right, turned = _mean_of(grids, worlds), _mean_of(known, worlds) if known else None
         found.append(
             Joint(
                 arm=arm,
@@ -178,16 +184,18 @@ def _joint(cells: Sequence[ScoredCell], family: Family) -> list[Joint]:
     return found
 
 
-def _joint_pairs(cells: Sequence[ScoredCell], family: Family) -> list[tuple[tuple[str, str, str], Difference]]:
+def _joint_pairs(
+    cells: Sequence[ScoredCell], family: Family, worlds: int
+) -> list[tuple[tuple[str, str, str], Difference]]:
     """Compare the arms on facts: both questions right; the main one, where every run of both arms has learned the fact."""
     main, learned, asked = family.main, family.learned, _models(cells)
     if main is None or learned is None or main == learned:
         return []
     both = joint_grids(asked, main, learned)
-    found = list(_compare({joint_name(main, learned): both}).items())
+    found = list(_compare({joint_name(main, learned): both}, worlds).items())
     for pair in combinations(both, 2):
         known = joint_grids(_models(asked, *pair), main, learned, pair)
-        found += _compare({joint_name(main, learned, given=True): known}).items()
+        found += _compare({joint_name(main, learned, given=True): known}, worlds).items()
     return found
 
 

@@ -98,7 +98,10 @@ def legend(block: Block) -> str:
         said.append("↓: the whole interval is below chance.")
     if any(record.above_baseline is False for record in records):
         said.append("°: not above the best baseline.")
-    said += [f"{why[0].upper()}{why[1:]}." for why in dict.fromkeys(r.why for r in records if r.why and r.worlds != 2)]
+    whys = dict.fromkeys(record.why for record in records if record.why and block.world_count != 2)
+    for why in whys:
+        arms = dict.fromkeys(record.arm for record in records if record.why == why)
+        said.append(f"{', '.join(arms)}: {why}.")
     return " ".join(said)
 
 
@@ -158,7 +161,7 @@ def gap_rows(block: Block) -> Rows:
 def _gap_cell(gap: GapClosed | None) -> str:
     if gap is None:
         return ""
-    return "undefined" if gap.closed is None else f"{100 * gap.closed:.0f}{interval(gap.low, gap.high, 0)}"
+    return "undefined" if gap.closed is None else f"{100 * gap.closed:z.0f}{interval(gap.low, gap.high, 0)}"
 
 
 def gap_reasons(block: Block) -> list[str]:
@@ -188,10 +191,10 @@ def pair_rows(block: Block) -> Rows:
 
 
 def _pair(pair: Pair) -> list[str]:
-    ends = "" if pair.low is None or pair.high is None else f" [{100 * pair.low:+.1f}, {100 * pair.high:+.1f}]"
+    ends = "" if pair.low is None or pair.high is None else f" [{100 * pair.low:+z.1f}, {100 * pair.high:+z.1f}]"
     detectable = "" if pair.detectable is None else f"{100 * pair.detectable:.0f}"
     p = "not tested" if pair.p is None else p_value(pair.p)
-    return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+.1f}{ends}", p, detectable]
+    return [pair.split, f"{pair.arm} - {pair.than}", f"{100 * pair.difference:+z.1f}{ends}", p, detectable]
 
 
 def scale_rows(points: Sequence[Scaled]) -> Rows:

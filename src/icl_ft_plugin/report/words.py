@@ -43,12 +43,12 @@ def spaced(name: str) -> str:
 
 def percent(value: float) -> str:
     """Return a share as whole percent."""
-    return f"{100 * value:.0f}%"
+    return f"{100 * value:z.0f}%"
 
 
 def interval(low: float | None, high: float | None, digits: int = 1) -> str:
     """Return `` [9.2, 43.0]`` in percent; nothing where there is no interval."""
-    return "" if low is None or high is None else f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+    return "" if low is None or high is None else f" [{100 * low:z.{digits}f}, {100 * high:z.{digits}f}]"
 
 
 def p_value(p: float | None) -> str:
@@ -71,5 +71,7 @@ def marks(record: Accuracy) -> str:
 
 def signed(change: Apart) -> str:
     """Return a difference in points with its interval, e.g. ``"-37.5 [-46.2, -28.8]"``."""
-    ends = "" if change.low is None or change.high is None else f" [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
-    return f"{100 * change.difference:+.1f}{ends}"
+    ends = (
+        "" if change.low is None or change.high is None else f" [{100 * change.low:+z.1f}, {100 * change.high:+z.1f}]"
+    )
+    return f"{100 * change.difference:+z.1f}{ends}"

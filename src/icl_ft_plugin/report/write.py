@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.files import replacing
 from icl_ft_plugin.report.findings import findings
+from icl_ft_plugin.report.parquet import kinds_of, write_rows
 from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.scale import scaled
@@ -122,19 +122,12 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
         for axis, panels in scaling.panels(scaled(study), ink="#222222").items():
             files += figures.save(figures.side_by_side(panels), out.parent / "figures", _file_name(f"scaling-{axis}"))
         files += write_items(study, out.parent)
-        _write_table(blocks, out.parent / "table.parquet")
+        records = csv_records(blocks)
+        files.append(write_rows(out.parent / "table.parquet", records, kinds_of(records)))
     except OSError as error:
         raise UsageError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
-    return [*files, out.parent / "table.parquet"]
+    return files
 
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", name).strip("._") or "figure"
-
-
-def _write_table(blocks: Sequence[Block], file: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with replacing(file) as draft:
-        pq.write_table(pa.Table.from_pylist(csv_records(blocks)), draft)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from heapq import heapify, heapreplace
 from typing import Any
 
 from icl_ft_plugin.errors import UsageError, shown
@@ -100,12 +101,21 @@ def documents_within(world: World, budget: int, count: Callable[[str], int], see
     sizes = {document.id: count(f"{document.text}\n") for document in documents}
     missing = {fact for question in world.questions for fact in question.proof}
     chosen: set[str] = set()
-    while missing:
-        best = max(documents, key=lambda d: len(missing.intersection(d.facts)) / sizes[d.id])
-        if missing.isdisjoint(best.facts):
+    # What a document adds never grows: one whose stored share still holds is the best, and few are looked at again.
+    shares = [(-len(missing.intersection(d.facts)) / sizes[d.id], place) for place, d in enumerate(documents)]
+    queue = [entry for entry in shares if entry[0]]
+    heapify(queue)
+    while missing and queue:
+        share, place = queue[0]
+        best = documents[place]
+        now = -len(missing.intersection(best.facts)) / sizes[best.id]
+        if now != share:
+            heapreplace(queue, (now, place))
+        elif not now:
             break  # what no document states is for the proof layer to report
-        chosen.add(best.id)
-        missing -= set(best.facts)
+        else:
+            chosen.add(best.id)
+            missing -= set(best.facts)
     spent = sum(sizes[id_] for id_ in chosen)
     if spent > budget:
         raise UsageError(

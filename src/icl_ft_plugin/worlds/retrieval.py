@@ -11,7 +11,6 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from heapq import nsmallest
 from itertools import islice
 from statistics import fmean
 from typing import Any
@@ -120,8 +119,8 @@ class Retriever:
         # bm25s knows neither an empty query nor an empty vocabulary.
         if self._index is None or not words:
             return list(places[:most])
-        scores = self._index.get_scores(words).tolist()
-        return nsmallest(most, places, key=lambda place: -scores[place])
+        best: list[int] = (-self._index.get_scores(words)).argsort(kind="stable")[:most].tolist()
+        return best
 
     def _at(self, places: Iterable[int]) -> list[Document]:
         return [self._documents[place] for place in places]

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families.own.balance import taste_of
 from icl_ft_plugin.families.own.read import DOCUMENTS, QUESTIONS, Problem, Reading
 from icl_ft_plugin.families.told import Told, plain, statements_of
 from icl_ft_plugin.schema import Document, Question
@@ -69,12 +70,14 @@ def check(folder: Path, tokens: Tokens | None = None) -> Check:
     told = _told(reading)
     for search in (_verbatim, _evidence):
         warnings += search(reading, told)
+    tastes, preferred = taste_of(reading.questions)
+    warnings += preferred
     if tokens:
         warnings += _window(reading, tokens)
     places = {DOCUMENTS: 0, QUESTIONS: 1}
     for found in (reading.problems, warnings):
         found.sort(key=lambda problem: (places.get(problem.file, -1), problem.line))
-    return Check(reading.errors, warnings, _summary(reading, tokens))
+    return Check(reading.errors, warnings, _summary(reading, tastes, tokens))
 
 
 def _warn(file: str, line: int, field: str, message: str) -> Problem:
@@ -221,7 +224,7 @@ def _longest(q: Question, count: Count) -> int:
     return count(q.prompt) + max(count(f" {choice}") for choice in q.choices) + 2
 
 
-def _summary(reading: Reading, tokens: Tokens | None) -> list[str]:
+def _summary(reading: Reading, tastes: list[str], tokens: Tokens | None) -> list[str]:
     documents, questions = list(reading.documents.values()), list(reading.questions.values())
     lines = [
         f"{len(documents)} documents, {sum(len(d.sentences) for d in documents)} sentences, {len(questions)} questions"
@@ -231,6 +234,7 @@ def _summary(reading: Reading, tokens: Tokens | None) -> list[str]:
         about = len({q.clusters["fact"] for q in of})
         kind = "documents they are about" if any(q.proof for q in of) else "questions, each its own cluster"
         lines.append(f"{split}: {len(of)} questions, chance {100 * fmean(q.chance for q in of):.1f}%, {about} {kind}")
+    lines += tastes
     if tokens and documents:
         lines.append(_token_line(documents, tokens))
     return lines

@@ -18,7 +18,7 @@ from icl_ft_plugin.files import check_half, lines_of, read_text
 DOCUMENTS, QUESTIONS = "documents.jsonl", "questions.jsonl"
 FIELDS = {
     DOCUMENTS: ("id", "text", "sentences"),
-    QUESTIONS: ("id", "question", "choices", "answer", "split", "evidence", "labels"),
+    QUESTIONS: ("id", "question", "choices", "answer", "split", "evidence", "labels", "block"),
 }
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, listed, suggest
+from icl_ft_plugin.families.own.balance import block_errors
 from icl_ft_plugin.families.own.lines import DOCUMENTS, QUESTIONS, Problem, Row, kind, rows
 from icl_ft_plugin.families.own.names import names_in
 from icl_ft_plugin.schema import Document, Fact, Question, World
@@ -137,6 +138,7 @@ def _read_questions(folder: Path, reading: Reading) -> None:
         split = _split(row)
         evidence = _evidence(row, known if complete else None)
         labels = _labels(row)
+        block = row.text("block", values["block"]) if "block" in values else ""
         if row.sound:
             reading.questions[number] = Question(
                 id=id_,
@@ -149,7 +151,11 @@ def _read_questions(folder: Path, reading: Reading) -> None:
                 proof=evidence,
                 clusters={"fact": evidence[0] if evidence else id_, "entity": id_, "template": id_, "world": NAME},
                 labels=labels,
+                block=block,
             )
+    # Of a block whose questions cannot all be read nothing is known.
+    if not any(problem.file == QUESTIONS and problem.error for problem in reading.problems):
+        reading.problems += block_errors(reading.questions)
 
 
 def prompt_of(question: str) -> str:

@@ -51,7 +51,7 @@
     const picks = scored.filter((run) => best(run[3]) === choice).length;
     const mostly = picks * 2 > scored.length;
     const ok = question.gold.includes(choice);
-    const cell = add(parent, "div", mean.toFixed(1), "score" + (mostly ? " picked " + (ok ? "ok" : "no") : ""));
+    const cell = add(parent, "div", mean.toFixed(1).replace(/^-0\.0$/, "0.0"), "score" + (mostly ? " picked " + (ok ? "ok" : "no") : ""));
     if (picks) add(cell, "small", scored.length > 1 ? picks + " of " + scored.length + " runs" : "picked");
     return cell;
   }

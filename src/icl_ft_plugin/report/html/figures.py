@@ -83,12 +83,12 @@ def _title(block: Block, split: str) -> str:
     return f"{spaced(split)}{f' ({block.scope})' if block.scope else ''}"
 
 
-def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
+def joint_panel(block: Block, name: Sequence[str], *, ink: str = "currentColor") -> Any:
     """Return, by arm, how many of the facts that were learned in every run are right on the main split.
 
     Args:
         block: The numbers.
-        name: Title of the panel.
+        name: Title of the panel, line by line.
         ink: Color of lines and text.
     """
     found = [joint for joint in block.joint if joint.given is not None]
@@ -114,7 +114,7 @@ def joint_panel(block: Block, name: str, *, ink: str = "currentColor") -> Any:
         base.mark_rule(color=ink, strokeWidth=2.5).encode(y="low:Q", y2="high:Q"),
         base.mark_text(color=ink, y=-8, fontSize=11, fontWeight="bold").encode(text="label:N"),
     ).properties(
-        width=max(150, 38 * len(arms)), height=190, title=f"{name}{f' ({block.scope})' if block.scope else ''}"
+        width=max(150, 38 * len(arms)), height=190, title=[*name, *([f"({block.scope})"] if block.scope else [])]
     )
 
 
@@ -170,7 +170,7 @@ def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str
         alt.Chart(alt.Data(values=[{"chance": block.accuracy[arms[0], split].chance}]))
         .mark_rule(color=ink, strokeDash=[5, 4], strokeWidth=1.2)
         .encode(y="chance:Q"),
-    ).properties(width=260, height=190, title=_title(block, split))
+    ).properties(width=260, height=190, title=_title(block, f"{split}, by {name.partition(' per ')[0]}"))
 
 
 def curve_panel(
@@ -209,7 +209,7 @@ def styled(chart: Any, ink: str) -> Any:
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=ink, titleColor=ink, domainColor=ink, tickColor=ink, gridColor=ink, gridOpacity=0.14,
-            domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontWeight="normal", labelLimit=110,
+            domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontWeight="normal", labelLimit=160,
         )
         .configure_axisX(grid=False)
         .configure_title(color=ink, fontSize=13, anchor="start", offset=16)

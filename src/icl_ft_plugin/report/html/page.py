@@ -27,6 +27,7 @@ from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.symptoms import symptoms
 from icl_ft_plugin.report.table import missing_note
 from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title
 
@@ -41,6 +42,7 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         script="page.js",
         data={"blocks": browsable(study, blocks)},
         name=study.name,
+        heading=_heading(blocks),
         version=study.version,
         cells=f"{len(study.cells)} of {study.planned}",
         missing=missing_note(study),
@@ -51,6 +53,14 @@ def render(study: Study, blocks: Sequence[Block]) -> str:
         scales={axis: _drawn(of, f"scale-{i}") for i, (axis, of) in enumerate(scaling.panels(scaled(study)).items())},
         audit=evidence.audit_table(study),
     )
+
+
+def _heading(blocks: Sequence[Block]) -> str:
+    """Return what a study is about, in words, e.g. ``"Simple reversals, nano"``."""
+    families = list(dict.fromkeys(named(block.family).title for block in blocks))
+    models = list(dict.fromkeys(block.model for block in blocks))
+    about = " and ".join(families) if len(families) < 3 else f"{len(families)} kinds of facts"
+    return f"{about}, {models[0] if len(models) == 1 else f'{len(models)} models'}"
 
 
 def fill(template: str, *, script: str = "", data: Any = None, **values: Any) -> str:
@@ -101,11 +111,13 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "anchor": anchor,
         "title": title(block),
         "findings": findings(block),
+        "symptoms": symptoms(block),
         "about": about(block),
         "legend_text": table_rows.legend(block),
         "main": main_split(block),
         "main_panel": figures.svg(figures.panel(block, main_split(block)), f"{anchor}-main"),
         "legend": [(arm, shades[arm]) for arm in block.arms],
+        "trained": [(arm, shades[arm]) for arm in block.arms if block.compute[arm].training_runs],
         "panels": _drawn([*(figures.panel(block, split) for split in _asked(block)), *_joint(block)], f"{anchor}-bars"),
         "accuracy": table_rows.accuracy_rows(block),
         "pmi": table_rows.pmi_rows(block),
@@ -151,7 +163,7 @@ def _joint(block: Block) -> list[Any]:
     main, learned = named(block.family).main, named(block.family).learned
     if main is None or learned is None or all(joint.given is None for joint in block.joint):
         return []
-    return [figures.joint_panel(block, f"{spaced(main)}, where {spaced(learned)} is right in every run")]
+    return [figures.joint_panel(block, [spaced(main), f"where {spaced(learned)} is right in every run"])]
 
 
 def _asked(block: Block) -> list[str]:
@@ -187,7 +199,7 @@ def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
             continue
         low, at, high = (100 * _place(value) for value in (gap.low, gap.closed, gap.high))
         meters.append({"arm": gap.arm, "low": low, "at": at, "width": high - low, "color": shades[gap.arm],
-                       "text": f"{100 * gap.closed:.0f}%"})  # fmt: skip
+                       "text": f"{100 * gap.closed:z.0f}%"})  # fmt: skip
     return meters
 
 

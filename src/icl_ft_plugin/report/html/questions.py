@@ -8,13 +8,15 @@ One question, its runs being ``[place of the arm, seed of the run, right, log-li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import Block
 
 SHOWN = 300  # questions per split of a block that go into the page
+Key = tuple[int, str, str]
+"""World, split and name of a question."""
 
 
 def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
@@ -22,31 +24,34 @@ def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
     found = []
     for block in blocks:
         cells = together(study)[block.model, block.worlds]
-        asked = _questions(cells, block.arms)
-        shown: list[dict[str, Any]] = []
-        for split in block.splits:
-            of_split = [question for question in asked if question["split"] == split]
-            # Evenly over the split, so that every world and kind of question is there.
-            shown += of_split[:: max(1, -(-len(of_split) // SHOWN))]
+        every: dict[str, dict[Key, None]] = {split: {} for split in block.splits}
+        for cell in cells:
+            for item in cell.items:
+                every[item.split][cell.labels.world_seed, item.split, item.id] = None
+        # Evenly over each split, so that every world and kind of question is there.
+        shown = [key for keys in every.values() for key in list(keys)[:: max(1, -(-len(keys) // SHOWN))]]
         found.append(
             {
                 "name": f"{block.worlds}, {block.model}",
                 "arms": block.arms,
                 "splits": block.splits,
-                "all": len(asked),
-                "questions": shown,
+                "all": sum(map(len, every.values())),
+                "questions": _questions(cells, block.arms, dict.fromkeys(shown)),
             }
         )
     return found
 
 
-def _questions(cells: Sequence[ScoredCell], arms: Sequence[str]) -> list[dict[str, Any]]:
-    asked: dict[tuple[int, str, str], dict[str, Any]] = {}
+def _questions(cells: Sequence[ScoredCell], arms: Sequence[str], wanted: Mapping[Key, None]) -> list[dict[str, Any]]:
+    asked: dict[Key, dict[str, Any]] = {}
     for cell in cells:
-        world = cell.labels.world_seed
+        world, arm = cell.labels.world_seed, arms.index(cell.labels.arm)
         for item in cell.items:
+            key = (world, item.split, item.id)
+            if key not in wanted:
+                continue
             question = asked.setdefault(
-                (world, item.split, item.id),
+                key,
                 {
                     "split": item.split,
                     "world": world,
@@ -58,6 +63,5 @@ def _questions(cells: Sequence[ScoredCell], arms: Sequence[str]) -> list[dict[st
                 },
             )
             scores = [round(score, 2) for score in item.scores]
-            arm = arms.index(cell.labels.arm)
             question["runs"].append([arm, cell.labels.run, round(item.correct), scores])
-    return list(asked.values())
+    return [asked[key] for key in wanted]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
 from icl_ft_plugin.report.leaderboard.read import read_results
+from icl_ft_plugin.report.parquet import kinds_of, write_rows
 from icl_ft_plugin.report.table import markdown, to_csv
 from icl_ft_plugin.report.table_rows import Rows
 from icl_ft_plugin.report.verdicts import LEVEL
@@ -40,9 +41,6 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking]
     Raises:
         UsageError: The folders hold no samples of our tasks.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     from icl_ft_plugin.report.html.page import write_page
 
     lists = rank(read_results(folders))
@@ -50,8 +48,7 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking]
     files = [write_page(render(lists), out)]
     for suffix, text in ((".md", to_markdown(lists)), (".csv", to_csv(records))):
         files.append(write_page(text, out.with_suffix(suffix)))
-    pq.write_table(pa.Table.from_pylist(records), out.with_suffix(".parquet"))
-    return lists, [*files, out.with_suffix(".parquet")]
+    return lists, [*files, write_rows(out.with_suffix(".parquet"), records, kinds_of(records))]
 
 
 def _records(ranking: Ranking) -> Iterator[dict[str, Any]]:

@@ -27,17 +27,18 @@ def kept(cells: Sequence[ScoredCell]) -> list[Kept]:
         cells: Of one model and one entry of worlds.
     """
     pairs = dict.fromkeys((cell.labels.arm, row.task) for cell in cells for row in cell.again)
-    return [_kept([cell for cell in cells if cell.labels.arm == arm], arm, task) for arm, task in pairs]
+    worlds = len({cell.labels.world_seed for cell in cells})
+    return [_kept([cell for cell in cells if cell.labels.arm == arm], arm, task, worlds) for arm, task in pairs]
 
 
-def _kept(cells: Sequence[ScoredCell], arm: str, task: str) -> Kept:
+def _kept(cells: Sequence[ScoredCell], arm: str, task: str, worlds: int) -> Kept:
     runs: dict[int, list[dict[str, Again]]] = {}
     for cell in cells:
         if rows := {row.id: row for row in cell.again if row.task == task}:
             runs.setdefault(cell.labels.world_seed, []).append(rows)
     after = {world: _grid(rows, "after") for world, rows in runs.items()}
     before = {world: _grid(rows, "before") for world, rows in runs.items()}
-    change = apart(after, before)
+    change = apart(after, before, worlds)
     chances = [row.chance for rows in runs.values() for row in rows[0].values()]
     known = [chance for chance in chances if chance is not None]
     return Kept(

@@ -31,6 +31,7 @@ def parts_of_facts(cells: Sequence[ScoredCell], splits: Sequence[str]) -> list[P
 
 
 def _part(cells: Sequence[ScoredCell], arm: str, split: str) -> PartOfFacts:
+    worlds = len({cell.labels.world_seed for cell in cells})
     own = [cell for cell in cells if cell.labels.arm == arm and cell.inferred]
     having = _asked(own, own, split, inside=True).get(arm, {})
     plain = [cell for cell in cells if cell.labels.arm == PLAIN]
@@ -42,9 +43,9 @@ def _part(cells: Sequence[ScoredCell], arm: str, split: str) -> PartOfFacts:
         series=arm.rpartition("@")[0] or arm,
         percent=max(cell.inferred.percent for cell in own if cell.inferred),
         split=split,
-        having=_level(having),
-        others=_level(rest),
-        taught=apart(rest, others[PLAIN]) if shared else None,
+        having=_level(having, worlds),
+        others=_level(rest, worlds),
+        taught=apart(rest, others[PLAIN], worlds) if shared else None,
     )
 
 
@@ -59,17 +60,17 @@ def _asked(asked: Sequence[ScoredCell], own: Sequence[ScoredCell], split: str, *
     return grids_of(chosen, split)
 
 
-def _level(grids: Grids) -> Level | None:
+def _level(grids: Grids, worlds: int) -> Level | None:
     if not grids:
         return None
-    found = accuracy(list(grids.values()))
+    found = accuracy(list(grids.values())).beside(worlds)
     questions = sum(len(grid.values) for grid in grids.values())
     return Level(questions, float(found.mean), number(found.low), number(found.high))
 
 
-def apart(after: Grids, before: Grids) -> Apart:
-    """Return by how much the answers to the same questions differ, and the level that this is from."""
-    found = difference(after, before)
+def apart(after: Grids, before: Grids, worlds: int) -> Apart:
+    """Return by how much the answers to the same questions differ, and the level that this is from, in a table of so many worlds."""
+    found = difference(after, before).beside(worlds)
     start = accuracy([grid for world, grid in before.items() if world in after])
     return Apart(float(start.mean), float(found.mean), number(found.low), number(found.high), found.moments.why)
 

@@ -78,8 +78,8 @@ def _fieller(gain: Moments, room: Moments, covariance: Floats) -> tuple[Floats, 
 
 
 def _reason(mean: Floats, low: Floats, high: Floats, why: str) -> str:
-    by = f"icl - ft is {100 * float(np.mean(mean)):+.1f} points"
+    by = f"icl - ft is {100 * float(np.mean(mean)):+z.1f} points"
     if why:
         return f"{by}, and {why}"
-    by += f", 95% interval {100 * float(np.mean(low)):+.1f} to {100 * float(np.mean(high)):+.1f}"
+    by += f", 95% interval {100 * float(np.mean(low)):+z.1f} to {100 * float(np.mean(high)):+z.1f}"
     return f"icl does not beat ft ({by})" if np.mean(mean) <= 0 else f"icl is not shown to beat ft ({by})"

@@ -87,6 +87,17 @@ def moments(answers: Sequence[Floats], ways: Sequence[Codes], *, tied: float = F
     return Moments(count, sum(fewest), mean, np.maximum(between, share * within), count - 1)
 
 
+def beside(found: Moments, worlds: int) -> Moments:
+    """Return what can be said of an arm, or a pair, that stands in one table with others of so many worlds.
+
+    With one world or two beside three or more there is no interval: it would be about other things than theirs.
+    """
+    if found.worlds > 2 or worlds < 3:
+        return found
+    some = f"{found.worlds} of {worlds} worlds, too few for an interval"
+    return replace(found, variance=np.full(found.mean.shape, np.nan), degrees=0, why=some)
+
+
 def too_few(clusters: int) -> str:
     """Say why a world has no interval."""
     return f"{clusters} {'cluster' if clusters == 1 else 'clusters'} of questions in one world: too few for an interval"
@@ -115,6 +126,12 @@ class Mean:
     def tested(self) -> bool:
         """Whether it says something about other worlds, so that it can be tested."""
         return self.moments.worlds > 2
+
+    def beside(self, worlds: int) -> Mean:
+        """Return it as one of a table of so many worlds (``beside``)."""
+        found = beside(self.moments, worlds)
+        none = np.full(self.mean.shape, np.nan)
+        return self if found is self.moments else Mean(found, none, none)
 
     def p_above(self, level: float) -> Floats:
         """Return the one-sided p-value of "the true accuracy is above ``level``", by the score test that the interval inverts.
@@ -213,6 +230,10 @@ class Difference:
     def tested(self) -> bool:
         """Whether it says something about other worlds."""
         return self.moments.worlds > 2
+
+    def beside(self, worlds: int) -> Difference:
+        """Return it as one of a table of so many worlds (``beside``)."""
+        return replace(self, moments=beside(self.moments, worlds))
 
     def p_above(self, level: float = 0.0) -> Floats:
         """Return the one-sided p-value of "the true difference is above ``level``"."""

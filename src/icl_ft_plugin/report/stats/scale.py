@@ -94,7 +94,8 @@ def _points_of(cell: ScoredCell) -> Iterator[tuple[str, float, ScoredCell]]:
         yield axis, value, cell
     if is_baseline(cell.labels.arm):
         return
-    asked = [item for item in cell.items if item.split != named(cell.labels.family).learned]
+    learned = named(cell.labels.family).learned
+    asked = [item for item in cell.items if item.split != learned]
     premises = sorted({item.premises for item in asked} - {0})
     for count in premises if len(premises) >= FEWEST else ():
         yield PREMISES, count, replace(cell, items=tuple(replace(i, split="") for i in asked if i.premises == count))
