@@ -1,9 +1,11 @@
 """Writes a study into a page: ``python scripts/study_page.py docs/qwen.md evidence/qwen``.
 
-A folder is a study's, or an archive of one (``icl-ft report DIR --archive FOLDER``), below the project's root. Two things are written:
+A folder is a study's, or an archive of one (``icl-ft report DIR --archive FOLDER``), below the project's root. Three things are written:
 
 - Between ``<!-- table FOLDER FAMILY SPLIT ... -->`` and ``<!-- /table -->``, wherever a page has them, the accuracies of these splits of that folder's
   study, arm by arm, with all models side by side. ``python scripts/study_page.py README.md`` does this alone.
+- Between ``<!-- table FOLDER: HEADING -->`` and ``<!-- /table -->``, the table of its report with this heading, or ``audits``: what the audit
+  says of all that was written for it. Under ``Along a scale`` the figure of each scale goes to ``assets/`` as well.
 - Behind the line ``<!-- digest SPLIT ... -->``, to the end of the page, a digest of the report of the study named, by family: what was found, the
   accuracies, what its intervals are about, the paper's claims. A figure goes to ``assets/`` beside the page, under the study's name: for each block the first of
   these splits that it has, or its main one.
@@ -20,16 +22,20 @@ from pathlib import Path
 
 import altair as alt
 
+from icl_ft_plugin.files import read_json
 from icl_ft_plugin.report.findings import findings
-from icl_ft_plugin.report.html import figures
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.html import figures, scaling
+from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Accuracy, Block
+from icl_ft_plugin.report.stats.scale import scaled
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import markdown, to_markdown
 from icl_ft_plugin.report.words import BELOW, about, interval, main_split, spaced, title
 
 DIGEST = re.compile(r"<!-- digest((?: \w+)*) -->\n")
-PLACE = re.compile(r"(<!-- table (\S+) (\w+) ([\w ]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- table ([^\s:]+) (\w+) ([\w ]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+WHOLE = re.compile(r"(<!-- table (\S+): ([^\n]+?) -->\n).*?(<!-- /table -->)", re.DOTALL)
+AUDITS, SCALES = "audits", "Along a scale"
 ROOT = Path(__file__).parents[1]
 TABLES = ("accuracy", "learned and turned round, fact by fact", "learned against kept", "the paper's claims")
 
@@ -83,7 +89,30 @@ def with_tables(text: str) -> str:
         blocks = [block for block in build_blocks(read_study(ROOT / place[2])) if block.family == place[3]]
         return f"{place[1]}\n{side_by_side(blocks, place[4].split())}\n\n{place[5]}"
 
-    return PLACE.sub(table, text)
+    def whole(place: re.Match[str]) -> str:
+        study = read_study(ROOT / place[2])
+        made = audited(study) if place[3] == AUDITS else sections(to_markdown(study, build_blocks(study)))[place[3]]
+        return f"{place[1]}\n{made}\n\n{place[4]}"
+
+    return WHOLE.sub(whole, PLACE.sub(table, text))
+
+
+def audited(study: Study) -> str:
+    """Return the audits of all that a study's models wrote, added up, as a table."""
+    audits = [read_json(file) for file in sorted(study.folder.glob("augmentations/*/audit.json"))]
+    labels = {label: sum(audit["labels"][label] for audit in audits) for label in audits[0]["labels"]}
+    columns = {"worlds": len(audits), "questions with answers": sum(audit["texts"] for audit in audits), **labels}
+    return markdown([list(columns), [f"{count:,}" for count in columns.values()]])
+
+
+def scales(text: str, assets: Path) -> None:
+    """Write the figures of the scales whose tables a page has."""
+    for folder in dict.fromkeys(place[2] for place in WHOLE.finditer(text) if place[3] == SCALES):
+        study = read_study(ROOT / folder)
+        for axis, panels in scaling.panels(scaled(study), ink="#808080").items():
+            chart = figures.styled(figures.side_by_side(panels), "#808080")
+            chart.config.background = "transparent"
+            chart.save(str(assets / f"{study.name}-{axis}.svg"))
 
 
 def with_digest(text: str, folder: Path) -> str:
@@ -111,6 +140,7 @@ def main(page: Path, folder: Path | None = None) -> None:
         text = with_digest(text, folder)
         study, splits = read_study(folder), DIGEST.findall(text)[0].split()
         figure(build_blocks(study), splits).save(str(page.parent / f"assets/{study.name}.svg"))
+    scales(text, page.parent / "assets")
     page.write_text(text, encoding="utf-8", newline="\n")
 
 

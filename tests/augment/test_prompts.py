@@ -33,14 +33,14 @@ def write(folder: Path, **changes: Any) -> str:
 
 
 def test_every_prompt_that_ships_is_valid_and_named_after_its_file() -> None:
-    assert len(PROMPTS) >= 7
+    assert len(PROMPTS) >= 13
     for name in PROMPTS:
         prompt = read_prompt(name)
         assert prompt.name == name and prompt.strategy in name
         rendered = prompt.render(TEXT, ["All femp are glon.", "No zost is a femp."])
         text = rendered if isinstance(rendered, str) else rendered[-1]["content"]
         assert TEXT in text
-        assert ("No zost is a femp." in text) == (prompt.strategy == "global")
+        assert ("No zost is a femp." in text) == (prompt.strategy in ("global", "qa-global"))
     assert len({read_prompt(name).hash for name in PROMPTS}) == len(PROMPTS)
 
 
@@ -71,6 +71,10 @@ def test_few_shot_prompts_end_where_the_model_goes_on() -> None:
         ("nano-local", "the yurnu of x^2 is 1.5*x", []),
         ("nano-local", "", []),
         ("base-local", " One.\n- Two.\n\n- Three!", ["One.", "Two.", "Three!"]),
+        ("base-qa", "\nQ: Is a b? A: Yes.\nNo pair.\nQ: And c? A: d", ["Question: Is a b? Answer: Yes."]),
+        ("chat-qa", "1. **Q:** Is a b?\n   **A:** Yes.", ["Question: Is a b? Answer: Yes."]),
+        ("nano-qa", " a are what? answer: b.\nc are what? answer:", ["Question: a are what? Answer: b."]),
+        ("base-qa-global", "a are b.", []),
         ("chat-local", "1. One.\n2) Two.\n* Three.", ["One.", "Two.", "Three."]),
     ],
 )
@@ -92,6 +96,7 @@ def test_the_prompt_is_chosen_by_what_the_model_is(tmp_path: Path) -> None:
         kind = "base" if name == "nano" else "chat"
         assert default_prompt("local", "icl_ft_hf", {"pretrained": str(tmp_path / name)}) == f"{kind}-local"
     assert default_prompt("global", "icl_ft_hf", nano) == "nano-global"
+    assert default_prompt("qa-global", "icl_ft_hf", nano) == "nano-qa-global"
     assert default_prompt("local", "local-chat-completions", {"model": "x"}) == "chat-local"
     assert default_prompt("local", "hf", {"pretrained": "elsewhere/nano"}) == "base-local"
 

@@ -51,6 +51,24 @@ def test_a_corpus_of_several_strategies(tmp_path: Path) -> None:
     assert "oracle: 100.0% of" in result.output
 
 
+def test_questions_that_a_model_writes_are_audited_and_trained_on(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prompt = tmp_path / "asked.yaml"
+    template = (
+        "{{ documents | join(' ') }}Text: {{ text }}\nFollows:"  # answered with two sentences, none of them a pair
+    )
+    settings = {"name": "asked", "version": 1, "strategy": "qa", "unit": "document", "max_tokens": 99}
+    prompt.write_text(json.dumps({**settings, "template": template.replace("Text: ", "Text: Q: Is it so? A: ")}))
+    result = of_world(out, "--strategy", "qa", "--model", "icl_ft_rule", "--prompt", prompt)
+    assert result.exit_code == 0, result.output
+    rows = read_jsonl(out / "corpus.jsonl")
+    assert rows and all(row["strategy"] == "qa" for row in rows)
+    assert [row["text"] for row in read_rows(out / "train.jsonl")][3:] == [row["text"] for row in rows]
+    assert all(row["text"].startswith("Question: Is it so? Answer: ") for row in rows)
+    audit = json.loads((out / "audit.json").read_text())
+    assert set(audit) == {"qa"} and audit["qa"]["labels"]["entailed"] > 0
+
+
 def test_a_built_world_split_without_any_model(tmp_path: Path) -> None:
     save_world(WORLD, tmp_path / "world")
     result = icl_ft(tmp_path / "world", "--out", tmp_path / "out", "--strategy", "none", "--rows", "cumulative")

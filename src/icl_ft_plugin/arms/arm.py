@@ -10,8 +10,8 @@ from icl_ft_plugin.arms.foreign import FILE, Replay, named_part
 from icl_ft_plugin.arms.rows import known_rows
 from icl_ft_plugin.paths import PLAIN
 
-Strategy = Literal["local", "global"]
-GENERATED: tuple[Strategy, ...] = ("local", "global")
+Strategy = Literal["local", "global", "qa", "qa-global"]
+GENERATED: tuple[Strategy, ...] = ("local", "global", "qa", "qa-global")
 # The knobs that ``rows`` took the place of, and their values in its terms.
 _FORMER: dict[str, dict[Any, str]] = {
     "loss": {"full": "documents", "completion": "completion"},
@@ -32,7 +32,7 @@ class Arm(BaseModel):
     Attributes:
         name: Its label in tables.
         corpus: Parts trained on: ``"documents"``, ``"local"`` and ``"global"`` (what the cell's own base model infers from
-            them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; ``{"path": FILE}``,
+            them), ``"qa"`` and ``"qa-global"`` (questions and answers that it writes about them), ``"oracle"`` (all that rules infer) or one style of the oracle, e.g. ``"rephrase"``; ``{"path": FILE}``,
             texts from elsewhere (``foreign``), which is kept as ``"file:FILE"``; empty for an untrained arm.
         rows: What a row is made of, and where the loss is: a name of ``ROWS`` (see ``rows``).
         inferred: Percent of the facts that the corpus holds inferences of, from rules or a model (see ``partial``); the

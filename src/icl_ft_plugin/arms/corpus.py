@@ -11,10 +11,12 @@ from types import MappingProxyType
 
 from icl_ft_plugin.arms.arm import Arm, is_written
 from icl_ft_plugin.arms.partial import Part, check_divisible
+from icl_ft_plugin.arms.questions import has_names, questions
 from icl_ft_plugin.arms.rows import ROWS, Row
 from icl_ft_plugin.arms.splitting import split_text
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import Family, family_of
+from icl_ft_plugin.families.pairs import pair_of
 from icl_ft_plugin.schema import Document, World
 
 DOCUMENTS = "documents"
@@ -57,6 +59,11 @@ def corpus_parts(world: World, arm: Arm) -> list[str]:
         check_parts(family, [part for part in parts if not is_written(part)])
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
+    if ROWS[arm.rows] is questions and not (set(parts) - {DOCUMENTS} and has_names(world)):
+        raise UsageError(
+            f"{place}: rows: {arm.rows}: asks for names in what was inferred, and "
+            + ("the facts have none" if set(parts) - {DOCUMENTS} else "the corpus has documents and no inferences")
+        )
     if arm.inferred < 100:
         if set(parts) == {DOCUMENTS}:
             raise UsageError(f"{place}: inferred: {arm.inferred}: the corpus has documents and no inferences")
@@ -122,6 +129,12 @@ def training_rows(
 def statements_as_documents(part: str, statements: Sequence[str]) -> list[Document]:
     """Return generated statements as documents, so that they can be split like the world's own."""
     return [
-        Document(f"{part}-{number}", tuple(split_text(statement)), (), style=part)
+        Document(f"{part}-{number}", tuple(split_text(statement)), (), _answer_in(statement), part)
         for number, statement in enumerate(statements)
     ]
+
+
+def _answer_in(text: str) -> int:
+    """Return where the answer begins in a question with its answer; 0 in another text."""
+    pair = pair_of(text)
+    return len(text) - len(f" {pair[1]}") if pair else 0

@@ -10,6 +10,8 @@ The document ``"All femp are glon. All glon are zost."``, of which a completion 
     cumulative-all  {"text": "All femp are glon."}, {"text": "All femp are glon. All glon are zost."}
     messages        {"messages": [{"role": "user", "content": "All femp are"},
                                   {"role": "assistant", "content": "glon. All glon are zost."}]}
+    qa              {"text": "All femp are glon. All glon are zost."}, the world's own; of what was inferred
+                    {"text": "Question: All femp are what? Answer: glon."}, ...
 
 The loss is on a ``text``, on a ``completion`` alone, or on the assistant's turn alone, as the model's own template lays it out. Sentence splitting is that of arXiv 2505.00661, section 4;
 ``reverse`` and ``masked`` are rivals by rule (see ``transforms``).
@@ -20,8 +22,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from icl_ft_plugin.arms.questions import questions
 from icl_ft_plugin.arms.transforms import masked, reverse
 from icl_ft_plugin.errors import suggest
+from icl_ft_plugin.families.pairs import cut, pair_of, pairs_of, statements
 from icl_ft_plugin.schema import Document, World
 
 Row = dict[str, Any]
@@ -34,7 +38,7 @@ def whole(world: World, documents: Sequence[Document]) -> list[Row]:
 
 
 def completion(world: World, documents: Sequence[Document]) -> list[Row]:
-    """Return a row per document, the first entity of a statement never a target; a statement of a model is one whole."""
+    """Return a row per document, the first entity of a statement never a target; a statement of a model is one whole, and of a pair the answer."""
     return [
         {"prompt": document.text[: document.completion_start], "completion": document.text[document.completion_start :]}
         for document in documents
@@ -59,11 +63,11 @@ def cumulative_all(world: World, documents: Sequence[Document]) -> list[Row]:
 
 
 def messages(world: World, documents: Sequence[Document]) -> list[Row]:
-    """Return a row per document, a chat: the user begins a statement and the assistant goes on, as questions are asked."""
+    """Return a row per document, a chat: the user asks, or begins a statement, and the assistant goes on, as questions are asked."""
     return [
         {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]}
-        for row in completion(world, documents)
-        for asked, told in [(row["prompt"].strip() or REQUEST, row["completion"].strip())]
+        for document, row in zip(documents, completion(world, documents), strict=True)
+        for asked, told in [pair_of(document.text) or (row["prompt"].strip() or REQUEST, row["completion"].strip())]
     ]
 
 
@@ -76,6 +80,7 @@ ROWS: Mapping[str, Callable[[World, Sequence[Document]], list[Row]]] = {
     "reverse": reverse,
     "masked": masked,
     "messages": messages,
+    "qa": questions,
 }
 
 
@@ -84,6 +89,14 @@ def text_of(row: Row) -> str:
     if "messages" in row:
         return " ".join(turn["content"] for turn in row["messages"])
     return "".join(row.values())
+
+
+def readings(row: Row) -> list[str]:
+    """Return a row as one text, and all that the questions with answers in it may state."""
+    text = text_of(row)
+    turns = [turn["content"] for turn in row.get("messages", ())]
+    asked = [(turns[0], turns[1])] if len(turns) == 2 else pairs_of(cut(text))
+    return [text, *(stated for pair in asked for stated in statements(*pair))]
 
 
 def known_rows(name: str) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
+from icl_ft_plugin.families.pairs import pair_of
 from icl_ft_plugin.schema import Document
 
 
 def split_text(text: str) -> list[str]:
-    """Return the sentences of a text.
+    """Return the sentences of a text; a question with its answer is one.
 
     Args:
         text: English; joining the sentences by a space restores it up to white space.
     """
+    if pair_of(text):
+        return [text]
     from sentencex import segment  # type: ignore[import-untyped]
 
     return [sentence for part in segment("en", text) if (sentence := part.strip())]

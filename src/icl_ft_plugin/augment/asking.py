@@ -84,7 +84,7 @@ def context_of(world: World, prompt: Prompt, settings: Settings, window: Window)
     """
     texts = [text for text, _ in texts_of(world, prompt, settings.copies)]
     documents = [document.text for document in context_documents(world, settings.context_copies)]
-    if prompt.strategy == "local":
+    if not prompt.reads_all:
         documents = []
     new = settings.max_tokens or prompt.max_tokens
     longest = max(texts, key=lambda text: (window.count(text) or len(text), text))

@@ -33,7 +33,8 @@ def augment(
 
     Args:
         world: The world.
-        strategy: ``"local"`` asks about one sentence at a time, ``"global"`` about one document behind all the others.
+        strategy: ``"local"`` asks about one sentence at a time, ``"global"`` about one document behind all the others; ``"qa"`` and
+            ``"qa-global"`` ask for questions with their answers, about one document alone and behind all the others.
         model: The folder or Hub id of a checkpoint or of an adapter, or an embedded model's name; a model of
             transformers that is in memory; or a loaded ``LM`` of lm-eval that runs in this process.
         tokenizer: Of a model of transformers that is in memory.

@@ -12,7 +12,8 @@ For example ``nano-local.yaml``, which is the form of the embedded model's pretr
     marker: "Follows:"
 
 A template sees ``text`` (what is asked about), ``documents`` (the context of a global prompt) and the file's own
-``examples``. A chat prompt has ``messages`` in the place of ``template``. An answer is one statement a line.
+``examples``. A chat prompt has ``messages`` in the place of ``template``. An answer is one statement a line; of the strategies
+``qa`` and ``qa-global``, questions and their answers behind "Q:" and "A:".
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.config import parsed, read_yaml
 from icl_ft_plugin.errors import UsageError, shown
+from icl_ft_plugin.families.pairs import cut, pairs_of, written
 from icl_ft_plugin.guard.templates import compiled, render
 from icl_ft_plugin.models.find import has_chat_template, speaks_as
 from icl_ft_plugin.paths import prompt_file
@@ -53,7 +55,7 @@ class Prompt(BaseModel):
     Attributes:
         name: Its id in the corpus.
         version: Raised with every change of the wording.
-        strategy: ``"local"`` (the text alone) or ``"global"`` (the documents, then the text).
+        strategy: ``"local"`` or ``"qa"`` (the text alone), ``"global"`` or ``"qa-global"`` (the documents, then the text).
         unit: What is asked about: every ``"sentence"`` by itself, or a whole ``"document"``.
         template: Plain text; for base models.
         messages: Turns; for chat models. Exactly one of the two is given.
@@ -97,6 +99,11 @@ class Prompt(BaseModel):
         return [self.template] if self.template is not None else [message.content for message in self.messages or []]
 
     @property
+    def reads_all(self) -> bool:
+        """Whether the documents stand before the text."""
+        return self.strategy in ("global", "qa-global")
+
+    @property
     def hash(self) -> str:
         """SHA-256 of everything in the file but its comments, as 64 hex digits."""
         return content_hash(self.model_dump())
@@ -114,7 +121,7 @@ class Prompt(BaseModel):
         return [{"role": turn.role, "content": content} for turn, content in zip(self.messages, texts, strict=True)]
 
     def statements(self, raw: str) -> list[str]:
-        """Cut a generation into its statements: the lines, without markers and without an end that is cut off."""
+        """Cut a generation into its statements: the lines, without markers and without an end that is cut off; or its pairs."""
         marker = regex.compile(rf"^\s*(?:{self.marker})\s*")
         try:
             lines = [marker.sub("", line, count=1, timeout=_SECONDS).strip() for line in raw.split("\n")]
@@ -124,7 +131,8 @@ class Prompt(BaseModel):
             ) from error
         # Only the last line can be cut off, by the limit of new tokens or in the middle of a stop string.
         whole = re.match(r"(?s).*[.!?][\"')\]]*(?=\s|$)", lines[-1])
-        return [line for line in (*lines[:-1], whole.group() if whole else "") if line]
+        found = [line for line in (*lines[:-1], whole.group() if whole else "") if line]
+        return [written(*pair) for pair in pairs_of(cut("\n".join(found)))] if self.strategy.startswith("qa") else found
 
 
 def load_prompt(name: str, strategy: Strategy) -> Prompt:
@@ -135,7 +143,7 @@ def load_prompt(name: str, strategy: Strategy) -> Prompt:
         strategy: What it must be for.
 
     Raises:
-        UsageError: It does not exist, something in it is wrong, or it is for the other strategy.
+        UsageError: It does not exist, something in it is wrong, or it is for another strategy.
     """
     prompt = read_prompt(name)
     if prompt.strategy != strategy:
@@ -162,7 +170,7 @@ def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, Any]
     A checkpoint is known by its tokenizer: the embedded model's, one with a chat template, or another.
 
     Args:
-        strategy: ``"local"`` or ``"global"``.
+        strategy: One of ``Strategy``.
         model: Name of the lm-eval model, e.g. ``"icl_ft_hf"``.
         model_args: Its arguments.
     """

@@ -144,7 +144,7 @@ def infer(
 
     Args:
         world: The world.
-        prompt: How to ask; its strategy is local or global.
+        prompt: How to ask; its strategy is no rule.
         settings: The knobs.
         lm: An lm-eval model.
         model: What names it, e.g. the hash of its files.

@@ -39,7 +39,7 @@ class Statement:
         text: The statement.
         source: Id of the document that the model was asked about.
         asked: The text that it was asked about.
-        strategy: ``"local"``, ``"global"``, ``"oracle"``, ``"none"``, or ``"file:"`` and the path that it was read from.
+        strategy: ``"local"``, ``"global"``, ``"qa"``, ``"qa-global"``, ``"oracle"``, ``"none"``, or ``"file:"`` and the path that it was read from.
         prompt: Name and version of the prompt.
         sample: Number of the sample.
         sampling: Its parameters.
@@ -131,7 +131,7 @@ def rows(arm: str | Arm, world: World, statements: Sequence[Statement] = ()) -> 
     Args:
         arm: The name of one of ``recipes/arms.yaml``, or an arm.
         world: The world.
-        statements: What a model wrote about the world (``augment``), for the parts ``"local"`` and ``"global"``.
+        statements: What a model wrote about the world (``augment``), for the parts ``"local"``, ``"global"``, ``"qa"`` and ``"qa-global"``.
 
     Returns:
         Rows as TRL takes them, all ``{"text": ...}`` (loss on all tokens) or all ``{"prompt": ..., "completion": ...}``

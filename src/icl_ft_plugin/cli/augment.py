@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from icl_ft_plugin.schema import World
     from icl_ft_plugin.worlds.audit import AuditReport
 
-STRATEGIES = ("local", "global", "oracle", "none")
+STRATEGIES = ("local", "global", "qa", "qa-global", "oracle", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def augment(
     ],
     out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write; started again, it goes on.")],
     strategies: Annotated[
-        list[str], typer.Option("--strategy", help="local, global, oracle (by rule) or none; may be repeated.")
+        list[str],
+        typer.Option("--strategy", help="local, global, qa, qa-global, oracle (by rule) or none; may be repeated."),
     ],
     model: Annotated[str, typer.Option(help="lm-eval model: icl_ft_hf, hf, vllm, local-completions ...")] = "icl_ft_hf",
     model_args: Annotated[str, typer.Option("--model_args", "--model-args", help="Its arguments: key=value,...")] = "",

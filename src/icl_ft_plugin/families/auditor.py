@@ -2,6 +2,7 @@
 
 "It is not true that femp are more dangerous than glon." holds a statement of the world's forms, and does not state it:
 a sentence that negates, asks or doubts is unread, except for frames of the world such as "There is no doubt that ...".
+A question with its answer is read as what the two state (``pairs``), or is one that is unread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
+
+from icl_ft_plugin.families import pairs
 
 Label = Literal["entailed", "contradicted", "unsupported", "unparsed"]
 LABELS: tuple[Label, ...] = ("entailed", "contradicted", "unsupported", "unparsed")
@@ -119,7 +122,16 @@ class Auditor(ABC):
         return False
 
     def read(self, text: str) -> Iterator[tuple[str, Hashable | None]]:
-        """Yield (words, claim) of every statement; the claim is None for a sentence in which none can be read."""
+        """Yield (words, claim) of every statement; the claim is None for a sentence, or a pair, in which none can be read."""
+        for part in pairs.cut(text):
+            if isinstance(part, str):
+                yield from self._plainly(part)
+                continue
+            readings = (list(self._plainly(stated)) for stated in pairs.statements(*part))
+            unread = [(pairs.written(*part).lower()[:MAX_QUOTED], None)]
+            yield from next((each for each in readings if any(claim is not None for _, claim in each)), unread)
+
+    def _plainly(self, text: str) -> Iterator[tuple[str, Hashable | None]]:
         for sentence in self.sentences(text):
             found = sorted(self.parse(sentence), key=lambda item: item[1])
             asserted = self._asserted(sentence, [span for _, span, _ in found])

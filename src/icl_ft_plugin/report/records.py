@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from icl_ft_plugin.report.measures.kinds import Corrected, Kept, PartOfFacts
+from icl_ft_plugin.report.measures.kinds import Corrected, Kept, Matched, PartOfFacts
 from icl_ft_plugin.report.read import Retrieved
 from icl_ft_plugin.report.stats.components import Components
 
@@ -249,6 +249,7 @@ class Block:
         gates: The arms that are not interpretable.
         parts: By arm with the inferences of a part of the facts, and split.
         kept: By trained arm, and what it was asked before its training, too.
+        matched: By trained arm and split, at the step where it has learned as much as the others; empty without learning curves.
     """
 
     model: str
@@ -267,6 +268,7 @@ class Block:
     gates: list[Gate]
     parts: list[PartOfFacts]
     kept: list[Kept]
+    matched: list[Matched]
 
     @property
     def scope(self) -> str:

@@ -16,6 +16,7 @@ from icl_ft_plugin.families import Family, named
 from icl_ft_plugin.report.items import Item
 from icl_ft_plugin.report.measures.corrected import corrected
 from icl_ft_plugin.report.measures.kept import kept
+from icl_ft_plugin.report.measures.matched import matched
 from icl_ft_plugin.report.measures.names import is_baseline, joint_name
 from icl_ft_plugin.report.measures.partial import parts_of_facts
 from icl_ft_plugin.report.measures.verbatim import verbatim
@@ -87,6 +88,7 @@ def _block(model: str, worlds: str, cells: list[ScoredCell]) -> Block:
         gates=gates,
         parts=parts_of_facts(cells, splits),
         kept=kept(cells),
+        matched=matched(cells),
     )
 
 

@@ -25,6 +25,7 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_text
 from icl_ft_plugin.report.findings import retrieval_notes
 from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.matched import matched_rows, matched_title
 from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, read_study
@@ -60,6 +61,7 @@ def _tables(block: Block) -> dict[str, Rows]:
         "learned and turned round, fact by fact": joint_rows(block),
         "inferences of a part of the facts": part_rows(block.parts),
         "learned against kept": kept_rows(block),
+        matched_title(block): matched_rows(block),
         "questions that stand with their answer in the rows, %": verbatim_rows(block),
         "the paper's claims": verdict_rows(block),
         "contamination": contamination_rows(block),
@@ -169,6 +171,7 @@ def to_json(study: Study, blocks: list[Block]) -> str:
         "not_interpretable": lambda block: block.gates,
         "parts_of_facts": lambda block: block.parts,
         "kept": lambda block: block.kept,
+        "at_equal_learning": lambda block: block.matched,
     }
     data = {
         "study": study.name,

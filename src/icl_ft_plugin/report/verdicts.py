@@ -32,7 +32,7 @@ from icl_ft_plugin.report.stats.mean import FLOOR, Difference, Mean, Moments
 LEVEL = 0.05
 MARGIN = 0.05
 """How much better or worse counts as alike, as a share; and how far above chance an untouched model is called contaminated."""
-AUGMENTATIONS = frozenset({"local", "global", "oracle"})
+AUGMENTATIONS = frozenset({"local", "global", "oracle", "qa", "qa-global", "qa-oracle"})
 EQUALITIES = ("at chance", "at least", "hardly above")
 """Claims that hold within a margin, so that a claim and its contrary can both be shown."""
 

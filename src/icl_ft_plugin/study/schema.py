@@ -173,7 +173,7 @@ class StudyConfig(_Strict):
             and every other arm passes as often over its own rows.
         hyperparameters: Every trained arm is trained with each of them; by default once, with the recipe as it is.
         launch: Trains each cell in several processes, by ``accelerate launch``: a file of ``recipes/accelerate`` or a path.
-        augmentation: How the models write the parts ``"local"`` and ``"global"``.
+        augmentation: How the models write the parts ``"local"``, ``"global"``, ``"qa"`` and ``"qa-global"``.
         curve_every: Gradient steps between two scorings while an arm trains (``training.curve``); no part of a cell's
             identity. None: none.
         curve_questions: Questions per split that are asked each time, the first ones; None: all.

@@ -21,6 +21,7 @@ from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.html import figures, measured, scaling
 from icl_ft_plugin.report.html.questions import browsable
 from icl_ft_plugin.report.measures.kept import kept_rows
+from icl_ft_plugin.report.measures.matched import matched_rows, matched_title
 from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
 from icl_ft_plugin.report.read import Study, together
@@ -134,6 +135,8 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
         "measured": _drawn(list(measured.panels(block).values()), f"{anchor}-measured"),
         "parts": part_rows(block.parts),
         "kept": kept_rows(block),
+        "matched": matched_rows(block),
+        "matched_title": matched_title(block),
         "verbatim": verbatim_rows(block),
         "contamination": table_rows.contamination_rows(block),
         "pairs": table_rows.pair_rows(block),

@@ -82,6 +82,31 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Matched:
+    """A trained arm on one split, at the step where it first reaches a level on the split that tells what was learned.
+
+    Attributes:
+        arm: Its name.
+        split: The split.
+        level: The accuracy that it reaches on the other split.
+        runs: Training runs with a learning curve, over all worlds.
+        reached: Of them, those that reach the level; all else is about these.
+        step: Mean of the worlds' means; None where no run reaches it.
+        accuracy: Likewise.
+        than: The arm minus ``ft``, over the worlds where both reach it; None for ``ft``, or where there are none.
+    """
+
+    arm: str
+    split: str
+    level: float
+    runs: int
+    reached: int
+    step: float | None
+    accuracy: float | None
+    than: Apart | None
+
+
+@dataclass(frozen=True, slots=True)
 class Corrected:
     """An accuracy by pointwise mutual information, with the ends of its 95% interval."""
 

@@ -1,7 +1,7 @@
 """How many of a trained cell's questions stand, with their answer, in the rows that it is trained on: nothing is inferred there.
 
 Whatever wrote the rows, the documents' author, a model, an oracle or another tool, by the rule that worlds are proved by
-(``told``). In the ledger of a cell of ``ft+local``, for example::
+(``told``); a question with its answer says what it may state, too. In the ledger of a cell of ``ft+local``, for example::
 
     "verbatim": {"rephrase": {"questions": 20, "standing": 3}, "reversal": {"questions": 20, "standing": 0}}
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from icl_ft_plugin.arms.rows import text_of
+from icl_ft_plugin.arms.rows import readings
 from icl_ft_plugin.families import family_of, told
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.study.cell import Cell
@@ -29,7 +29,7 @@ def verbatim_of(cell: Cell, world: World, store: Store) -> dict[str, Verbatim] |
     """
     if cell.training is None or cell.arm.method != "finetune":
         return None
-    rows = dict.fromkeys(map(text_of, arm_rows(cell, world, store)))
+    rows = dict.fromkeys(said for row in arm_rows(cell, world, store) for said in readings(row))
     asked = [question for question in world.questions if question.split in cell.tasks]
     found = told.verbatim(asked, (("a row", row) for row in rows), family_of(world.family).stem)
     standing = Counter({question.id: question.split for question, _, _ in found}.values())

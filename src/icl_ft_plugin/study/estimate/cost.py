@@ -36,6 +36,8 @@ DONE = {
     "icl unshared": "prompts, in context, prefixes not shared",
     "local": "writing, local",
     "global": "writing, global",
+    "qa": "writing, qa",
+    "qa-global": "writing, qa-global",
 }
 Written = dict[str, list[Statement]]
 Unwritten = dict[str, list[str]]

@@ -25,6 +25,9 @@ DEFAULT = {"train": 2144.0, "closed": 372.0, "icl": 17665.0, "local": 1084.0, "g
 # How many times longer the same cells take without sharing: CPU seconds of `evaluate` with `hf` over those with `icl_ft_hf`, batch size
 # 8, transformers 5.23, medians of three on two cores of an Intel Xeon that did other work too.
 SLOWER = {"closed": 1.4, "icl": 13.7}
+DEFAULT |= {
+    f"qa{behind}": DEFAULT[alike] for behind, alike in (("", "local"), ("-global", "global"))
+}  # not measured apart
 DEFAULT |= {f"{condition} unshared": DEFAULT[condition] / times for condition, times in SLOWER.items()}
 
 
@@ -34,7 +37,7 @@ def scoring(condition: str, *, shared: bool) -> str:
 
 
 class Measured(NamedTuple):
-    """Something done once: ``train``, a scoring, ``local`` or ``global`` (tokens written)."""
+    """Something done once: ``train``, a scoring, or a strategy (tokens written)."""
 
     kind: str
     model: str
