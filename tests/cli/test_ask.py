@@ -11,13 +11,14 @@ import augment_models  # noqa: F401 - registers the models
 import pytest
 from typer.testing import CliRunner
 
-from icl_ft_plugin.augment.questions.candidates import CHAIN, DIRECT, REVERSAL, Candidate, Words, cut, sources
+from icl_ft_plugin.augment.questions.candidates import Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import alike
 from icl_ft_plugin.augment.questions.write import KEPT, KNOWN
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.blocks import whole
 from icl_ft_plugin.families.own import read as own
+from icl_ft_plugin.families.own.lines import CHAIN, DIRECT, REVERSAL
 from icl_ft_plugin.paths import examples_dir, models_dir
 from icl_ft_plugin.schema import World
 

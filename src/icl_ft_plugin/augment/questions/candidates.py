@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from icl_ft_plugin.families.own.lines import CHAIN, REVERSAL
 from icl_ft_plugin.families.told import Told, plain
 from icl_ft_plugin.schema import Document, World
 
-DIRECT, REVERSAL, CHAIN = KINDS = ("direct", "reversal", "chain")
 BAR = "|"
 MOST_WORDS = 8  # of an answer
 TWICE = 2  # how often a document begins a pair
@@ -27,7 +27,7 @@ class Candidate:
     """A question as a model wrote it.
 
     Attributes:
-        kind: One of ``KINDS``.
+        kind: One of ``KINDS`` of own documents.
         stem: The beginning of a sentence.
         answer: Its end.
         evidence: The documents it is written about; of a chain two, the second holds the answer.
@@ -51,7 +51,7 @@ def sources(world: World, kind: str, most: int | None = None) -> list[tuple[Docu
 
     Args:
         world: Own documents; a fact's arguments are the names in its document.
-        kind: One of ``KINDS``.
+        kind: One of ``KINDS`` of own documents.
         most: Take so many documents, the first; None: all.
     """
     documents = world.documents[:most]

@@ -15,8 +15,8 @@ from typing import Any
 from icl_ft_plugin import __version__
 from icl_ft_plugin.augment.folder import resumed
 from icl_ft_plugin.augment.journal import Journal
-from icl_ft_plugin.augment.questions.candidates import KINDS
 from icl_ft_plugin.augment.questions.write import Writing
+from icl_ft_plugin.families.own.lines import KINDS
 from icl_ft_plugin.files import write_json, write_jsonl, write_text
 from icl_ft_plugin.report.html.page import fill
 

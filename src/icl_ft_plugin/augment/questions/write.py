@@ -19,11 +19,12 @@ from icl_ft_plugin.augment.asking import Request
 from icl_ft_plugin.augment.generate import ask, window_of
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt, load_prompt
-from icl_ft_plugin.augment.questions.candidates import KINDS, Candidate, Words, cut, sources
+from icl_ft_plugin.augment.questions.candidates import Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import Judge, alike
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families.blocks import pack
+from icl_ft_plugin.families.own.lines import KINDS
 from icl_ft_plugin.schema import World, content_hash
 
 MOST_RIVALS = 15  # other answers that a candidate is compared with

@@ -16,6 +16,7 @@ from icl_ft_plugin.errors import UsageError, cut, suggest
 from icl_ft_plugin.files import check_half, lines_of, read_text
 
 DOCUMENTS, QUESTIONS = "documents.jsonl", "questions.jsonl"
+DIRECT, REVERSAL, CHAIN = KINDS = ("direct", "reversal", "chain")  # splits that a model can write questions for
 FIELDS = {
     DOCUMENTS: ("id", "text", "sentences"),
     QUESTIONS: ("id", "question", "choices", "answer", "split", "evidence", "labels", "block", "written_by"),
