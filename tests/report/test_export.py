@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from report_data import paper_like, told, write_study
 
-from icl_ft_plugin.report import parquet
-from icl_ft_plugin.report.export import write_items
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store import parquet
+from icl_ft_plugin.report.store.export import write_items
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import latex, to_latex, to_markdown
 

@@ -22,7 +22,7 @@ from icl_ft_plugin.files import read_json, write_jsonl
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.html.page import render
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import csv_records, to_csv, to_latex, to_markdown, to_rich
 from icl_ft_plugin.report.table_rows import VERBATIM, compute_rows
