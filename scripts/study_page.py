@@ -25,9 +25,9 @@ import altair as alt
 from icl_ft_plugin.files import read_json
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.html import figures, scaling
-from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Accuracy, Block
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.store.read import Study, read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import markdown, to_markdown
 from icl_ft_plugin.report.words import BELOW, about, interval, main_split, spaced, title

@@ -44,7 +44,9 @@ def test_a_name_is_not_the_folder_of_the_same_name() -> None:
     folders = [name for name in NAMES if (PACKAGE / name).is_dir()]
     assert folders == ["augment", "report"]
     for name in folders:
-        inside = import_module(f"icl_ft_plugin.{name}.statements" if name == "augment" else "icl_ft_plugin.report.read")
+        inside = import_module(
+            f"icl_ft_plugin.{name}.statements" if name == "augment" else "icl_ft_plugin.report.store.read"
+        )
         assert inside.__name__.startswith(f"icl_ft_plugin.{name}.")
         assert getattr(icl_ft_plugin, name).__name__ == name
         assert callable(getattr(icl_ft_plugin, name))

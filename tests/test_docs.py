@@ -144,7 +144,8 @@ def test_the_items_of_the_page_are_those_of_the_golden_worlds(path: Path) -> Non
 
 @each("arm", known_arms())
 def test_every_arm_has_its_line(arm: str) -> None:
-    assert text("arms.md").count(f"\n| `{arm}` |") == 1
+    described = re.sub(r"(?s)<!-- table.*?<!-- /table -->", "", text("arms.md"))  # without what studies found
+    assert described.count(f"\n| `{arm}` |") == 1
 
 
 def test_the_number_of_arms() -> None:

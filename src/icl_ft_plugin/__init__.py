@@ -21,7 +21,7 @@ _HOMES = {
     "augment": "augment.augment",
     "evaluate": "harness.evaluate",
     "generate": "families",
-    "items": "report.export",
+    "items": "report.store.export",
     "load_world": "worlds.folder",
     "register": "_register",
     "report": "report.write",

@@ -8,7 +8,7 @@ from icl_ft_plugin.augment.statements import rows as rows
 from icl_ft_plugin.errors import UsageError as UsageError
 from icl_ft_plugin.families import generate as generate
 from icl_ft_plugin.harness.evaluate import evaluate as evaluate
-from icl_ft_plugin.report.export import items as items
+from icl_ft_plugin.report.store.export import items as items
 from icl_ft_plugin.report.write import report as report
 from icl_ft_plugin.schema import Document as Document
 from icl_ft_plugin.schema import Fact as Fact

@@ -181,3 +181,6 @@ def test_keys_and_ids_of_thousands_of_characters_are_cut(tmp_path: Path) -> None
     own = {"family": "own", "config": {"path": str(tmp_path)}}
     result = icl_ft("study", save_study(tmp_path, worlds=[own], arms=["pretrained"]), "--dry-run")
     assert result.exit_code == 2 and "no document has the id" in result.stderr and len(result.stderr) < 600
+    own["config"]["x" * 3000] = None
+    result = icl_ft("study", save_study(tmp_path, worlds=[own], arms=["pretrained"]), "--dry-run")
+    assert result.exit_code == 2 and "takes no other knob" in result.stderr and len(result.stderr) < 600

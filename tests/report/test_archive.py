@@ -10,8 +10,8 @@ import pytest
 from report_data import told, write_study
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.report.archive import write_archive
-from icl_ft_plugin.report.read import ScoredCell, read_study
+from icl_ft_plugin.report.store.archive import write_archive
+from icl_ft_plugin.report.store.read import ScoredCell, read_study
 from icl_ft_plugin.report.table import write_table
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from report_data import paper_like, told, write_study
 
-from icl_ft_plugin.report import parquet
-from icl_ft_plugin.report.export import write_items
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store import parquet
+from icl_ft_plugin.report.store.export import write_items
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import latex, to_latex, to_markdown
 
@@ -78,6 +78,9 @@ def test_columns_are_as_arrow_would_make_them(tmp_path: Path, monkeypatch: pytes
     read = pq.read_table(tmp_path / "rows.parquet")
     read.validate(full=True)
     assert read == pa.Table.from_pylist(rows) and read.to_pylist() == rows
+    none = [{"reals": [], "texts": []}] * 3  # written answers have no choices
+    parquet.write_rows(tmp_path / "none.parquet", none, {"reals": [float], "texts": [str]})
+    assert pq.read_table(tmp_path / "none.parquet").to_pylist() == none
     plain = [{name: row[name] for name in ("text", "whole", "real", "yes")} | {"none": None} for row in rows]
     assert parquet.kinds_of(plain) == {"text": str, "whole": int, "real": float, "yes": bool, "none": str}
     assert parquet.kinds_of([{"a": 1}, {"a": 0.5}]) == {"a": float}

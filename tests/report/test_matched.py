@@ -12,7 +12,7 @@ from tiny_study import save_study
 from icl_ft_plugin.report.html.page import render
 from icl_ft_plugin.report.measures.kinds import Matched
 from icl_ft_plugin.report.measures.matched import Curve, first_step, matched, matched_rows
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import to_json, to_markdown
 from icl_ft_plugin.study.run import run_study

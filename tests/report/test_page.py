@@ -19,7 +19,7 @@ from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.harness.index import task_files
 from icl_ft_plugin.report.evidence import audit_table, curves, losses
 from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import write_table
 

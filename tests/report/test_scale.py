@@ -12,8 +12,8 @@ from tiny_study import save_study
 
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.report.html.scaling import panels
-from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import to_markdown
 from icl_ft_plugin.study.config import load_study

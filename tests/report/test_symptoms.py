@@ -10,7 +10,7 @@ from report_data import told, write_study
 
 from icl_ft_plugin.report.evidence import audit_table
 from icl_ft_plugin.report.measures.kinds import Apart
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.symptoms import symptoms
 from icl_ft_plugin.report.words import percent, signed

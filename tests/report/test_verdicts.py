@@ -14,10 +14,10 @@ from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.families.family import Claim, Family, Split
 from icl_ft_plugin.files import read_json
 from icl_ft_plugin.report.findings import findings
-from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.records import Block, Verdict
 from icl_ft_plugin.report.stats.grid import Grid, partitions
 from icl_ft_plugin.report.stats.mean import accuracy, difference
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import to_markdown
 from icl_ft_plugin.report.verdicts import Evidence, contamination, is_augmented, judge

@@ -14,7 +14,7 @@ from tiny import RECIPE, save_tiny
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.report.html.page import render
-from icl_ft_plugin.report.read import read_study, together
+from icl_ft_plugin.report.store.read import read_study, together
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.study.config import StudyConfig, load_study
 from icl_ft_plugin.study.estimate.cost import Estimator

@@ -17,8 +17,8 @@ from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_json, read_jsonl
 from icl_ft_plugin.harness.documents import task_documents
-from icl_ft_plugin.report.export import item_rows
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.export import item_rows
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.table import write_table
 from icl_ft_plugin.report.table_rows import compute_rows
 from icl_ft_plugin.study.cell import Cell

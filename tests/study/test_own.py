@@ -16,7 +16,7 @@ from icl_ft_plugin.paths import recipes_dir
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.leaderboard.rank import rank
 from icl_ft_plugin.report.leaderboard.read import read_results
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.words import title
 from icl_ft_plugin.study.config import load_study

@@ -16,13 +16,13 @@ from report_data import told, write_study
 from tiny_study import save_study
 
 from icl_ft_plugin.arms.named import arm
-from icl_ft_plugin.arms.rows import ROWS, text_of
+from icl_ft_plugin.arms.rows import ROWS, readings
 from icl_ft_plugin.families import generate
 from icl_ft_plugin.files import read_json, write_jsonl
 from icl_ft_plugin.report.findings import findings
 from icl_ft_plugin.report.html.page import render
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
-from icl_ft_plugin.report.read import read_study
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import csv_records, to_csv, to_latex, to_markdown, to_rich
 from icl_ft_plugin.report.table_rows import VERBATIM, compute_rows
@@ -96,9 +96,11 @@ def test_a_statement_is_found_in_rows_of_every_form(rows: str, wordings: list[An
     said = " ".join(wordings[i % len(wordings)](word) for i, word in enumerate(right.split()))
     texts = (said if closed else said.removesuffix("."),)
     told = ROWS[rows](world, [*world.documents, Document("told", texts, (), style="local")])
-    assert {q.id for q, *_ in verbatim(asked, (("", text_of(row)) for row in told))} == {asked[place].id}
+    assert {q.id for q, *_ in verbatim(asked, (("", said) for row in told for said in readings(row)))} == {
+        asked[place].id
+    }
     plain = ROWS[rows](world, world.documents)
-    assert not list(verbatim(world.questions, (("", text_of(row)) for row in plain)))
+    assert not list(verbatim(world.questions, (("", said) for row in plain for said in readings(row))))
 
 
 def counted(folder: Path, standing: dict[str, dict[str, int]]) -> Path:

@@ -61,8 +61,8 @@ def _console() -> Console:
 
 
 def _study(folder: Path, out: Path | None, archive: Path | None) -> None:
-    from icl_ft_plugin.report.archive import write_archive
     from icl_ft_plugin.report.findings import findings
+    from icl_ft_plugin.report.store.archive import write_archive
     from icl_ft_plugin.report.table import missing_note, to_rich, write_table
     from icl_ft_plugin.report.table_rows import legend
     from icl_ft_plugin.report.words import about, title

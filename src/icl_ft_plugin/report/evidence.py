@@ -16,7 +16,7 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_json, read_jsonl
-from icl_ft_plugin.report.read import ScoredCell, Study
+from icl_ft_plugin.report.store.read import ScoredCell, Study
 from icl_ft_plugin.report.table_rows import Rows
 
 

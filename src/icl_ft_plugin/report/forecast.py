@@ -23,9 +23,9 @@ import yaml
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.families.family import Claim
-from icl_ft_plugin.report.read import read_study
 from icl_ft_plugin.report.stats.components import Components
 from icl_ft_plugin.report.stats.power import LEVEL, POWER, Size, Spread, detectable, needed, power, standard_error
+from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import Rows
 from icl_ft_plugin.report.verdicts import EQUALITIES, MARGIN

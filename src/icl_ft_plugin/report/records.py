@@ -12,8 +12,8 @@ from math import isfinite
 from typing import Any
 
 from icl_ft_plugin.report.measures.kinds import Corrected, Kept, Matched, PartOfFacts
-from icl_ft_plugin.report.read import Retrieved
 from icl_ft_plugin.report.stats.components import Components
+from icl_ft_plugin.report.store.read import Retrieved
 
 GATE = 0.8
 """Accuracy on the split that tells whether the facts were learned (or can be restated) below which an arm is not interpretable."""

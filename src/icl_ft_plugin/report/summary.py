@@ -13,14 +13,12 @@ from typing import TypeVar
 import numpy as np
 
 from icl_ft_plugin.families import Family, named
-from icl_ft_plugin.report.items import Item
 from icl_ft_plugin.report.measures.corrected import corrected
 from icl_ft_plugin.report.measures.kept import kept
 from icl_ft_plugin.report.measures.matched import matched
 from icl_ft_plugin.report.measures.names import is_baseline, joint_name
 from icl_ft_plugin.report.measures.partial import parts_of_facts
 from icl_ft_plugin.report.measures.verbatim import verbatim
-from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import (
     GATE,
     Accuracy,
@@ -38,6 +36,8 @@ from icl_ft_plugin.report.stats.gap import gap_closed
 from icl_ft_plugin.report.stats.mean import Difference, Mean, accuracy, difference, within
 from icl_ft_plugin.report.stats.of_items import Arms, Grids, grids_of, joint_grids
 from icl_ft_plugin.report.stats.power import detectable
+from icl_ft_plugin.report.store.items import Item
+from icl_ft_plugin.report.store.read import ScoredCell, Study, together
 from icl_ft_plugin.report.verdicts import Evidence, contamination, judge
 
 Value = TypeVar("Value")

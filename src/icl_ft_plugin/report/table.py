@@ -28,9 +28,9 @@ from icl_ft_plugin.report.measures.kept import kept_rows
 from icl_ft_plugin.report.measures.matched import matched_rows, matched_title
 from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
-from icl_ft_plugin.report.read import Study, read_study
 from icl_ft_plugin.report.records import Block, plain
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.store.read import Study, read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import (
     Rows,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.report.findings import findings
-from icl_ft_plugin.report.parquet import kinds_of, write_rows
-from icl_ft_plugin.report.read import Study
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.store.parquet import kinds_of, write_rows
+from icl_ft_plugin.report.store.read import Study
 from icl_ft_plugin.report.table import csv_records, to_markdown, write_table
 from icl_ft_plugin.report.words import title
 
@@ -108,8 +108,8 @@ def write_report(study: Study, blocks: Sequence[Block], out: Path) -> list[Path]
         UsageError: A package is missing, or the file cannot be written.
     """
     require_packages()
-    from icl_ft_plugin.report.export import write_items
     from icl_ft_plugin.report.html import figures, measured, page, scaling
+    from icl_ft_plugin.report.store.export import write_items
 
     try:
         files = [page.write_page(page.render(study, blocks), out)]

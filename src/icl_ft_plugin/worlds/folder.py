@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.config import parsed
-from icl_ft_plugin.errors import UsageError, shown
+from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.families import FAMILIES, family_of, generate
 from icl_ft_plugin.files import atomic_folder, read_json, read_jsonl, write_json, write_jsonl
 from icl_ft_plugin.schema import Document, Fact, Question, World
@@ -135,7 +135,7 @@ def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
     path = knobs["path"]
     if len(knobs) > 1 or not isinstance(path, str):
         raise UsageError(
-            f"path={shown(path)}: names the folder of a world, and takes no other knob ({', '.join(knobs)})"
+            f"path={shown(path)}: names the folder of a world, and takes no other knob ({cut(', '.join(map(str, knobs)))})"
         )
     world = _read(family, path, stamp(path))
     if world.family != family:

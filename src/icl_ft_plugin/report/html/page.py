@@ -24,9 +24,9 @@ from icl_ft_plugin.report.measures.kept import kept_rows
 from icl_ft_plugin.report.measures.matched import matched_rows, matched_title
 from icl_ft_plugin.report.measures.partial import part_rows
 from icl_ft_plugin.report.measures.verbatim import verbatim_rows
-from icl_ft_plugin.report.read import Study, together
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.scale import scaled
+from icl_ft_plugin.report.store.read import Study, together
 from icl_ft_plugin.report.symptoms import symptoms
 from icl_ft_plugin.report.table import missing_note
 from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title

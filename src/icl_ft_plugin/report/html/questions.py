@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icl_ft_plugin.report.read import ScoredCell, Study, together
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.store.read import ScoredCell, Study, together
 
 SHOWN = 300  # questions per split of a block that go into the page
 Key = tuple[int, str, str]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
 from icl_ft_plugin.report.leaderboard.read import read_results
-from icl_ft_plugin.report.parquet import kinds_of, write_rows
+from icl_ft_plugin.report.store.parquet import kinds_of, write_rows
 from icl_ft_plugin.report.table import markdown, to_csv
 from icl_ft_plugin.report.table_rows import Rows
 from icl_ft_plugin.report.verdicts import LEVEL

@@ -20,7 +20,7 @@ from typing import Any
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_json, read_jsonl
 from icl_ft_plugin.paths import PLAIN, called
-from icl_ft_plugin.report.items import Item, item_of
+from icl_ft_plugin.report.store.items import Item, item_of
 
 CONDITIONS = ("closed", "icl")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from icl_ft_plugin.report.items import Item
 from icl_ft_plugin.report.measures.kinds import Corrected
-from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.records import number
 from icl_ft_plugin.report.stats.mean import accuracy
 from icl_ft_plugin.report.stats.of_items import grids_of
+from icl_ft_plugin.report.store.items import Item
+from icl_ft_plugin.report.store.read import ScoredCell
 
 
 def corrected(cells: Sequence[ScoredCell], split: str) -> Corrected | None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from icl_ft_plugin.report.measures.kinds import Kept
 from icl_ft_plugin.report.measures.partial import apart
-from icl_ft_plugin.report.read import Again, ScoredCell
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.stats.grid import Grid, partitions
+from icl_ft_plugin.report.store.read import Again, ScoredCell
 from icl_ft_plugin.report.words import interval, main_split, percent, signed, spaced
 
 READING = "reading"

@@ -14,9 +14,9 @@ import numpy as np
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.evidence import curves
 from icl_ft_plugin.report.measures.kinds import Apart, Matched
-from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.records import GATE, Block, number
 from icl_ft_plugin.report.stats.mean import FLOOR, NOTHING, TWO_WORLDS, Difference, Moments
+from icl_ft_plugin.report.store.read import ScoredCell
 from icl_ft_plugin.report.words import signed, spaced
 
 REFERENCE = "ft"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from icl_ft_plugin.report.measures.kinds import Apart, Level, PartOfFacts
-from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.records import Block, number
 from icl_ft_plugin.report.stats.mean import accuracy, difference
 from icl_ft_plugin.report.stats.of_items import Grids, grids_of
+from icl_ft_plugin.report.store.read import ScoredCell
 from icl_ft_plugin.report.words import interval, percent, signed, spaced
 
 PLAIN = "ft"  # the arm without inferences

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.records import Block
+from icl_ft_plugin.report.store.read import ScoredCell
 from icl_ft_plugin.report.words import percent, spaced
 
 FEW = 0.03

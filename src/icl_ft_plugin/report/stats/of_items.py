@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from icl_ft_plugin.report.items import Item
-from icl_ft_plugin.report.read import ScoredCell
 from icl_ft_plugin.report.stats.grid import Grid, partitions
+from icl_ft_plugin.report.store.items import Item
+from icl_ft_plugin.report.store.read import ScoredCell
 
 Grids = dict[int, Grid]
 Arms = dict[str, Grids]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.measures.names import is_baseline
-from icl_ft_plugin.report.read import ScoredCell, Study
 from icl_ft_plugin.report.records import number
 from icl_ft_plugin.report.stats.mean import accuracy
 from icl_ft_plugin.report.stats.of_items import grids_of
+from icl_ft_plugin.report.store.read import ScoredCell, Study
 
 PREMISES = "premises"
 FEWEST = 3  # numbers of premises that make a scale

@@ -18,7 +18,7 @@ from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.files import atomic_folder, read_jsonl, write_jsonl
 from icl_ft_plugin.harness.index import find_tasks
-from icl_ft_plugin.report.items import item_of
+from icl_ft_plugin.report.store.items import item_of
 from icl_ft_plugin.study.cell import Cell, Kept, PlannedWorld
 from icl_ft_plugin.study.estimate.counting import metadata_of
 from icl_ft_plugin.study.schema import StudyConfig, Worlds

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError, cut
 from icl_ft_plugin.files import damage, read_json, read_jsonl
-from icl_ft_plugin.report.items import ITEMS, Item, Pool, archived, read_samples
+from icl_ft_plugin.report.store.items import ITEMS, Item, Pool, archived, read_samples
 
 CELLS = "cells.jsonl"
 """Of an archive (``archive``): what is told of a cell beside its questions."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.files import write_text
-from icl_ft_plugin.report.items import ITEMS, Item, item_of
-from icl_ft_plugin.report.parquet import Kind, write_rows
-from icl_ft_plugin.report.read import ScoredCell, Study, read_study
+from icl_ft_plugin.report.store.items import ITEMS, Item, item_of
+from icl_ft_plugin.report.store.parquet import Kind, write_rows
+from icl_ft_plugin.report.store.read import ScoredCell, Study, read_study
 from icl_ft_plugin.schema import canonical_json
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import Any
 
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.files import atomic_folder, read_json, replacing, write_json, write_jsonl
-from icl_ft_plugin.report.export import write_table
-from icl_ft_plugin.report.read import CELLS, ScoredCell, Study, read_study
+from icl_ft_plugin.report.store.export import write_table
+from icl_ft_plugin.report.store.read import CELLS, ScoredCell, Study, read_study
 
 _KEPT = ("augmentations/[!.]*/audit.json", "augmentations/[!.]*/augmentation.json", "cells/*/curve.jsonl")
 _PLAN = "study.json"

@@ -76,12 +76,12 @@ def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     if isinstance(kind, list):
         within = [_column(list(chain.from_iterable(values)), kind[0])]
         return pa.Array.from_buffers(_type(kind), len(values), [None, _ends(values)], children=within)
-    there = np.packbits([value is not None for value in values], bitorder="little")
+    there = np.packbits(np.array([value is not None for value in values], dtype=bool), bitorder="little")
     if kind is str:
         texts = [b"" if value is None else value.encode() for value in values]
         held = [_ends(texts), pa.py_buffer(b"".join(texts))]
     elif kind is bool:
-        held = [pa.py_buffer(np.packbits([bool(value) for value in values], bitorder="little"))]
+        held = [pa.py_buffer(np.packbits(np.array(values, dtype=bool), bitorder="little"))]
     else:
         held = [pa.py_buffer(np.array([value or 0 for value in values], dtype=f"{kind.__name__}64"))]
     return pa.Array.from_buffers(_type(kind), len(values), [pa.py_buffer(there), *held])

@@ -1,0 +1,1 @@
+"""What a study leaves is read, told as tables, and kept: run folders, items, Parquet, archives."""
