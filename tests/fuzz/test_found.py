@@ -159,6 +159,19 @@ def test_names_of_files_that_no_disk_knows(tmp_path: Path, name: str) -> None:
         assert len(result.stderr) < 700
 
 
+def test_a_sample_of_a_split_that_the_cell_was_not_asked(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    write_study(study, paper_like, questions=2)
+    file = next(study.glob("cells/*/**/samples_*.jsonl"))
+    rows = read_jsonl(file)
+    rows[0]["doc"]["split"] = "{{ x }}"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for manifest in study.rglob("manifest.json"):
+        manifest.unlink()
+    result = icl_ft("report", study)
+    assert result.exit_code == 2 and "'{{ x }}', which the cell was not asked" in result.stderr, result.output
+
+
 def test_a_fact_of_three_arguments_is_a_finding(world: Path) -> None:
     change(world / "facts.jsonl", "arguments", [*read_jsonl(world / "facts.jsonl")[0]["arguments"], "zost"])
     result = icl_ft("data", "verify", world)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from icl_ft_plugin.config import parsed
-from icl_ft_plugin.errors import UsageError, cut
+from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import damage, read_json, read_jsonl
 from icl_ft_plugin.report.store.items import ITEMS, Item, Pool, archived, read_samples
 
@@ -278,8 +278,11 @@ def _archived(folder: Path) -> dict[str, _Held]:
 
 def _cell(entry: Mapping[str, Any], path: Path, plan: Path, held: _Held) -> ScoredCell:
     again = [(row, f"{held.place}: retention, row {n}") for n, row in enumerate(held.again, start=1)]
+    labels = parsed(Labels, _printable(entry), f"{plan}", strict=False)
+    if others := {item.split for item in held.items} - set(labels.splits):
+        raise UsageError(f"{path}: a sample is of split {shown(min(others))}, which the cell was not asked")
     return ScoredCell(
-        parsed(Labels, _printable(entry), f"{plan}", strict=False),
+        labels,
         parsed(Ledger, held.ledger, held.place, strict=False),
         held.items,
         path,
