@@ -49,9 +49,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The variable turns off an advertisement of the theme's successor.
 docs: $(INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/sphinx-build -W --keep-going -q -E -d build/doctrees docs build/site
 
 build: $(INSTALLED)
 	$(BIN)/python -m build --no-isolation --outdir $(DIST) .
