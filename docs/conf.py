@@ -4,11 +4,8 @@ from sphinx.application import Sphinx
 
 MENU = {
     "Tutorial": ["tutorial", "from-python"],
-    "How-to": [
-        "own-documents", "symptoms", "your-model", "models", "augmentation", "cluster", "tracking", "cards", "inspect",
-        "add-a-family", "contribute-upstream",
-    ],
-    "Reference": ["datasets", "arms", "finetuning", "study", "report", "prefix-sharing", "installation", "api"],
+    "How-to": ["own-documents", "symptoms", "models", "your-model", "cluster", "add-a-family", "elsewhere"],
+    "Reference": ["datasets", "arms", "augmentation", "finetuning", "study", "report", "lm-eval", "api"],
     "Findings": ["qwen", "reproduce", "reliability", "validity"],
 }
 

@@ -8,7 +8,7 @@ stops, filter and scores, taken from lm-evaluation-harness's own task objects. A
     score     {"exact_match": 1, "exact_match_answered": 1, "refused": 0, "unparsable": 0}
 
 Choosing among answers by likelihood needs the log-probabilities of a given continuation. Inspect's interface asks a model for
-text and returns those of what the model wrote itself; so there are no such tasks (``docs/inspect.md``).
+text and returns those of what the model wrote itself; so there are no such tasks (``docs/elsewhere.md``).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ arguments and gives the same scores. Three arguments are its own:
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
-one warning. See docs/prefix-sharing.md.
+one warning. See docs/lm-eval.md.
 """
 
 from __future__ import annotations
