@@ -19,9 +19,8 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["assets/site.css"]
 html_css_files = ["site.css"]
-html_copy_source = html_show_copyright = html_show_sphinx = False
+html_copy_source = html_use_index = html_show_copyright = html_show_sphinx = False
 html_show_search_summary = False  # it would fetch the pages, which a page from disk may not
-templates_path: list[str] = []
 
 add_module_names = False
 autodoc_typehints = "signature"
