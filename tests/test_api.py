@@ -22,9 +22,8 @@ from icl_ft_plugin.training.recipes.recipe import load
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "icl_ft_plugin"
 NAMES = [name for name in icl_ft_plugin.__all__ if name != "__version__"]
-
-
-EXAMPLES = [pytest.param(name, marks=pytest.mark.slow) if name in ("augment", "report") else name for name in NAMES]
+LONG = ("augment", "report", "run_study")
+EXAMPLES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in NAMES]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
