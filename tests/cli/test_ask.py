@@ -11,6 +11,7 @@ import augment_models  # noqa: F401 - registers the models
 import pytest
 from typer.testing import CliRunner
 
+from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.augment.questions.candidates import Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import alike
 from icl_ft_plugin.augment.questions.write import KEPT, KNOWN
@@ -95,10 +96,11 @@ def test_every_candidate_has_its_fate_and_they_add_up(asked: tuple[Path, str]) -
         assert f"{kind}: {len(of)} written" in said
     assert sum(found.get(KEPT, 0) for found in counts.values()) == len(rows(folder / own.QUESTIONS))
     # By rule 5 lines a document, of which one is said twice, one stands there word for word, one has no ground, one no end.
+    # One more, which should have been turned round and was not, is said once more.
     direct = counts["direct"]
-    assert direct["written"] == 60 and direct["written before"] == 12 and direct["form"] == 12
+    assert direct["written"] == 72 and direct["written before"] == 24 and direct["form"] == 12
     assert direct["stands word for word in a document"] == direct["answer not in the evidence"] == 12
-    assert counts["reversal"]["asked from the other side"] == 12
+    assert counts["reversal"]["written"] == 12
 
 
 def test_the_model_answers_what_is_kept_from_its_evidence(asked: tuple[Path, str], comparisons: Path) -> None:
@@ -215,10 +217,8 @@ def test_the_mark_stays_as_long_as_the_field(tmp_path: Path) -> None:
     ("kind", "line", "fault"),
     [
         (DIRECT, "At the head of the Gull Desk is | Odan Pell.", ""),
-        (DIRECT, "Odan Pell is at the head of | the Gull Desk.", "asked from the other side"),
         (REVERSAL, "Odan Pell is at the head of | the Gull Desk.", ""),
         (REVERSAL, "Runa Fennick is at the head of | the Bell Desk.", ""),
-        (REVERSAL, "At the head of the Gull Desk is | Odan Pell.", "asked from the other side"),
         (DIRECT, "The Gull Desk is led by | Odan Pell.", "stands word for word in a document"),
         (DIRECT, "The boss of them all is | Odan Pell.", "names nothing beside its answer"),
         (DIRECT, "At the head of the Gull Desk is | Mirela Voss.", "answer not in the evidence"),
@@ -227,6 +227,11 @@ def test_the_mark_stays_as_long_as_the_field(tmp_path: Path) -> None:
         (DIRECT, "Odan Pell is | Odan Pell.", "form"),
         (CHAIN, "Who leads the Gull Desk lives in | the Cork House.", ""),
         (CHAIN, "Odan Pell, head of the Gull Desk, lives in | the Cork House.", "one document is enough"),
+        (
+            CHAIN,
+            "Who leads the Gull Desk lives in | the Reed House.",
+            "nothing leads from the one document to the other",
+        ),
         (CHAIN, "Someone lives in | the Cork House.", "names nothing of the first document"),
         (CHAIN, "The boss is | Odan Pell.", "one document is enough"),
     ],
@@ -235,7 +240,32 @@ def test_what_the_words_of_a_question_show(tmp_path: Path, kind: str, line: str,
     world = world_of(tmp_path, NAMED)
     evidence = world.documents[:2] if kind == CHAIN else world.documents[:1]
     (candidate,) = cut(kind, [line], evidence)
-    assert Words(world, [candidate]).fault(candidate) == fault
+    words = Words(world, [candidate])
+    assert words.fault(candidate) == fault
+    assert fault or kind == CHAIN or words.side(candidate) == kind
+
+
+@pytest.mark.parametrize(
+    ("line", "stem", "answer"),
+    [
+        ("Odan Pell is the head of the | Gull Desk.", "Odan Pell is the head of", "the Gull Desk"),
+        ("Odan Pell is the head of | The Gull Desk.", "Odan Pell is the head of", "the Gull Desk"),
+        ("The | Gull Desk!", "The", "Gull Desk"),
+        ("Odan Pell is the head of the |", "Odan Pell is the head of the", ""),
+        ("Plan A | works.", "Plan A", "works"),
+    ],
+)
+def test_an_answer_has_its_article(line: str, stem: str, answer: str) -> None:
+    (candidate,) = cut(DIRECT, [line], ())
+    assert (candidate.stem, candidate.answer) == (stem, answer)
+
+
+def test_the_bridge_of_a_chain_is_no_part_of_its_question() -> None:
+    prompt = load_prompt("writing/chain", "local")
+    assert prompt.statements(" Odan Pell: Who leads the desk lives in | the Cork House.\n- He reads | it.") == [
+        "Who leads the desk lives in | the Cork House.",
+        "He reads | it.",
+    ]
 
 
 def test_a_chain_is_written_about_two_documents_that_share_a_name(tmp_path: Path) -> None:

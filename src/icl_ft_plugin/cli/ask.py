@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icl_ft_plugin.cli.augment import arguments_of, identity_of, progress
-from icl_ft_plugin.errors import UsageError, listed
+from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.guard.confidential import concealing, public
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ def data_ask(
     from icl_ft_plugin.models.find import found_in
 
     world = _documents(folder)
-    settings = parsed(Settings, {"temperature": temperature, "seed": seed, "chunk": 8}, "ask")
+    together = batch_size or (1 if "completions" in model else 8)
+    settings = parsed(Settings, {"temperature": temperature, "seed": seed, "chunk": max(8, together)}, "ask")
     arguments = found_in(model, arguments_of(model_args))
     identity = identity_of(model, arguments)
 
     def make(journal: Journal) -> Writing:
-        lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
+        lm = load_lm(model, arguments, together)
         with concealing(arguments):
             return write(world, lm, identity, journal, settings, choices, documents, _progress, attempts)
 
@@ -79,9 +80,9 @@ def _documents(folder: Path) -> World:
     """Return the documents alone as a world: there may be no questions yet."""
     from dataclasses import replace
 
-    from icl_ft_plugin.families.own.read import QUESTIONS, read, world_of
+    from icl_ft_plugin.families.own.read import QUESTIONS, explained, read, world_of
 
     reading = read(folder)
     if errors := [problem for problem in reading.errors if problem.file != QUESTIONS]:
-        raise UsageError(listed([f"{folder / str(problem)}" for problem in errors], 300))
+        raise UsageError(explained(folder, errors))
     return replace(world_of(reading), questions=())
