@@ -163,9 +163,10 @@ def test_a_run_that_fails_goes_on_with_its_journal(
 
 def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> None:
     out = tmp_path / "asked"
-    said = ask(comparisons, out, documents=2)
+    said = ask(comparisons, out, documents=2, kind=DIRECT)
     assert said.exit_code == 0 and "no question stood up to the checks" in said.output
     assert {id_ for c in rows(out / "candidates.jsonl") for id_ in c["evidence"]} == {"f0", "f1"}
+    assert {c["kind"] for c in rows(out / "candidates.jsonl")} == {DIRECT}
     assert rows(out / own.QUESTIONS) == []  # two documents make no block of four
 
 
@@ -176,6 +177,7 @@ def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> 
         (("--model", "icl_ft_rule"), "gives no log-likelihoods"),
         (("--model_args", "pretrained=nowhere"), "'nowhere' is no folder"),
         (("--temperature", "-1"), "temperature"),
+        (("--kind", "reversl"), "--kind: 'reversl' is none of direct, reversal, chain (did you mean 'reversal'?)"),
     ],
 )
 def test_errors_of_use_are_one_message(

@@ -66,6 +66,7 @@ def write(
     settings: Settings,
     k: int,
     most: int | None = None,
+    kinds: Sequence[str] = KINDS,
     progress: Progress = lambda name: lambda done, total: None,
     attempts: int = 5,
 ) -> Writing:
@@ -79,6 +80,7 @@ def write(
         settings: Of the sampling.
         k: Choices of a question, and questions of a block.
         most: Write about so many documents, the first; None: all.
+        kinds: What to ask the model for; a question that it turned round may be of another kind.
         progress: Returns what is called with how much is done of how much, for what is named.
         attempts: How often a failing model is asked.
 
@@ -88,10 +90,10 @@ def write(
     judge = Judge(lm, identity, journal, progress("scored"), attempts)
     blocks: dict[str, list[tuple[Candidate, ...]]] = {}
     closed: dict[str, int] = {}
-    prompts = {kind: load_prompt(f"writing/{kind}", "local") for kind in KINDS}
+    prompts = {kind: load_prompt(f"writing/{kind}", "local") for kind in kinds}
     written = [
         c
-        for kind in KINDS
+        for kind in kinds
         for c in _written(world, prompts[kind], kind, lm, identity, journal, settings, most, progress(kind), attempts)
     ]
     words = Words(world, written)
