@@ -248,6 +248,23 @@ def test_what_the_words_of_a_question_show(tmp_path: Path, kind: str, line: str,
 
 
 @pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("The desk in the Salt Room is for | repairs.", "nothing leads from the one document to the other"),
+        ("The desk in the Amber Room is for | complaints.", ""),
+        ("The desk in the Tide Room is for | tickets.", ""),
+        ("The desk in the Cork Room is for | freight.", "nothing leads from the one document to the other"),
+        ("The desk in the Heron Room is for | booking.", "answer not in the evidence"),
+    ],
+)
+def test_two_lists_that_a_model_paired_by_their_order(line: str, fault: str) -> None:
+    """What Qwen2.5-Coder-1.5B wrote about two documents of the handbook; two of the five are true."""
+    world = own.load(examples_dir() / "handbook")
+    (candidate,) = cut(CHAIN, [line], tuple(d for d in world.documents if d.id in ("desk-rooms", "desk-work")))
+    assert Words(world, [candidate]).fault(candidate) == fault
+
+
+@pytest.mark.parametrize(
     ("line", "stem", "answer"),
     [
         ("Odan Pell is the head of the | Gull Desk.", "Odan Pell is the head of", "the Gull Desk"),
