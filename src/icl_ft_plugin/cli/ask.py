@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,8 @@ from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.guard.confidential import concealing, public
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from icl_ft_plugin.augment.journal import Journal
     from icl_ft_plugin.augment.questions.write import Writing
     from icl_ft_plugin.schema import World
@@ -86,7 +88,7 @@ def data_ask(
     typer.echo(f"{out}: {sum(kept.values())} questions, {said}; read review.html before you use them")
 
 
-def _progress(name: str) -> Any:
+def _progress(name: str) -> Callable[[int, int], None]:
     return progress(name, "")
 
 

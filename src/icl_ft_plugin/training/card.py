@@ -204,7 +204,7 @@ def _license(model: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _front_matter(model: str) -> dict[str, Any]:
+def _front_matter(model: str) -> dict[str, object]:
     from huggingface_hub import ModelCard
 
     path = Path(model) / CARD

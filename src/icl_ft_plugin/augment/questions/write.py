@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.augment.asking import Request
 from icl_ft_plugin.augment.generate import ask, window_of
@@ -26,6 +26,10 @@ from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families.blocks import pack
 from icl_ft_plugin.families.own.lines import CHAIN, KINDS
 from icl_ft_plugin.schema import World, content_hash
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
 
 MOST_RIVALS = 15  # other answers that a candidate is compared with
 KEPT = "kept"
@@ -60,7 +64,7 @@ class Writing:
 
 def write(
     world: World,
-    lm: Any,
+    lm: LM,
     identity: str,
     journal: Journal,
     settings: Settings,
@@ -111,7 +115,7 @@ def _written(
     world: World,
     prompt: Prompt,
     kind: str,
-    lm: Any,
+    lm: LM,
     identity: str,
     journal: Journal,
     settings: Settings,

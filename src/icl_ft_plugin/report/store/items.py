@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_jsonl
+from icl_ft_plugin.schema import Doc
 
 ITEMS = "items.parquet"
 Pool = dict[Any, Any]
@@ -140,7 +141,7 @@ def _once(pool: Pool, value: Value) -> Value:
     return held
 
 
-def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:
+def _ways(doc: Doc, fact: str) -> tuple[str, str, str, str, str]:
     clusters = doc["clusters"]
     named = [str(clusters.get(key) or fact) for key in ("first", "last")]
     block = str(doc.get("block") or clusters.get("block") or fact)

@@ -70,7 +70,7 @@ def advice(recipe: Recipe) -> list[str]:
     return found or ["max_length: less", "or a smaller model"]
 
 
-def report(model: str, recipe: Recipe, launch: Mapping[str, Any] | None = None) -> list[str]:
+def report(model: str, recipe: Recipe, launch: Mapping[str, object] | None = None) -> list[str]:
     """Return what a training takes and whether it fits, before any weight is loaded.
 
     Raises:
