@@ -112,7 +112,7 @@ def test_no_request_leaves_the_machine(site: Path) -> None:
             page.on("request", lambda request: requests.append(request.url))
             page.goto(file.as_uri())
             page.wait_for_timeout(300)
-            assert page.locator("h1").count() == 1, file
+            assert page.locator("h1").count() == (file.stem != "search"), file
             page.close()
         page = browser.new_page()
         page.on("request", lambda request: requests.append(request.url))
