@@ -76,8 +76,8 @@ def data_ask(
         },
     }
     writing = make_folder(out, folder / "documents.jsonl", make, writer, about)
-    for kind, counts in writing.counts.items():
-        typer.echo(f"{kind}: {', '.join(f'{count} {fate}' for fate, count in counts.items())}")
+    for name, counts in writing.counts.items():
+        typer.echo(f"{name}: {', '.join(f'{count} {fate}' for fate, count in counts.items())}")
     kept = {kind: sum(map(len, blocks)) for kind, blocks in writing.blocks.items()}
     if not any(kept.values()):
         typer.echo(f"{out}: no question stood up to the checks; candidates.jsonl says why")
