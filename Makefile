@@ -24,8 +24,9 @@ export HF_HUB_OFFLINE ?= 1
 demo: $(INSTALLED)
 	$(BIN)/icl-ft study recipes/studies/demo.yaml --out runs/demo
 
+# A process per core, and one thread in each: threads of two processes on the same cores wait for one another.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 explore: $(INSTALLED)
 	for run in $$(seq $(RUNS)); do \
@@ -49,9 +50,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The variable turns off an advertisement of the theme's successor.
 docs: $(INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/sphinx-build -W --keep-going -q -E -d build/doctrees docs build/site
 
 build: $(INSTALLED)
 	$(BIN)/python -m build --no-isolation --outdir $(DIST) .

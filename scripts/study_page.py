@@ -101,8 +101,10 @@ def audited(study: Study) -> str:
     """Return the audits of all that a study's models wrote, added up, as a table."""
     audits = [read_json(file) for file in sorted(study.folder.glob("augmentations/*/audit.json"))]
     labels = {label: sum(audit["labels"][label] for audit in audits) for label in audits[0]["labels"]}
-    columns = {"worlds": len(audits), "questions with answers": sum(audit["texts"] for audit in audits), **labels}
-    return markdown([list(columns), [f"{count:,}" for count in columns.values()]])
+    read = sum(labels.values()) - labels["unparsed"]
+    columns = {"worlds": len(audits), "texts": sum(audit["texts"] for audit in audits), **labels}
+    shown = [*(f"{count:,}" for count in columns.values()), f"{100 * labels['entailed'] / read:.0f}%" if read else ""]
+    return markdown([[*columns, "entailed, of what could be read"], shown])
 
 
 def scales(text: str, assets: Path) -> None:

@@ -14,12 +14,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin._messages import add_messages
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.paths import tasks_dir
 
+if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
+
+
+Include = str | Path | list[str | Path] | tuple[str | Path, ...] | None
 MODEL_NAME = "icl_ft_hf"
 MODEL_TARGET = "icl_ft_plugin.prefix.lm:PrefixLM"
 MARK = "knows_icl_ft_plugin"  # on a TaskManager class that has been told
@@ -50,7 +55,7 @@ def register() -> None:
     add_model(lm_eval.models)
 
 
-def our_tasks(metadata: Mapping[str, Any]) -> Any:
+def our_tasks(metadata: Mapping[str, object]) -> TaskManager:
     """Return a ``TaskManager`` without the tasks that lm-eval brings.
 
     Args:
@@ -94,7 +99,7 @@ def add_tasks(module: ModuleType) -> None:
     add_messages(manager)
 
 
-def with_ours(ours: str, theirs: Any, discovered: bool) -> list[Any]:
+def with_ours(ours: str, theirs: Include, discovered: bool) -> list[str | Path]:
     """Return the folders to index beside lm-eval's own: ours first, unless it finds ours itself, and only once."""
     paths = [] if theirs is None else list(theirs) if isinstance(theirs, list | tuple) else [theirs]
     others = [path for path in paths if not _same(path, ours)]

@@ -12,13 +12,18 @@ import typing
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from icl_ft_plugin.errors import UsageError, cut, listed, shown, suggest
 from icl_ft_plugin.files import read_text
 from icl_ft_plugin.guard.confidential import shown_as, shown_pair
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
+
 
 MOST_VALUES = 100_000  # of a YAML text, those behind aliases counted as often as they are named
 MOST_CHARACTERS = 10_000_000
@@ -28,15 +33,15 @@ Schema = TypeVar("Schema")
 class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a key written twice, of which YAML would silently keep the last, and names a line."""
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError, AttributeError, LookupError, TypeError) as error:  # !!int abc, !!timestamp 1
             problem = f"{shown(node.value)} is no {cut(node.tag.rpartition(':')[2])}"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[object] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key is no plain word", problem_mark=key_node.start_mark)
@@ -102,7 +107,7 @@ def _values(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _check_values(value: Any, place: str) -> None:
+def _check_values(value: object, place: str) -> None:
     """Refuse what no key of ours takes and no file of ours could hold."""
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{place}: {value!r} is not a finite number")
@@ -135,7 +140,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return value
 
 
-def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
+def overrides_from(pairs: Iterable[str]) -> dict[str, object]:
     """Turn ``["learning_rate=1e-3", "use_peft=true"]`` into ``{"learning_rate": "1e-3", "use_peft": True}``.
 
     Args:
@@ -144,7 +149,7 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
     Raises:
         UsageError: A pair has no ``=``, its value is not YAML, or a key comes twice.
     """
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, object] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")
         key = key.strip().lstrip("-").replace("-", "_")
@@ -156,7 +161,7 @@ def overrides_from(pairs: Iterable[str]) -> dict[str, Any]:
     return overrides
 
 
-def set_key(data: dict[str, Any], setting: str, what: str) -> None:
+def set_key(data: dict[str, object], setting: str, what: str) -> None:
     """Set one dotted key; an integer part indexes a list.
 
     Args:
@@ -181,7 +186,7 @@ def set_key(data: dict[str, Any], setting: str, what: str) -> None:
         raise UsageError(f"--set {shown_pair(setting)}: there is no such place in {what}") from error
 
 
-def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) -> Schema:
+def parsed(schema: type[Schema], data: object, place: str, *, strict: bool = True) -> Schema:
     """Return what a schema makes of keys and values.
 
     Args:
@@ -204,25 +209,25 @@ def parsed(schema: type[Schema], data: Any, place: str, *, strict: bool = True) 
 
 
 @lru_cache(maxsize=64)
-def _adapter(schema: Any) -> Any:
+def _adapter(schema: type) -> TypeAdapter[object]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(schema)
 
 
-def _explain(schema: type, error: Any) -> str:
+def _explain(schema: type, error: ErrorDetails) -> str:
     """Say in one line which key has which wrong value, and what would be right."""
     key = cut("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip("."))
     if error["type"] == "extra_forbidden":
         *parents, last = error["loc"]
-        return f"unknown key {shown(key)} (value {shown_as(key, error['input'])}){suggest(last, _keys_at(schema, parents))}"
+        return f"unknown key {shown(key)} (value {shown_as(key, error['input'])}){suggest(str(last), _keys_at(schema, parents))}"
     if error["type"] == "missing":
         return f"{key} is missing"
     message = cut(error["msg"].removeprefix("Value error, "), 300)
     return f"{key}: {shown_as(key, error['input'])}: {message}" if key else message
 
 
-def _keys_at(schema: Any, place: Sequence[str | int]) -> list[str]:
+def _keys_at(schema: object, place: Sequence[str | int]) -> list[str]:
     """Return the keys that a schema knows at a place within it."""
     inner = schema
     for part in place:
@@ -231,16 +236,17 @@ def _keys_at(schema: Any, place: Sequence[str | int]) -> list[str]:
     return list(found.model_fields) if found else []
 
 
-def _inside(schema: Any, part: str | int) -> Any:
+def _inside(schema: object, part: str | int) -> object:
     """Return the type of an element of a list, or of a field of a model; None for any other."""
     for option in _options(schema):
         if isinstance(part, int) and typing.get_origin(option) is list:
             return typing.get_args(option)[0]
-        if part in getattr(option, "model_fields", ()):
-            return option.model_fields[str(part)].annotation
+        fields = getattr(option, "model_fields", {})
+        if part in fields:
+            return fields[part].annotation
     return None
 
 
-def _options(annotation: Any) -> tuple[Any, ...]:
+def _options(annotation: object) -> tuple[object, ...]:
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     return typing.get_args(annotation) if union else (annotation,)

@@ -111,13 +111,13 @@ def read_jsonl(file: Path) -> list[Any]:
     return [json_of(line, f"{file}, line {number}") for number, line in lines if line.strip()]
 
 
-def write_jsonl(file: Path, rows: Iterable[Any]) -> None:
+def write_jsonl(file: Path, rows: Iterable[object]) -> None:
     """Write one JSON value a line, UTF-8, newline-terminated."""
     with file.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def write_json(file: Path, value: Any) -> None:
+def write_json(file: Path, value: object) -> None:
     """Write one JSON value, indented, in the place of what was there: whole, also after a power loss."""
     write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

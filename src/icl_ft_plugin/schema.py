@@ -17,7 +17,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,36 @@ class Question:
         return len(self.gold) / len(self.choices)
 
 
+class Extras(TypedDict, total=False):
+    """Keys that some task documents have: the ``block`` of a question, and ``options`` where its choices are shown."""
+
+    block: str
+    options: list[str]
+
+
+class Doc(Extras):
+    """A question as lm-evaluation-harness and its samples know it, a task document (``harness/documents.py``).
+
+    Keys are the fields of ``Question``, with ``question`` its prompt, ``label`` the first of ``gold``, and ``world`` the
+    canonical JSON of all that it takes to make the world again. A data set that gives a label to some of its questions
+    alone gives the others None.
+    """
+
+    id: str
+    split: str
+    question: str
+    choices: list[str]
+    gold: list[int]
+    label: int
+    chance: float
+    inference: str
+    depth: int
+    proof: list[str]
+    clusters: Mapping[str, str]
+    labels: Mapping[str, str | None]
+    world: str
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A whole world.
@@ -168,11 +198,11 @@ class World:
         return tuple(dict.fromkeys(question.split for question in self.questions))
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """Return JSON with sorted keys and no spaces: equal values give equal bytes on every platform."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def content_hash(value: Any) -> str:
+def content_hash(value: object) -> str:
     """Return the SHA-256 (64 hex digits) of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()

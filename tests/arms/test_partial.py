@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from made import made
 from pydantic import ValidationError
 
 from icl_ft_plugin.arms.arm import Arm
@@ -125,7 +126,7 @@ def test_what_cannot_be_divided_is_refused() -> None:
     with pytest.raises(UsageError, match="documents and no inferences"):
         corpus_parts(small("reversal"), arm("ft@50"))
     with pytest.raises(UsageError, match="not told by a sentence of its own"):
-        corpus_parts(generate("process", 0), arm("ft+oracle@50"))
+        corpus_parts(made("process"), arm("ft+oracle@50"))
     own = replace(small("reversal"), family="own")
     with pytest.raises(UsageError, match="inferred"):
         corpus_parts(own, Arm(name="x", corpus=["documents", "local"], inferred=50))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from made import made
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.arms.partial import given, told_by
@@ -98,4 +99,4 @@ def test_what_a_model_wrote_is_kept_by_the_facts_that_it_states() -> None:
 )
 def test_rows_without_a_name_to_ask_for_are_refused(family: str, corpus: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=rf"arm 'asked': rows: qa: .*{message}"):
-        rows(Arm(name="asked", corpus=corpus, rows="qa"), generate(family, 0))
+        rows(Arm(name="asked", corpus=corpus, rows="qa"), made(family))

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made
 from pydantic import ValidationError
 
 from icl_ft_plugin.arms.arm import Arm
@@ -126,7 +127,7 @@ def test_foreign_sentences(text: str, count: int) -> None:
 @pytest.mark.parametrize("family", generated())
 def test_the_oracles_sentences_are_found_without_knowing_them(family: str) -> None:
     """Generated statements look like the oracle's; all but questions ("is it? yes.") are split as the world does."""
-    world = generate(family, 0)
+    world = made(family)
     oracle = FAMILIES[family].oracle
     assert oracle
     for document in oracle(world)[:300]:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made
 
 from icl_ft_plugin.arms.transforms import MASK, MASKED_COPIES, masked, names_of, reverse, reverse_words
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import generated
 from icl_ft_plugin.training.rows import check_rows
 
 NAMES = ["the ship Rising Thistle", "Gawur Tifarn"]
@@ -25,7 +26,7 @@ def test_reversed_twice_is_the_text(words: list[str]) -> None:
 
 @pytest.mark.parametrize("family", generated())
 def test_reverse_rows_are_the_documents_and_their_mirrors(family: str) -> None:
-    world = generate(family, 0)
+    world = made(family)
     documents = world.documents[:40]
     rows = reverse(world, documents)
     assert check_rows(rows) == "full" and len(rows) == 80
@@ -38,7 +39,7 @@ def test_reverse_rows_are_the_documents_and_their_mirrors(family: str) -> None:
 
 
 def test_masked_rows_hide_words_and_ask_for_the_text() -> None:
-    world = generate("syllogism", 0)
+    world = made("syllogism")
     rows = masked(world, world.documents)
     assert check_rows(rows) == "completion" and len(rows) == MASKED_COPIES * len(world.documents)
     assert rows == masked(world, world.documents)

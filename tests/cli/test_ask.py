@@ -11,6 +11,7 @@ import augment_models  # noqa: F401 - registers the models
 import pytest
 from typer.testing import CliRunner
 
+from icl_ft_plugin.augment.prompts import load_prompt
 from icl_ft_plugin.augment.questions.candidates import Candidate, Words, cut, sources
 from icl_ft_plugin.augment.questions.judge import alike
 from icl_ft_plugin.augment.questions.write import KEPT, KNOWN
@@ -95,10 +96,11 @@ def test_every_candidate_has_its_fate_and_they_add_up(asked: tuple[Path, str]) -
         assert f"{kind}: {len(of)} written" in said
     assert sum(found.get(KEPT, 0) for found in counts.values()) == len(rows(folder / own.QUESTIONS))
     # By rule 5 lines a document, of which one is said twice, one stands there word for word, one has no ground, one no end.
+    # One more, which should have been turned round and was not, is said once more.
     direct = counts["direct"]
-    assert direct["written"] == 60 and direct["written before"] == 12 and direct["form"] == 12
+    assert direct["written"] == 72 and direct["written before"] == 24 and direct["form"] == 12
     assert direct["stands word for word in a document"] == direct["answer not in the evidence"] == 12
-    assert counts["reversal"]["asked from the other side"] == 12
+    assert counts["reversal"]["written"] == 12
 
 
 def test_the_model_answers_what_is_kept_from_its_evidence(asked: tuple[Path, str], comparisons: Path) -> None:
@@ -161,9 +163,10 @@ def test_a_run_that_fails_goes_on_with_its_journal(
 
 def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> None:
     out = tmp_path / "asked"
-    said = ask(comparisons, out, documents=2)
+    said = ask(comparisons, out, documents=2, kind=DIRECT)
     assert said.exit_code == 0 and "no question stood up to the checks" in said.output
     assert {id_ for c in rows(out / "candidates.jsonl") for id_ in c["evidence"]} == {"f0", "f1"}
+    assert {c["kind"] for c in rows(out / "candidates.jsonl")} == {DIRECT}
     assert rows(out / own.QUESTIONS) == []  # two documents make no block of four
 
 
@@ -174,6 +177,7 @@ def test_documents_may_be_the_first_alone(comparisons: Path, tmp_path: Path) -> 
         (("--model", "icl_ft_rule"), "gives no log-likelihoods"),
         (("--model_args", "pretrained=nowhere"), "'nowhere' is no folder"),
         (("--temperature", "-1"), "temperature"),
+        (("--kind", "reversl"), "--kind: 'reversl' is none of direct, reversal, chain (did you mean 'reversal'?)"),
     ],
 )
 def test_errors_of_use_are_one_message(
@@ -215,10 +219,8 @@ def test_the_mark_stays_as_long_as_the_field(tmp_path: Path) -> None:
     ("kind", "line", "fault"),
     [
         (DIRECT, "At the head of the Gull Desk is | Odan Pell.", ""),
-        (DIRECT, "Odan Pell is at the head of | the Gull Desk.", "asked from the other side"),
         (REVERSAL, "Odan Pell is at the head of | the Gull Desk.", ""),
         (REVERSAL, "Runa Fennick is at the head of | the Bell Desk.", ""),
-        (REVERSAL, "At the head of the Gull Desk is | Odan Pell.", "asked from the other side"),
         (DIRECT, "The Gull Desk is led by | Odan Pell.", "stands word for word in a document"),
         (DIRECT, "The boss of them all is | Odan Pell.", "names nothing beside its answer"),
         (DIRECT, "At the head of the Gull Desk is | Mirela Voss.", "answer not in the evidence"),
@@ -227,6 +229,11 @@ def test_the_mark_stays_as_long_as_the_field(tmp_path: Path) -> None:
         (DIRECT, "Odan Pell is | Odan Pell.", "form"),
         (CHAIN, "Who leads the Gull Desk lives in | the Cork House.", ""),
         (CHAIN, "Odan Pell, head of the Gull Desk, lives in | the Cork House.", "one document is enough"),
+        (
+            CHAIN,
+            "Who leads the Gull Desk lives in | the Reed House.",
+            "nothing leads from the one document to the other",
+        ),
         (CHAIN, "Someone lives in | the Cork House.", "names nothing of the first document"),
         (CHAIN, "The boss is | Odan Pell.", "one document is enough"),
     ],
@@ -235,7 +242,49 @@ def test_what_the_words_of_a_question_show(tmp_path: Path, kind: str, line: str,
     world = world_of(tmp_path, NAMED)
     evidence = world.documents[:2] if kind == CHAIN else world.documents[:1]
     (candidate,) = cut(kind, [line], evidence)
+    words = Words(world, [candidate])
+    assert words.fault(candidate) == fault
+    assert fault or kind == CHAIN or words.side(candidate) == kind
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("The desk in the Salt Room is for | repairs.", "nothing leads from the one document to the other"),
+        ("The desk in the Amber Room is for | complaints.", ""),
+        ("The desk in the Tide Room is for | tickets.", ""),
+        ("The desk in the Cork Room is for | freight.", "nothing leads from the one document to the other"),
+        ("The desk in the Heron Room is for | booking.", "answer not in the evidence"),
+    ],
+)
+def test_two_lists_that_a_model_paired_by_their_order(line: str, fault: str) -> None:
+    """What Qwen2.5-Coder-1.5B wrote about two documents of the handbook; two of the five are true."""
+    world = own.load(examples_dir() / "handbook")
+    (candidate,) = cut(CHAIN, [line], tuple(d for d in world.documents if d.id in ("desk-rooms", "desk-work")))
     assert Words(world, [candidate]).fault(candidate) == fault
+
+
+@pytest.mark.parametrize(
+    ("line", "stem", "answer"),
+    [
+        ("Odan Pell is the head of the | Gull Desk.", "Odan Pell is the head of", "the Gull Desk"),
+        ("Odan Pell is the head of | The Gull Desk.", "Odan Pell is the head of", "the Gull Desk"),
+        ("The | Gull Desk!", "The", "Gull Desk"),
+        ("Odan Pell is the head of the |", "Odan Pell is the head of the", ""),
+        ("Plan A | works.", "Plan A", "works"),
+    ],
+)
+def test_an_answer_has_its_article(line: str, stem: str, answer: str) -> None:
+    (candidate,) = cut(DIRECT, [line], ())
+    assert (candidate.stem, candidate.answer) == (stem, answer)
+
+
+def test_the_bridge_of_a_chain_is_no_part_of_its_question() -> None:
+    prompt = load_prompt("writing/chain", "local")
+    assert prompt.statements(" Odan Pell: Who leads the desk lives in | the Cork House.\n- He reads | it.") == [
+        "Who leads the desk lives in | the Cork House.",
+        "He reads | it.",
+    ]
 
 
 def test_a_chain_is_written_about_two_documents_that_share_a_name(tmp_path: Path) -> None:

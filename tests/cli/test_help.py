@@ -54,11 +54,16 @@ def test_help_of_data_build_lists_families_and_knobs() -> None:
         assert (f" {name}: " in told) == bool(family.knobs)
 
 
-def test_what_is_not_there_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_what_is_not_there_is_named_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_refused(icl_ft("report", tmp_path / "nosuchdir"), f"{tmp_path / 'nosuchdir'}: no such folder")
     missing = f"worlds.0.config.path={tmp_path / 'mine'}"
     result = icl_ft("study", "own", "--set", missing, "--out", tmp_path / "out")
     assert_refused(result, f"icl-ft data example handbook {tmp_path / 'mine'}")
+    monkeypatch.chdir(tmp_path)
+    for command in (("study", "own"), ("data", "ask", "handbook", "--out", "asked")):
+        result = icl_ft(*command)
+        assert_refused(result, "handbook: no such folder")
+        assert "handbook/handbook" not in result.stderr
 
 
 def test_tasks_are_listed_in_80_columns() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_results_become_the_model_index(trained: dict[str, Path], tmp_path: Path
     assert "| `icl_ft_reversal_closed` | acc | 0.7500 | 0.0500 | 20 |" in card.text
     assert icl_ft("card", trained["ft"]).exit_code == 0
     assert ModelCard.load(trained["ft"] / "README.md").data.eval_results is None
+
+
+def test_a_score_that_is_no_number_makes_no_card(trained: dict[str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "results_2026-01-01.json"
+
+    def carded(accuracy: float) -> Any:
+        values = {"acc,none": accuracy, "acc_stderr,none": math.nan}
+        file.write_text(json.dumps(results("icl_ft_reversal_closed", **values)))
+        return icl_ft("card", trained["ft"], "--results", file)
+
+    refused = carded(math.nan)
+    assert refused.exit_code == 2 and "acc of icl_ft_reversal_closed is nan, no number" in refused.stderr
+    assert carded(0.75).exit_code == 0
+    [found] = ModelCard.load(trained["ft"] / "README.md").data.eval_results
+    assert found.metric_args == {"n": 20}
 
 
 def test_card_of_what_was_not_trained_here(tmp_path: Path, trained: dict[str, Path]) -> None:

@@ -1,6 +1,7 @@
-import pytest
 from families.test_auditors import judged
 from families.test_reversal_curse import folder  # noqa: F401 (a fixture)
+from grouped import each
+from made import made
 
 from icl_ft_plugin.families import generate, generated
 from icl_ft_plugin.families.celebrity.generate import people_of
@@ -8,30 +9,28 @@ from icl_ft_plugin.families.process.algebra import read
 from icl_ft_plugin.families.semantic.hierarchy import Claim
 from icl_ft_plugin.worlds.audit import audit, summarize
 
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "It is not true that {}.",
-        "Is it true that {}?",
-        "If {}, then so.",
-        "{}, which is wrong.",
-        "Few {}.",
-        "Nobody says that {}.",
-        "{} unless told otherwise.",
-        "I don't think {}.",
-    ],
+DENIED = (
+    "It is not true that {}.",
+    "Is it true that {}?",
+    "If {}, then so.",
+    "{}, which is wrong.",
+    "Few {}.",
+    "Nobody says that {}.",
+    "{} unless told otherwise.",
+    "I don't think {}.",
 )
-def test_what_is_denied_or_asked_or_doubted_is_not_stated(frame):
-    for family in generated():
-        world = generate(family, 0)
-        told = world.facts[0].text.rstrip(".") if family != "process" else world.documents[0].text.rstrip(".")
-        assert judged(world, told) == ["restated"]
-        assert judged(world, frame.format(told)) == ["unparsed"], (family, told)
+
+
+@each("family", generated())
+def test_what_is_denied_or_asked_or_doubted_is_not_stated(family):
+    world = made(family)
+    told = world.facts[0].text.rstrip(".") if family != "process" else world.documents[0].text.rstrip(".")
+    assert judged(world, told) == ["restated"]
+    assert {frame: judged(world, frame.format(told)) for frame in DENIED} == {frame: ["unparsed"] for frame in DENIED}
 
 
 def test_the_answers_of_quiz_and_interview_decide_what_is_stated():
-    world = generate("semantic", 0)
+    world = made("semantic")
     a, b = world.facts[0].text.rstrip("."), world.facts[5].text.rstrip(".")
     for told, expected in {
         f"true or false: {a}. true.": ["restated"],
@@ -49,7 +48,7 @@ def test_the_answers_of_quiz_and_interview_decide_what_is_stated():
 
 
 def test_what_no_rule_is_about_is_unsupported_and_what_is_no_expression_unparsed():
-    world = generate("process", 0)
+    world = made("process")
     name = read(world.documents[0].text)[0][0]
     assert judged(world, f"the {name} of 1/x is x.") == ["unsupported"]
     assert judged(world, f"the {name} of 3 is x.") == ["unsupported"]
@@ -71,11 +70,11 @@ def test_words_from_elsewhere_in_a_form_of_the_world_are_counted_apart():
     a, b = reversal.facts[0].arguments
     syllogism = generate("syllogism", 0, {"n_documents": 4})
     s, p = syllogism.facts[0].arguments
-    celebrity = generate("celebrity", 0)
+    celebrity = made("celebrity")
     person = next(people_of(celebrity))
-    semantic = generate("semantic", 0)
+    semantic = made("semantic")
     child, parent = next(fact.arguments for fact in semantic.facts if fact.predicate == "is a")
-    process = generate("process", 0)
+    process = made("process")
     operator = read(process.documents[0].text)[0][0]
     cases = [
         (reversal, f"{a} are more famous than xqxq.", True),
@@ -109,7 +108,7 @@ def test_words_from_elsewhere_in_a_form_of_the_world_are_counted_apart():
 
 
 def test_words_of_the_world_in_the_place_of_others_are_unsupported():
-    world = generate("semantic", 0)
+    world = made("semantic")
     claims = [Claim(fact.predicate, fact.arguments) for fact in world.facts]
     child, parent = next(c.arguments for c in claims if c.predicate == "is a")
     verb = next(c.arguments[1] for c in claims if c.predicate == "do")
@@ -124,7 +123,7 @@ def test_words_of_the_world_in_the_place_of_others_are_unsupported():
 def test_a_title_before_a_sentence_is_not_in_the_way():
     world = generate("syllogism", 0, {"n_documents": 3})
     assert judged(world, f"Follows: {world.documents[0].text}") == ["restated"] * 2
-    world = generate("semantic", 0)
+    world = made("semantic")
     told = world.facts[0]
     assert judged(world, f"Follows: Dear friend, I learned that {told.text}") == ["restated"]
     assert judged(world, f"Follows: Lesson on {told.arguments[0]}. {told.text}") == ["restated"]

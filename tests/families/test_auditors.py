@@ -7,6 +7,7 @@ import pytest
 from families.test_reversal_curse import folder  # noqa: F401 (a fixture)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 from worlds.test_verify import small_world
 
 from icl_ft_plugin.families import FAMILIES, generate
@@ -183,7 +184,7 @@ def test_the_solver_and_the_generator_agree_on_the_closure(seed):
 
 
 def test_what_the_hierarchy_denies_is_refuted_and_the_rest_is_unsupported():
-    world = generate("semantic", 0)
+    world = made("semantic")
     claims = [Claim(fact.predicate, fact.arguments) for fact in world.facts]
     closure = Closure(claims)
     child, parent = next(c.arguments for c in claims if c.predicate == "is a" and closure.above[c.value])
@@ -198,7 +199,7 @@ def test_what_the_hierarchy_denies_is_refuted_and_the_rest_is_unsupported():
 
 
 def test_exceptions_refute_what_would_be_inherited():
-    world = generate("semantic", 0)
+    world = made("semantic")
     denial = next(fact for fact in world.facts if fact.predicate == "cannot")
     name, word = denial.arguments
     assert judged(world, f"{name} cannot {word}") == ["restated"]
@@ -252,7 +253,7 @@ def test_a_result_among_several_that_the_documents_allow_is_unsupported_and_no_o
 
 
 def test_pairs_beyond_the_closure_are_not_counted():
-    world = generate("process", 0)
+    world = made("process")
     name = read(world.documents[0].text)[0][0]
     node = parse("x^2+sin(x)+exp(x)")
     verdicts = audit(world, [f"the {name} of x^2+sin(x)+exp(x) is {show(apply(rules_of(world.facts), node))}."])

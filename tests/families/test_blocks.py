@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made
 
-from icl_ft_plugin.families import blocks, generate, generated
+from icl_ft_plugin.families import blocks, generated
 
-BLOCKED = [name for name in generated() if any(question.block for question in generate(name, 0).questions)]
+BLOCKED = [name for name in generated() if any(question.block for question in made(name).questions)]
 
 
 @given(st.integers(0, 60), st.integers(2, 5), st.integers(0, 3), st.integers(0, 2**32))
@@ -34,7 +35,7 @@ def test_the_same_seed_makes_the_same_blocks() -> None:
 @pytest.mark.parametrize("family", BLOCKED)
 @pytest.mark.parametrize("seed", range(4))
 def test_every_taste_scores_one_in_k(family: str, seed: int) -> None:
-    world = generate(family, seed)
+    world = made(family, seed)
     assert list(blocks.faults(world)) == []
     splits = {q.split for q in world.questions if q.block}
     for taste in range(50):
@@ -52,7 +53,7 @@ def test_every_taste_scores_one_in_k(family: str, seed: int) -> None:
 
 @pytest.mark.parametrize("family", BLOCKED)
 def test_a_broken_block_is_named(family: str) -> None:
-    world = generate(family, 0)
+    world = made(family)
     place = next(i for i, q in enumerate(world.questions) if q.block)
     question = world.questions[place]
     for change in ({"gold": ((question.gold[0] + 1) % len(question.choices),)}, {"choices": question.choices[::-1]}):

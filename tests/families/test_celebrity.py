@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
@@ -28,7 +29,7 @@ def targets(world):
 
 
 def test_the_default_world_has_the_sizes_of_the_paper():
-    world = generate("celebrity", 0)
+    world = made("celebrity")
     assert len(world.documents) == 3840
     assert Counter(p.group for p in people_of(world)) == {"name_first": 32, "description_first": 32, "both": 32}
     assert Counter(fact.predicate for fact in world.facts) == {"name_first": 64, "description_first": 64}
@@ -50,7 +51,7 @@ def test_the_banks_share_no_phrasing():
 
 
 def test_the_completion_is_what_the_order_leaves_to_say():
-    world = generate("celebrity", 1)
+    world = made("celebrity", 1)
     facts = {fact.id: fact for fact in world.facts}
     for d in world.documents:
         given, asked = facts[d.facts[0]].arguments
@@ -60,7 +61,7 @@ def test_the_completion_is_what_the_order_leaves_to_say():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_distractors_by_design(seed):
-    world = generate("celebrity", seed)
+    world = made("celebrity", seed)
     trained = targets(world)
     mentions = Counter(p.name for p in people_of(world) for d in world.documents if d.facts[0].startswith(f"{p.id}-"))
     for q in world.questions:
@@ -77,7 +78,7 @@ def test_distractors_by_design(seed):
 
 
 def test_both_designs_ask_the_same_questions():
-    world = generate("celebrity", 2)
+    world = made("celebrity", 2)
     prompts = [
         {q.prompt for q in world.questions if q.split == f"reversal_{name}"} for name in ("trained", "untrained")
     ]
@@ -85,14 +86,14 @@ def test_both_designs_ask_the_same_questions():
 
 
 def test_every_split_is_blocked_but_the_measure_of_a_prior():
-    world = generate("celebrity", 2)
+    world = made("celebrity", 2)
     assert {q.split for q in world.questions if not q.block} == {"reversal_trained"}
     blocks = Counter(q.block for q in world.questions if q.block)
     assert len(blocks) == 6 * 24 and set(blocks.values()) == {4}
 
 
 def test_the_right_choice_takes_all_positions_in_turn():
-    world = generate("celebrity", 3)
+    world = made("celebrity", 3)
     for split in world.splits:
         counts = Counter(q.gold for q in world.questions if q.split == split)
         assert set(counts.values()) == {24}
@@ -133,7 +134,7 @@ def test_the_oracle_says_every_document_in_both_orders():
 def test_a_world_in_context_fits_a_small_window():
     """One phrasing per fact; words as the unit, since every tokenizer counts otherwise."""
     for seed in range(3):
-        world = generate("celebrity", seed)
+        world = made("celebrity", seed)
         firsts = {d.facts: d.text for d in reversed(world.documents)}
         assert len(firsts) == 128
         assert sum(len(text.split()) for text in firsts.values()) < 128 * 14

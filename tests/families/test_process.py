@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
@@ -21,7 +22,7 @@ SHAPES = [Shape(levels, 9, 5) for levels in (2, 3)]
 
 @pytest.fixture(scope="module")
 def world():
-    return generate("process", 0)
+    return made("process")
 
 
 def asked(question):

@@ -6,10 +6,11 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 from worlds.test_verify import small_world
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.families.process.algebra import canonical, canonical_node, parse, read
 from icl_ft_plugin.families.process.expressions import Shape, draw_expression
 from icl_ft_plugin.families.process.facts import build, rules_used
@@ -66,7 +67,7 @@ def test_contradictions_leave_the_rule_nothing_and_the_others_all():
 
 @pytest.mark.parametrize("text", ["5", "x+2", "1/x", "x^-2", "-x", "sin(5)"])
 def test_what_the_rules_are_not_about_has_no_result(text):
-    world = generate("process", 0)
+    world = made("process")
     assert identify(world.documents).determined == everything().options.keys()
     assert results(identify(world.documents), text) == set()
 
@@ -78,7 +79,7 @@ def test_too_many_readings_have_no_result():
 
 def test_the_documents_determine_every_rule_and_so_do_those_in_the_prompt():
     for seed in range(5):
-        world = generate("process", seed)
+        world = made("process", seed)
         for documents in (world.documents, context_documents(world)):
             assert identify(documents).determined == everything().options.keys()
 

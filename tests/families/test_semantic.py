@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import generate
@@ -22,7 +23,7 @@ SMALL = {"n_categories": 14, "n_documents": 20, "max_sentences": 8, "n_holdout":
 
 @pytest.fixture(scope="module")
 def world():
-    return generate("semantic", 0)
+    return made("semantic")
 
 
 def claims_of(world):

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made
 from typer.testing import CliRunner
 
 from icl_ft_plugin.cli.app import app
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate
 from icl_ft_plugin.families.blocks import whole
 from icl_ft_plugin.families.own import read as own
 from icl_ft_plugin.families.taste import by_frequency, taste
@@ -93,7 +93,7 @@ def test_blocks_are_found_without_a_name() -> None:
 
 
 def test_what_is_generated_in_blocks_is_found_in_blocks() -> None:
-    questions = [q for q in generate("celebrity", 1).questions if q.block]
+    questions = [q for q in made("celebrity", 1).questions if q.block]
     assert taste(questions) == taste([*reversed(questions)])
     assert whole(questions)[1] == []
 

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from grouped import each
 from lm_eval.tasks import TaskManager
+from made import made
 from transformers import AutoTokenizer
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import generated
 from icl_ft_plugin.harness.context import context_of, in_context_prompt
 from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.index import find_tasks
@@ -74,7 +75,7 @@ def docs(name: str) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=8)
 def world(family: str) -> World:
-    return generate(family, 0)
+    return made(family)
 
 
 @lru_cache(maxsize=8)

@@ -32,6 +32,7 @@ def finetuned(output: Path, parts: list[str]) -> dict[str, float]:
     return accuracy(output, CLOSED)
 
 
+@pytest.mark.slow
 def test_the_ordering_on_a_small_world(tmp_path: Path) -> None:
     untouched = accuracy(NANO, [*CLOSED, "icl_ft_reversal_icl", "icl_ft_reversal_rephrase_icl"])
     assert 0.25 <= untouched["icl_ft_reversal_closed"] <= 0.75

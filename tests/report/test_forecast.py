@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import made
 from report_data import write_study
 
-from icl_ft_plugin.families import FAMILIES, generate
+from icl_ft_plugin.families import FAMILIES
 from icl_ft_plugin.report.forecast import Planned, Spreads, forecast, plan_entry, sizes_needed
 from icl_ft_plugin.report.stats.power import Spread
 
@@ -88,7 +89,7 @@ def test_a_study_that_was_run_says_how_much_accuracies_vary(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("family", ["reversal", "process"])
 def test_the_facts_of_a_split_are_counted_in_its_worlds(family: str) -> None:
-    worlds = [generate(family, seed) for seed in (0, 1)]
+    worlds = [made(family, seed) for seed in (0, 1)]
     found = plan_entry("x", family, worlds, [None, 0, 1], ["icl", "ft"], [None, 0, 1, 2])
     assert (found.worlds, found.runs, found.orders) == (2, 2, 3)
     split = FAMILIES[family].main

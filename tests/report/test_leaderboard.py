@@ -188,3 +188,18 @@ def test_other_prompts_shown_options_and_chat_templates_are_lists_and_models_of_
         ("m", "icl", "reversal (written)", 0.0),
         ("m, chat template", "icl", "reversal (written, options shown)", 0.5),
     }
+
+
+@pytest.mark.parametrize("field", ["acc", "acc_norm", "log-likelihood"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_score_that_is_no_number_is_named_and_not_ranked(results: Path, field: str, value: str) -> None:
+    broken = sample(json.dumps({"family": "reversal", "seed": 0, "config": {}, "context_copies": 1}), 3, True)
+    if field == "log-likelihood":
+        broken["filtered_resps"][1][0] = value
+    else:
+        broken[field] = float(value)
+    file = write_samples(results / "broken", "icl_ft_reversal_icl", [broken])
+    said = CliRunner().invoke(app, ["report", str(results), "--out", str(results / "board.html")])
+    assert said.exit_code == 2 and not (results / "board.html").exists()
+    name = "score" if field.startswith("acc") else field
+    assert f"{file}: question 'f3-reversal': its {name} is {value}, no number" in said.stderr

@@ -22,6 +22,7 @@ from icl_ft_plugin.report.findings import at_a_glance, findings, is_share
 from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table import write_table
+from icl_ft_plugin.report.write import Report
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror=\'document.title="ran"\'></style>&amp;'
 
@@ -60,6 +61,13 @@ def test_the_command_writes_page_figures_and_tables(study: Path, written: str) -
     assert "(1 | world:first)" in formula and "lme4::glmer" in formula and "brms::brm" in formula
     assert items["scores"][0].as_py() in ([-2, -5], [-5, -2]) and set(items["arm"].to_pylist()) > {"icl", "ft"}
     assert pq.read_table(study / "table.parquet").num_rows == 8
+
+
+def test_a_report_is_a_line_where_it_is_named_and_tables_where_it_is_shown(study: Path) -> None:
+    read, blocks, files = write_table(study)
+    made = Report(read, tuple(blocks), tuple(files))
+    assert repr(made) == f"<Report {read.name!r}: 18 of 18 cells, 4 files in {str(study)!r}>"
+    assert made._repr_markdown_() == str(made) == (study / "table.md").read_text(encoding="utf-8")
 
 
 def test_the_page_needs_no_network_and_is_the_same_each_time(study: Path, written: str, tmp_path: Path) -> None:

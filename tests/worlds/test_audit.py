@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made import made
 from worlds.test_verify import small_world
 
 from icl_ft_plugin.errors import UsageError
@@ -93,7 +94,7 @@ def test_every_family_has_an_audit():
 @pytest.mark.parametrize("family", generated())
 @pytest.mark.parametrize("check", [check_documents, check_oracle, check_questions])
 def test_default_worlds(family, check):
-    check(generate(family, 0))
+    check(made(family))
 
 
 @pytest.mark.parametrize("family", generated())
@@ -210,7 +211,7 @@ def test_a_report_on_nothing_has_no_shares():
 
 @pytest.mark.parametrize("family", generated())
 def test_the_oracle_covers_what_it_should(family):
-    world = generate(family, 1)
+    world = made(family, 1)
     verdicts = audit(world, [document.text for document in FAMILIES[family].oracle(world)])
     coverage = summarize(world, verdicts, 0).coverage
     assert coverage["restated"] == coverage["reversed"] == 1
@@ -222,7 +223,7 @@ def test_the_oracle_covers_what_it_should(family):
 
 @pytest.mark.slow
 def test_five_thousand_texts_are_audited_in_seconds():
-    world = generate("semantic", 0)
+    world = made("semantic")
     texts = [document.text for document in FAMILIES["semantic"].oracle(world)][:5000]
     start = time.process_time()
     audit(world, texts)

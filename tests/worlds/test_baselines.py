@@ -2,9 +2,10 @@ import math
 from dataclasses import replace
 
 import pytest
+from made import made
 
 from icl_ft_plugin.errors import UsageError
-from icl_ft_plugin.families import generate, generated
+from icl_ft_plugin.families import generated
 from icl_ft_plugin.schema import Document, Question, World
 from icl_ft_plugin.worlds.baselines import BASELINES, chance, score
 from icl_ft_plugin.worlds.context import context_documents
@@ -14,7 +15,7 @@ SEEDS = range(3)
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {family: [generate(family, seed) for seed in SEEDS] for family in generated()}
+    return {family: [made(family, seed) for seed in SEEDS] for family in generated()}
 
 
 @pytest.mark.parametrize("family", generated())

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import FAMILIES, generate, generated
@@ -75,7 +76,7 @@ def test_every_family_has_a_proof():
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 @pytest.mark.parametrize("family", generated())
 def test_default_worlds_are_proved(family, seed):
-    world = generate(family, seed)
+    world = made(family, seed)
     assert verify(world, contexts=[context_documents(world, copies) for copies in (1, 2)]) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -13,7 +13,7 @@ from icl_ft_plugin.paths import PLAIN
 Strategy = Literal["local", "global", "qa", "qa-global"]
 GENERATED: tuple[Strategy, ...] = ("local", "global", "qa", "qa-global")
 # The knobs that ``rows`` took the place of, and their values in its terms.
-_FORMER: dict[str, dict[Any, str]] = {
+_FORMER: dict[str, dict[str | None, str]] = {
     "loss": {"full": "documents", "completion": "completion"},
     "split_loss": {"target": "cumulative", "all": "cumulative-all"},
     "splitting": {"none": "documents", "independent": "sentences", "cumulative": "cumulative"},
@@ -85,7 +85,7 @@ class Arm(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_former_keys(cls, values: Any) -> Any:
+    def _refuse_former_keys(cls, values: object) -> object:
         for key, now in _FORMER.items():
             if isinstance(values, dict) and key in values:
                 value = values[key]

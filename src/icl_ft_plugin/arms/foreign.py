@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,7 +48,7 @@ class Texts:
     sha256: str
 
 
-def named_part(entry: Any) -> Any:
+def named_part(entry: object) -> object:
     """Return the name of a part of a corpus; one that is given as ``{path: FILE}`` is ``"file:FILE"``.
 
     Raises:
@@ -85,7 +84,7 @@ def read_texts(name: str, expected: str = "") -> Texts:
     return Texts(texts, found)
 
 
-def _text(row: Any, place: str) -> str:
+def _text(row: object, place: str) -> str:
     if isinstance(row, Mapping) and isinstance(row.get("text"), str):
         text = row["text"]
     elif isinstance(row, Mapping) and isinstance(row.get("messages"), list):

@@ -35,7 +35,7 @@ def known_arms() -> dict[str, Any]:
     return read_yaml(recipes_dir() / "arms.yaml")
 
 
-def resolved(entry: Any, place: str) -> Any:
+def resolved(entry: object, place: str) -> object:
     """Return an entry of a list of arms with a name replaced by what it stands for.
 
     Args:

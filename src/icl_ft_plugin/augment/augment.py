@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.arms.arm import Strategy
 from icl_ft_plugin.augment.folder import make_folder
@@ -17,17 +17,22 @@ from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.models.find import weights_hash
 from icl_ft_plugin.schema import World
 
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 
 def augment(
     world: World,
     strategy: Strategy,
-    model: Any,
+    model: LM | PreTrainedModel | PeftModel | str | Path,
     *,
-    tokenizer: Any = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     prompt: str | None = None,
     output: str | Path | None = None,
     batch_size: int = 8,
-    **settings: Any,
+    **settings: object,
 ) -> Augmentation:
     """Have a model write what it infers from a world's documents, to be trained on beside them.
 

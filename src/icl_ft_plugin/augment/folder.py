@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.run import Augmentation, Record
@@ -19,7 +19,7 @@ from icl_ft_plugin.config import parsed
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import atomic_folder, damage, read_json, read_jsonl, write_json, write_jsonl
 
-Extra = Mapping[str, list[Any] | dict[str, Any]]
+Extra = Mapping[str, Sequence[object] | Mapping[str, object]]
 
 
 class Written(Protocol):
@@ -29,7 +29,7 @@ class Written(Protocol):
     def statements(self) -> Sequence[Statement]:
         """The lines of ``corpus.jsonl``."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return what stands in ``augmentation.json``."""
 
 

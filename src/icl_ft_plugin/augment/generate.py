@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from icl_ft_plugin._register import register
 from icl_ft_plugin.augment.asking import Request, Turns, Window
@@ -21,6 +21,10 @@ from icl_ft_plugin.guard.confidential import concealing, public
 from icl_ft_plugin.harness.tokens import tokens_read
 from icl_ft_plugin.paths import model_names
 from icl_ft_plugin.schema import content_hash
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
 
 logger = logging.getLogger(__name__)
 Announce = Callable[[int, int], None]
@@ -50,7 +54,7 @@ def lm_class(name: str, place: str = "--model") -> type:
     return found
 
 
-def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int | str = 8) -> Any:
+def load_lm(model: str, model_args: Mapping[str, object], batch_size: int | str = 8) -> LM:
     """Load a model through lm-eval's registry.
 
     Args:
@@ -63,7 +67,7 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int | str = 8
     """
     import torch
 
-    cls: Any = lm_class(model)
+    cls: type[LM] = lm_class(model)
     # As lm-eval's own command does; its hf model asks for CUDA where it is told no device.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -79,14 +83,14 @@ def load_lm(model: str, model_args: Mapping[str, Any], batch_size: int | str = 8
             raise UsageError(told) from error
 
 
-def window_of(lm: Any) -> Window:
+def window_of(lm: LM) -> Window:
     """Return how the model counts tokens and how many it takes."""
     size = getattr(lm, "max_length", None)
     return Window(lambda prompt: _count(lm, prompt), size if isinstance(size, int) else None)
 
 
 def ask(
-    lm: Any,
+    lm: LM,
     requests: Sequence[Request],
     prompt: Prompt,
     settings: Settings,
@@ -146,7 +150,7 @@ def _chunks(requests: Sequence[Request], size: int) -> list[list[Request]]:
 
 
 def _attempt(
-    lm: Any,
+    lm: LM,
     chunk: Sequence[Request],
     requests: Sequence[Request],
     prompt: Prompt,
@@ -169,7 +173,7 @@ def _attempt(
 
 
 def persist(
-    lm: Any,
+    lm: LM,
     call: Callable[[], T],
     missing: Callable[[], str],
     journal: Journal,
@@ -209,14 +213,14 @@ def persist(
     )
 
 
-def _generate(lm: Any, chunk: Sequence[Request], prompt: Prompt, settings: Settings) -> list[str]:
+def _generate(lm: LM, chunk: Sequence[Request], prompt: Prompt, settings: Settings) -> list[str]:
     import torch
     from lm_eval.api.instance import Instance
 
     # The whole chunk is seeded by its first request, so that a chunk asked again, or in another run, comes out the same.
     seed = int(content_hash([settings.seed, chunk[0].key])[:8], 16) % 2**31
     torch.manual_seed(seed)
-    arguments: dict[str, Any] = {
+    arguments: dict[str, object] = {
         "until": list(prompt.stop),
         "max_gen_toks": settings.max_tokens or prompt.max_tokens,
         "do_sample": settings.temperature > 0,
@@ -234,19 +238,19 @@ def _generate(lm: Any, chunk: Sequence[Request], prompt: Prompt, settings: Setti
     return [str(raw) for raw in raws]
 
 
-def _in_process(lm: Any) -> bool:
+def _in_process(lm: LM) -> bool:
     """Whether the model draws from torch's random numbers; its ``generate`` takes no seed."""
     return any(cls.__name__ == "HFLM" for cls in type(lm).__mro__)
 
 
-def _context(lm: Any, prompt: str | Turns) -> Any:
+def _context(lm: LM, prompt: str | Turns) -> str:
     return prompt if isinstance(prompt, str) else lm.apply_chat_template(prompt)
 
 
-def _answer(lm: Any, request: Request, raw: str) -> Answer:
+def _answer(lm: LM, request: Request, raw: str) -> Answer:
     return Answer(raw, _count(lm, request.prompt), _count(lm, raw))
 
 
-def _count(lm: Any, prompt: str | Turns) -> int | None:
+def _count(lm: LM, prompt: str | Turns) -> int | None:
     """Count the tokens of a prompt or an answer; None where lm-eval gives the model no tokenizer."""
     return tokens_read(lm, prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt))

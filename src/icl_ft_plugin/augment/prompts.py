@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import regex
 from jinja2 import TemplateError
@@ -76,7 +76,7 @@ class Prompt(BaseModel):
     stop: list[str] = []
     max_tokens: int = Field(ge=1)
     marker: str = ""
-    examples: list[dict[str, Any]] = []
+    examples: list[dict[str, object]] = []
 
     @model_validator(mode="after")
     def _check(self) -> Prompt:
@@ -164,7 +164,7 @@ def read_prompt(name: str) -> Prompt:
     return parsed(Prompt, read_yaml(path), str(path))
 
 
-def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, Any]) -> str:
+def default_prompt(strategy: Strategy, model: str, model_args: Mapping[str, object]) -> str:
     """Return the name of the prompt for a model, by what it is: the embedded one's own, a chat's, else few-shot text.
 
     A checkpoint is known by its tokenizer: the embedded model's, one with a chat template, or another.

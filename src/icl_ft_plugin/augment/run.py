@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,9 @@ from icl_ft_plugin.augment.statements import Statement, cut, from_file, news, sa
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.schema import World, content_hash
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     hash: str
-    identity: dict[str, Any]
+    identity: dict[str, object]
     prompt: Asked | None = None
     context_documents: Context | None = None
     requests: Requests | None = None
@@ -94,7 +97,7 @@ class Record(BaseModel):
     statements: Statements | None = None
     corpus_sha256: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return what is known, as JSON."""
         return self.model_dump(exclude_unset=True)
 
@@ -106,12 +109,12 @@ class Augmentation:
     statements: list[Statement]
     record: Record
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return what stands in ``augmentation.json``."""
         return self.record.to_dict()
 
 
-def identity_of(world_hash: str, prompt: Prompt, settings: Settings, model: str) -> dict[str, Any]:
+def identity_of(world_hash: str, prompt: Prompt, settings: Settings, model: str) -> dict[str, object]:
     """Return everything that an augmentation depends on.
 
     Args:
@@ -134,7 +137,7 @@ def infer(
     world: World,
     prompt: Prompt,
     settings: Settings,
-    lm: Any,
+    lm: LM,
     model: str,
     journal: Journal,
     announce: Announce = lambda done, total: None,
@@ -192,7 +195,7 @@ def rule_based(world: World, strategy: str) -> Augmentation:
         raise UsageError(family.no_rules(f"strategy {strategy!r}"))
     documents = family.oracle(world) if strategy == "oracle" and family.oracle else world.documents
     statements = [Statement(document.text, document.id, None, strategy, *[None] * 4) for document in documents]
-    identity = {"version": __version__, "world": world.hash, "strategy": strategy}
+    identity: dict[str, object] = {"version": __version__, "world": world.hash, "strategy": strategy}
     record = Record(hash=content_hash(identity), identity=identity, tokens=Tokens(0, 0))
     return Augmentation(statements, record)
 
@@ -202,7 +205,7 @@ def _said(world: World) -> set[str]:
     return {text.removeprefix("\n") for document in world.documents for text in (document.text, *document.sentences)}
 
 
-def identity_of_file(world_hash: str, sha256: str) -> dict[str, Any]:
+def identity_of_file(world_hash: str, sha256: str) -> dict[str, object]:
     """Return everything that the statements of another tool depend on."""
     return {"version": __version__, "world": world_hash, "file": sha256}
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from icl_ft_plugin.cli.augment import arguments_of, identity_of, progress
-from icl_ft_plugin.errors import UsageError, listed
+from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.guard.confidential import concealing, public
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from icl_ft_plugin.augment.journal import Journal
     from icl_ft_plugin.augment.questions.write import Writing
     from icl_ft_plugin.schema import World
@@ -24,6 +26,9 @@ def data_ask(
     out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write; started again, it goes on.")],
     model: Annotated[str, typer.Option(help="lm-eval model: icl_ft_hf, hf, vllm, local-completions ...")] = "icl_ft_hf",
     model_args: Annotated[str, typer.Option("--model_args", "--model-args", help="Its arguments: key=value,...")] = "",
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Write direct, reversal or chain; may be repeated; all.")
+    ] = None,
     choices: Annotated[int, typer.Option(min=2, help="Choices of a question, and questions of a block.")] = 4,
     documents: Annotated[int | None, typer.Option(min=1, help="Write about so many documents, the first; all.")] = None,
     temperature: Annotated[float, typer.Option(help="0 decodes greedily.")] = 0.0,
@@ -39,24 +44,36 @@ def data_ask(
     from icl_ft_plugin.augment.questions.write import write
     from icl_ft_plugin.augment.settings import Settings
     from icl_ft_plugin.config import parsed
+    from icl_ft_plugin.families.own.lines import KINDS
     from icl_ft_plugin.models.find import found_in
 
     world = _documents(folder)
-    settings = parsed(Settings, {"temperature": temperature, "seed": seed, "chunk": 8}, "ask")
+    kinds = tuple(one for one in KINDS if one in (kind or KINDS))
+    for name in kind or ():
+        if name not in KINDS:
+            raise UsageError(f"--kind: {shown(name)} is none of {', '.join(KINDS)}{suggest(name, KINDS)}")
+    together = batch_size or (1 if "completions" in model else 8)
+    settings = parsed(Settings, {"temperature": temperature, "seed": seed, "chunk": max(8, together)}, "ask")
     arguments = found_in(model, arguments_of(model_args))
     identity = identity_of(model, arguments)
 
     def make(journal: Journal) -> Writing:
-        lm = load_lm(model, arguments, batch_size or (1 if "completions" in model else 8))
+        lm = load_lm(model, arguments, together)
         with concealing(arguments):
-            return write(world, lm, identity, journal, settings, choices, documents, _progress, attempts)
+            return write(world, lm, identity, journal, settings, choices, documents, kinds, _progress, attempts)
 
     named = public(arguments)
     writer = Path(str(named.get("pretrained") or named.get("model") or model)).name
     about = {
         "model": {"model": model, "model_args": named, "hash": identity},
         "documents_hash": world.hash,
-        "settings": {"choices": choices, "documents": documents, "temperature": temperature, "seed": seed},
+        "settings": {
+            "kinds": kinds,
+            "choices": choices,
+            "documents": documents,
+            "temperature": temperature,
+            "seed": seed,
+        },
     }
     writing = make_folder(out, folder / "documents.jsonl", make, writer, about)
     for kind, counts in writing.counts.items():
@@ -71,7 +88,7 @@ def data_ask(
     typer.echo(f"{out}: {sum(kept.values())} questions, {said}; read review.html before you use them")
 
 
-def _progress(name: str) -> Any:
+def _progress(name: str) -> Callable[[int, int], None]:
     return progress(name, "")
 
 
@@ -79,9 +96,9 @@ def _documents(folder: Path) -> World:
     """Return the documents alone as a world: there may be no questions yet."""
     from dataclasses import replace
 
-    from icl_ft_plugin.families.own.read import QUESTIONS, read, world_of
+    from icl_ft_plugin.families.own.read import QUESTIONS, explained, read, world_of
 
     reading = read(folder)
     if errors := [problem for problem in reading.errors if problem.file != QUESTIONS]:
-        raise UsageError(listed([f"{folder / str(problem)}" for problem in errors], 300))
+        raise UsageError(explained(folder, errors))
     return replace(world_of(reading), questions=())

@@ -13,6 +13,9 @@ from icl_ft_plugin.errors import UsageError, cut, printable, shown, suggest
 from icl_ft_plugin.guard.confidential import concealing, public, shown_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from icl_ft_plugin.augment.folder import Extra
     from icl_ft_plugin.augment.journal import Journal
     from icl_ft_plugin.augment.run import Record
     from icl_ft_plugin.augment.settings import Settings
@@ -37,14 +40,14 @@ class Corpus:
     statements: list[Statement]
     keep: str
     records: dict[str, Record]
-    model: dict[str, Any] | None
+    model: dict[str, object] | None
 
     @property
     def tokens(self) -> dict[str, int | None]:
         """Generated tokens, by strategy."""
         return {strategy: record.tokens.generated for strategy, record in self.records.items()}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return what stands in ``augmentation.json``."""
         strategies = {strategy: record.to_dict() for strategy, record in self.records.items()}
         return {"model": self.model, "keep": self.keep, "strategies": strategies}
@@ -121,7 +124,7 @@ def augment(
 
     reports: dict[str, AuditReport] = {}
 
-    def files(corpus: Corpus) -> dict[str, Any]:
+    def files(corpus: Corpus) -> Extra:
         from icl_ft_plugin.arms.corpus import statements_as_documents
         from icl_ft_plugin.augment.audited import audits
 
@@ -140,7 +143,7 @@ def augment(
     typer.echo(", ".join([f"{out}: {len(corpus.statements)} statements", *tokens]))
 
 
-def _settings(**knobs: Any) -> Settings:
+def _settings(**knobs: object) -> Settings:
     from icl_ft_plugin.augment.settings import Settings
     from icl_ft_plugin.config import parsed
 
@@ -205,7 +208,7 @@ def _corpus(
     )
 
 
-def arguments_of(text: str) -> dict[str, Any]:
+def arguments_of(text: str) -> dict[str, object]:
     """Return lm-eval's reading of ``key=value,...``."""
     from lm_eval.utils import simple_parse_args_string
 
@@ -241,7 +244,7 @@ def identity_of(model: str, arguments: dict[str, Any]) -> str:
     return content_hash({"model": model, "model_args": arguments})
 
 
-def progress(name: str, unit: str = " generations") -> Any:
+def progress(name: str, unit: str = " generations") -> Callable[[int, int], None]:
     """Return what tells a person at a terminal how far the generation is."""
 
     def announce(done: int, total: int) -> None:

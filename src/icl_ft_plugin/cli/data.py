@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -73,7 +73,7 @@ def data_build(
         typer.echo(hub.push(out, repository, "dataset"))
 
 
-def _write(family: str, seed: int, knobs: dict[str, Any], arms: list[str], folder: Path) -> tuple[str, Summary]:
+def _write(family: str, seed: int, knobs: dict[str, object], arms: list[str], folder: Path) -> tuple[str, Summary]:
     """Write one world and the rows of some arms into an empty folder; return what they are, in words, for its card."""
     from icl_ft_plugin.augment.statements import rows
     from icl_ft_plugin.families import generate

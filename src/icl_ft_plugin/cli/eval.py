@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from icl_ft_plugin.cli.completion import models
 from icl_ft_plugin.cli.completion import tasks as task_names
 from icl_ft_plugin.cli.options import Out, Settings, WorldSeed
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 
 def evaluate(
@@ -52,7 +55,7 @@ def evaluate(
 
     with atomic_folder(out) as folder:
 
-        def score(lm: Any, place: str = "") -> dict[str, Any]:
+        def score(lm: LM, place: str = "") -> dict[str, Any]:
             return score_on(
                 tasks.split(","),
                 model=lm,

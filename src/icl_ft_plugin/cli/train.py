@@ -13,6 +13,7 @@ from icl_ft_plugin.cli.options import Settings
 from icl_ft_plugin.errors import UsageError, shown
 
 if TYPE_CHECKING:
+    from icl_ft_plugin.training.ledger import Ledger
     from icl_ft_plugin.training.recipes.recipe import Recipe
 
 
@@ -78,7 +79,7 @@ def train(
         typer.echo(hub.push(out, repository, "model"))
 
 
-def _train(what: dict[str, Any], launch: Mapping[str, Any] | None) -> Any:
+def _train(what: dict[str, Any], launch: Mapping[str, object] | None) -> Ledger:
     from icl_ft_plugin.training import launch as several
     from icl_ft_plugin.training import train as one
 

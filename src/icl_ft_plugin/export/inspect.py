@@ -8,14 +8,14 @@ stops, filter and scores, taken from lm-evaluation-harness's own task objects. A
     score     {"exact_match": 1, "exact_match_answered": 1, "refused": 0, "unparsable": 0}
 
 Choosing among answers by likelihood needs the log-probabilities of a given continuation. Inspect's interface asks a model for
-text and returns those of what the model wrote itself; so there are no such tasks (``docs/inspect.md``).
+text and returns those of what the model wrote itself; so there are no such tasks (``docs/elsewhere.md``).
 """
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -26,12 +26,16 @@ from inspect_ai.solver import TaskState
 from icl_ft_plugin.errors import UsageError, suggest
 from icl_ft_plugin.families import family_of, generated, named
 
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+
+
 SCORES = ("exact_match", "exact_match_answered", "refused", "unparsable")
 CONDITIONS = ("closed", "icl")
 OPTIONS = ("hidden", "shown")
 
 
-def build(family: str, condition: str, split: str | None, options: str, knobs: dict[str, Any]) -> Task:
+def build(family: str, condition: str, split: str | None, options: str, knobs: dict[str, object]) -> Task:
     """Return one family's task.
 
     Args:
@@ -72,7 +76,7 @@ def build(family: str, condition: str, split: str | None, options: str, knobs: d
 
 
 @lru_cache(maxsize=16)
-def _tasks(family: str, condition: str, split: str | None, options: str, knobs: str) -> dict[str, Any]:
+def _tasks(family: str, condition: str, split: str | None, options: str, knobs: str) -> dict[str, ConfigurableTask]:
     """Return lm-eval's task objects by name; ``knobs`` is JSON."""
     from icl_ft_plugin._register import our_tasks
     from icl_ft_plugin.harness.index import read_task

@@ -31,8 +31,11 @@ def sections(text: str) -> dict[str, str]:
 
 
 def parts(
-    families: Sequence[Family], tasks: Sequence[Any], groups: Mapping[str, str], results: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+    families: Sequence[Family],
+    tasks: Sequence[Any],
+    groups: Mapping[str, str],
+    results: Sequence[Mapping[str, Any]],
+) -> dict[str, object]:
     """Return what the template of the README asks for.
 
     Args:
@@ -83,7 +86,7 @@ def _summary(paper: str) -> str:
     return found[0].replace(" (`ft+oracle`)", "")
 
 
-def _task(task: Any, world: World, found: Mapping[str, str]) -> dict[str, Any]:
+def _task(task: Any, world: World, found: Mapping[str, str]) -> dict[str, object]:
     """Return a row of the table of tasks."""
     split = task.metadata["split"]
     told = re.search(rf"^\* .*`{task.name}`.*?: (?:the main variant: )?(.*)$", found.get("Tasks", ""), re.MULTILINE)
@@ -119,7 +122,7 @@ def measured(tasks: Sequence[str], groups: Sequence[str], results: Sequence[Mapp
     return "\n".join(lines) + f"\n\nWith the defaults of all knobs, lm_eval {', '.join(versions)}."
 
 
-def _cell(values: Mapping[str, Any]) -> str:
+def _cell(values: Mapping[str, object]) -> str:
     value, error = values.get("acc,none"), values.get("acc_stderr,none")
     if not isinstance(value, float):
         return "not run"

@@ -20,9 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
@@ -75,7 +74,7 @@ class Task:
 
     name: str
     group: str
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
 
 
 def upstream(families: Sequence[str], place: Path, results: Sequence[Path] = ()) -> Path | None:
@@ -169,7 +168,7 @@ def _split(module: str) -> tuple[str, str]:
     return package, name
 
 
-def _template(name: str) -> Any:
+def _template(name: str) -> Template:
     environment = Environment(loader=PackageLoader(__name__, "assets"), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
     return environment.get_template(f"{name}.j2")
 

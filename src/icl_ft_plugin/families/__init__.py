@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
 from icl_ft_plugin.families.celebrity import FAMILY as CELEBRITY
@@ -25,6 +25,10 @@ from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.paths import tasks_dir
 from icl_ft_plugin.schema import World
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
 __all__ = ["FAMILIES", "GROUP", "Family", "family_of", "generate", "generated", "make_config", "named", "task_folders"]
 
 GROUP = "icl_ft_plugin.families"
@@ -33,7 +37,7 @@ FAMILIES: Mapping[str, Family]  # all of them, by name; found when it is first a
 _SHIPPED = {family.name: family for family in (REVERSAL, SYLLOGISM, CELEBRITY, SEMANTIC, PROCESS, CODEBOOK, OWN)}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return ``FAMILIES`` where it is asked for."""
     if name == "FAMILIES":
         return _all()
@@ -86,7 +90,7 @@ def named(name: str) -> Family:
     return _all().get(name) or Family(name=name, title=name)
 
 
-def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
+def make_config(family: str, knobs: Mapping[str, object]) -> DataclassInstance:
     """Return the family's config with the given knobs, each checked against the default's type.
 
     Raises:
@@ -107,10 +111,11 @@ def make_config(family: str, knobs: Mapping[str, Any]) -> Any:
         wanted = type(defaults[name])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise UsageError(f"{family}: {name}={shown(value)} must be of type {wanted.__name__}")
-    return found.config(**knobs)
+    config: DataclassInstance = found.config(**knobs)
+    return config
 
 
-def generate(family: str, seed: int = 0, knobs: Mapping[str, Any] | None = None, **named: Any) -> World:
+def generate(family: str, seed: int = 0, knobs: Mapping[str, object] | None = None, **named: Any) -> World:
     """Generate one world: the same family, seed and knobs give the same bytes on every platform.
 
     Args:

@@ -128,7 +128,7 @@ class Family:
     auditor: Callable[[World], Auditor] | None = None
     meaning: Callable[[World], Meaning] = Meaning
     subsets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    episodes: Callable[[random.Random, int], dict[str, Any]] | None = None
+    episodes: Callable[[random.Random, int], Mapping[str, object]] | None = None
     vocabulary: Callable[[str], Iterable[str]] = pool
     tasks: Path | None = None
     files: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class Family:
     unruled: str = "the family has no rules for it"
 
     @property
-    def knobs(self) -> dict[str, Any]:
+    def knobs(self) -> dict[str, object]:
         """The default of every knob, by name; none where worlds are not generated."""
         return {} if self.config is None else {knob.name: knob.default for knob in fields(self.config)}
 

@@ -7,10 +7,10 @@ belongs to, any form of an expression.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Any
 
-from icl_ft_plugin.schema import World
+from icl_ft_plugin.schema import Doc, World
 
 SPARE_WORDS = 3  # an answer of so many words more than the longest choice is no answer but a text
 
@@ -40,7 +40,7 @@ class Meaning:
         """Return what two writings of one answer share, or None if it cannot be read."""
         return normalized(answer) or None
 
-    def right(self, doc: Mapping[str, Any], meaning: Any) -> bool | None:
+    def right(self, doc: Doc, meaning: Any) -> bool | None:
         """Tell whether what ``read`` returned is right though no options are shown; None where it is no answer."""
         choices = [normalized(choice) for choice in doc["choices"]]
         if meaning in (choices[i] for i in doc["gold"]):
@@ -48,6 +48,6 @@ class Meaning:
         longest = max(len(choice.split()) for choice in choices)
         return None if len(meaning.split()) > longest + SPARE_WORDS else False
 
-    def same_inference(self, doc: Mapping[str, Any], answer: str) -> bool:
+    def same_inference(self, doc: Doc, answer: str) -> bool:
         """Tell whether a right answer takes the inference, over as many levels, that the question is about."""
         return True

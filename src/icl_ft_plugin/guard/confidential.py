@@ -53,7 +53,7 @@ def shown_pair(pair: str) -> str:
 
 
 @contextmanager
-def concealing(*named: Mapping[str, Any]) -> Iterator[None]:
+def concealing(*named: Mapping[str, object]) -> Iterator[None]:
     """Keep secrets out of what is logged and raised meanwhile, whoever words it.
 
     Args:
@@ -89,7 +89,7 @@ def _without(secrets: list[str], text: str) -> str:
     return text
 
 
-def _secrets(value: Any, name: str = "") -> Iterator[str]:
+def _secrets(value: object, name: str = "") -> Iterator[str]:
     """Yield the texts that must not be seen."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
@@ -117,7 +117,7 @@ def _of_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if is_secret(key) and len(value) >= 12 and "/" not in value}
 
 
-def refuse_secrets(keys: Mapping[str, Any], place: str) -> None:
+def refuse_secrets(keys: Mapping[str, object], place: str) -> None:
     """Refuse keys that hold a secret where all is stored.
 
     Raises:

@@ -8,14 +8,18 @@ What a template may say is listed here; all that repeats or makes a text longer 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from icl_ft_plugin.errors import UsageError, cut, shown
+
+if TYPE_CHECKING:
+    from jinja2.runtime import Context
+
 
 MOST_CHARACTERS = 10_000_000  # of a text, also of one in between
 MOST_SECONDS = 2.0
@@ -53,28 +57,28 @@ class _Refused(TemplateError):
     """The template asks for what is not to be had here."""
 
 
-def _sized(value: Any) -> Any:
+def _sized(value: object) -> object:
     """Return what an operation has made, unless it is too long."""
     if isinstance(value, str | list | tuple) and len(value) > MOST_CHARACTERS:
         raise _Refused(f"more than {MOST_CHARACTERS} characters")
     return value
 
 
-def _join(value: Iterable[Any], d: str = "", attribute: Any = None) -> str:
+def _join(value: Iterable[Any], d: str = "", attribute: object = None) -> str:
     texts = [str(entry if attribute is None else entry[attribute]) for entry in value]
     if sum(map(len, texts)) + len(texts) * len(str(d)) > MOST_CHARACTERS:
         raise _Refused(f"more than {MOST_CHARACTERS} characters")
     return str(d).join(texts)
 
 
-def _replace(value: Any, old: str, new: str) -> str:
+def _replace(value: object, old: str, new: str) -> str:
     text = str(value)
     if len(text) + text.count(old) * len(new) > MOST_CHARACTERS:
         raise _Refused(f"more than {MOST_CHARACTERS} characters")
     return text.replace(old, new)
 
 
-def _indent(text: Any, width: int = 4, first: bool = False) -> str:
+def _indent(text: object, width: int = 4, first: bool = False) -> str:
     lines = str(text).split("\n")
     if type(width) is not int or len(lines) * width > MOST_CHARACTERS:
         raise _Refused(f"more than {MOST_CHARACTERS} characters")
@@ -86,13 +90,13 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(["+", "*", "**", "%", "//", "/", "-"])
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: bool) -> None:
         super().__init__(undefined=StrictUndefined, **options)
         self.filters = {name: found for name, found in self.filters.items() if name not in _NO_FILTERS}
         self.filters |= {"join": _join, "replace": _replace, "indent": _indent}
         self.globals = {"range": self.globals["range"], "namespace": self.globals["namespace"]}
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> object:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if operator in ("*", "**", "%") and not numbers:
             times = next((value for value in (left, right) if isinstance(value, int)), None)
@@ -136,11 +140,11 @@ def _replace_concatenations(node: nodes.Node) -> None:
             setattr(node, name, [_counted(entry) for entry in value])
 
 
-def _counted(value: Any) -> Any:
+def _counted(value: object) -> object:
     return _call("_concat", value.nodes, value.lineno) if isinstance(value, nodes.Concat) else value
 
 
-def _call(name: str, arguments: list[Any], line: int) -> nodes.Call:
+def _call(name: str, arguments: list[nodes.Expr], line: int) -> nodes.Call:
     return nodes.Call(nodes.Name(name, "load", lineno=line), arguments, [], None, None, lineno=line)
 
 
@@ -162,7 +166,7 @@ def compiled(source: str, **options: bool) -> Template:
         raise _Refused(cut(str(error)) or type(error).__name__) from error
 
 
-def render(source: str, place: str, values: dict[str, Any], **options: bool) -> str:
+def render(source: str, place: str, values: Mapping[str, object], **options: bool) -> str:
     """Return a rendered template.
 
     Args:
@@ -181,7 +185,7 @@ def render(source: str, place: str, values: dict[str, Any], **options: bool) -> 
             raise _Refused(f"more than {MOST_SECONDS:g} seconds")
         return ""
 
-    def concat(*parts: Any) -> str:
+    def concat(*parts: object) -> str:
         return _join(parts)
 
     try:

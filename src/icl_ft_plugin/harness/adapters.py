@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.models.find import find_adapter, label_of
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 
 def labels_of(adapters: Sequence[str | Path]) -> dict[str, Path]:
@@ -30,7 +33,7 @@ def labels_of(adapters: Sequence[str | Path]) -> dict[str, Path]:
 
 def evaluate_each(
     adapters: Mapping[str, Path],
-    evaluate: Callable[[Any, str], dict[str, Any]],
+    evaluate: Callable[[LM, str], dict[str, Any]],
     *,
     model_args: Mapping[str, Any],
     batch_size: int | str = 1,

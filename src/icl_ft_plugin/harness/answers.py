@@ -15,14 +15,14 @@ any wording that the world's family can read (``Meaning``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from string import ascii_uppercase
-from typing import Any, Literal
+from typing import Literal
 
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.meaning import Meaning
 from icl_ft_plugin.harness.documents import world_key, world_of
+from icl_ft_plugin.schema import Doc
 
 Outcome = Literal["right", "wrong", "refused", "unparsable"]
 REFUSAL = re.compile(
@@ -38,7 +38,7 @@ _LETTER = re.compile(r"\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)\s*(.*)")
 _LETTER_AND_TEXT = re.compile(r"([B-Z])\s+(.*)")
 
 
-def outcome_of(doc: Mapping[str, Any], text: str) -> Outcome:
+def outcome_of(doc: Doc, text: str) -> Outcome:
     """Tell what an answer is.
 
     Args:
@@ -54,12 +54,12 @@ def outcome_of(doc: Mapping[str, Any], text: str) -> Outcome:
     return "unparsable" if right is None else "wrong"
 
 
-def same_inference(doc: Mapping[str, Any], text: str) -> bool:
+def same_inference(doc: Doc, text: str) -> bool:
     """Tell whether a right answer takes the inference, over as many levels, that the question is about."""
     return "options" in doc or _meaning(world_key(doc["world"])).same_inference(doc, _tidy(doc, text))
 
 
-def _tidy(doc: Mapping[str, Any], text: str) -> str:
+def _tidy(doc: Doc, text: str) -> str:
     """Return the first line without markup, and without the question where it is repeated."""
     line = next((line for line in text.split("\n") if line.strip(" *_`\"'.\u2026")), "")
     line = line.strip(" \t*_`\"'$\u201c\u201d\u2018\u2019")
@@ -68,7 +68,7 @@ def _tidy(doc: Mapping[str, Any], text: str) -> str:
     return line.lstrip(".\u2026 ")
 
 
-def _option_is_right(doc: Mapping[str, Any], answer: str, text: str) -> bool | None:
+def _option_is_right(doc: Doc, answer: str, text: str) -> bool | None:
     """Tell whether the option that is named is right; None where none is, or where further lines name others."""
     named = _option_of(doc, answer)
     listed = {match[1].upper() for line in text.split("\n") if (match := _LETTER.match(line.strip(" *")))}
@@ -78,7 +78,7 @@ def _option_is_right(doc: Mapping[str, Any], answer: str, text: str) -> bool | N
     return None if named is None else doc["options"][named] in right
 
 
-def _option_of(doc: Mapping[str, Any], answer: str) -> int | None:
+def _option_of(doc: Doc, answer: str) -> int | None:
     match = _LETTER.fullmatch(answer) or _LETTER_AND_TEXT.fullmatch(answer)
     letter = ord(match[1].upper()) - ord("A") if match else -1
     by_text = _option_by_text(doc, match[2] if match else answer)
@@ -87,7 +87,7 @@ def _option_of(doc: Mapping[str, Any], answer: str) -> int | None:
     return by_text if by_text is not None else _option_by_text(doc, answer)
 
 
-def _option_by_text(doc: Mapping[str, Any], answer: str) -> int | None:
+def _option_by_text(doc: Doc, answer: str) -> int | None:
     of_split = doc["split"]
     read = _meaning(world_key(doc["world"])).read
     wanted = read(of_split, answer)
@@ -95,7 +95,7 @@ def _option_by_text(doc: Mapping[str, Any], answer: str) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _is_right(doc: Mapping[str, Any], answer: str) -> bool | None:
+def _is_right(doc: Doc, answer: str) -> bool | None:
     """Tell whether an answer to a question without options is right; None where it cannot be read."""
     meaning = _meaning(world_key(doc["world"]))
     read = meaning.read(doc["split"], answer)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lm_eval.api.model import LM
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.schema import World
 from icl_ft_plugin.worlds.baselines import BASELINES
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
 
 
 class BaselineLM(LM):  # type: ignore[misc]
@@ -31,7 +34,7 @@ class BaselineLM(LM):  # type: ignore[misc]
         self._scorer = BASELINES[name](world)
         self._questions = {question.id: question for question in world.questions}
 
-    def loglikelihood(self, requests: Sequence[Any], *args: Any, **kwargs: Any) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: Sequence[Instance], *args: object, **kwargs: object) -> list[tuple[float, bool]]:
         """Return the baseline's score of each choice; between equals it guesses, always the same way."""
         scores: dict[str, Sequence[float]] = {}
         answers = []
@@ -43,10 +46,10 @@ class BaselineLM(LM):  # type: ignore[misc]
             answers.append((scores[key][request.idx] + guess, False))
         return answers
 
-    def generate_until(self, requests: Sequence[Any], *args: Any, **kwargs: Any) -> list[str]:
+    def generate_until(self, requests: Sequence[Instance], *args: object, **kwargs: object) -> list[str]:
         """Return nothing written."""
         return ["" for _ in requests]
 
-    def loglikelihood_rolling(self, requests: Sequence[Any], *args: Any, **kwargs: Any) -> list[float]:
+    def loglikelihood_rolling(self, requests: Sequence[Instance], *args: object, **kwargs: object) -> list[float]:
         """Refuse: no task of this package asks for it."""
         raise UsageError("a baseline chooses among answers; it gives no text a probability")

@@ -29,7 +29,7 @@ from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.documents import world_of
 from icl_ft_plugin.harness.prompts import prompt_with
 from icl_ft_plugin.harness.tokens import Tokens, tokens_needed
-from icl_ft_plugin.schema import Document, canonical_json
+from icl_ft_plugin.schema import Doc, Document, canonical_json
 from icl_ft_plugin.worlds import retrieval
 from icl_ft_plugin.worlds.context import chosen_by, context_documents, documents_within, join_documents
 
@@ -77,12 +77,12 @@ def choice_of(metadata: Mapping[str, Any], place: str) -> Choice | None:
     return Choice(budget, **{name.removeprefix("context_"): value for name, value in given.items()})
 
 
-def in_context_prompt(doc: Mapping[str, Any]) -> str:
+def in_context_prompt(doc: Doc) -> str:
     """Return the in-context prompt of a task document: the world's documents, a blank line, the bare question."""
     return prompt_with(context_of(doc), doc)
 
 
-def context_of(doc: Mapping[str, Any], choice: Choice | None = None) -> str:
+def context_of(doc: Doc, choice: Choice | None = None) -> str:
     """Return the text in front of the question of a task document.
 
     Raises:
@@ -99,7 +99,7 @@ def per_question(choice: Choice | None, family: str) -> TypeGuard[Choice]:
     return choice is not None and (choice.budget is None or family_of(family).generate is None)
 
 
-def retrieved(doc: Mapping[str, Any], choice: Choice) -> tuple[Document, ...]:
+def retrieved(doc: Doc, choice: Choice) -> tuple[Document, ...]:
     """Return the documents that are chosen for a question.
 
     Raises:
@@ -113,7 +113,7 @@ def retrieved(doc: Mapping[str, Any], choice: Choice) -> tuple[Document, ...]:
     return _retrieved(doc["world"], doc["id"], doc["question"], tuple(doc["proof"]), choice)
 
 
-def evidence(doc: Mapping[str, Any], documents: Sequence[Document]) -> float:
+def evidence(doc: Doc, documents: Sequence[Document]) -> float:
     """Return 1 where documents state all that a question needs, 0 where they do not, NaN where it is not known."""
     stated = {fact for document in documents for fact in document.facts}
     return float(stated.issuperset(doc["proof"])) if doc["proof"] else math.nan

@@ -17,21 +17,25 @@ import json
 import random
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.errors import UsageError, shown, suggest
 from icl_ft_plugin.families import Family, family_of, make_config
 from icl_ft_plugin.guard.confidential import shown_as
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
-from icl_ft_plugin.schema import World, canonical_json
+from icl_ft_plugin.schema import Doc, Extras, World, canonical_json
 from icl_ft_plugin.worlds import folder
 from icl_ft_plugin.worlds.context import LEAST, chosen_by
+
+if TYPE_CHECKING:
+    import datasets
+
 
 HIDDEN, SHOWN = "hidden", "shown"
 
 
-def build(family: str, split: str | Sequence[str] | None = None, **metadata: Any) -> dict[str, Any]:
+def build(family: str, split: str | Sequence[str] | None = None, **metadata: Any) -> dict[str, datasets.Dataset]:
     """Build the documents of one task; lm-eval calls it with the task's ``metadata``, the arguments of ``task_documents``.
 
     Returns:
@@ -57,7 +61,7 @@ def task_documents(
     options: str = HIDDEN,
     pmi: bool = False,
     **metadata: Any,
-) -> list[dict[str, Any]]:
+) -> list[Doc]:
     """Return the documents of one task.
 
     Args:
@@ -119,7 +123,9 @@ _PARAMETERS = {
 }
 
 
-def _key(family: Family, seed: int, knobs: dict[str, Any], path: str | None, copies: int, asked: dict[str, Any]) -> str:
+def _key(
+    family: Family, seed: int, knobs: dict[str, object], path: str | None, copies: int, asked: dict[str, object]
+) -> str:
     """Return the field ``world``; what is plain is not named in it: documents keep their hash."""
     if family.generate is None:
         if path is None:
@@ -154,7 +160,7 @@ def _splits(world: World, split: str | Sequence[str] | None) -> list[str]:
     return asked
 
 
-def question_rows(world: World, key: str) -> list[dict[str, Any]]:
+def question_rows(world: World, key: str) -> list[Doc]:
     """Return the world's questions as task documents.
 
     Args:
@@ -174,7 +180,7 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
             "depth": q.depth,
             "proof": list(q.proof),
             "clusters": dict(q.clusters),
-            **({"block": q.block} if q.block else {}),
+            **(Extras(block=q.block) if q.block else Extras()),
             "labels": dict(q.labels),
             "world": key,
         }
@@ -182,7 +188,7 @@ def question_rows(world: World, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+def with_options(rows: Sequence[Doc], seed: int) -> list[Doc]:
     """Return task documents with the field ``options``: the choices in the order in which they are shown.
 
     The right one stands at every place equally often, as far as the count allows, in an order that depends on the seed
@@ -197,7 +203,7 @@ def with_options(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, An
     rng = random.Random(f"options-{seed}-{rows[0]['split']}")
     places = [i for i, _ in enumerate(rows)]
     rng.shuffle(places)
-    found = []
+    found: list[Doc] = []
     for place, row in zip(places, rows, strict=True):
         right, others = row["label"], [i for i in range(len(row["choices"])) if i != row["label"]]
         rng.shuffle(others)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin._register import our_tasks
 from icl_ft_plugin.errors import UsageError, suggest
@@ -17,20 +17,25 @@ from icl_ft_plugin.guard.memory import enough_memory
 from icl_ft_plugin.harness.loaded import arguments_of, loaded
 from icl_ft_plugin.harness.task import Shortened
 
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 
 def evaluate(
     tasks: str | Sequence[str],
     *,
-    model: Any = "icl_ft_hf",
-    model_args: Mapping[str, Any] | None = None,
-    tokenizer: Any = None,
-    metadata: Mapping[str, Any] | None = None,
+    model: LM | PreTrainedModel | PeftModel | str | Path = "icl_ft_hf",
+    model_args: Mapping[str, object] | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    metadata: Mapping[str, object] | None = None,
     output: str | Path | None = None,
     batch_size: int | str = 1,
     limit: int | None = None,
     apply_chat_template: bool = False,
     cache: str | Path | None = None,
-    gen_kwargs: Mapping[str, Any] | None = None,
+    gen_kwargs: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
     """Score one model on some tasks with ``lm_eval.simple_evaluate``; files are lm-eval's own.
 
@@ -122,13 +127,13 @@ def _check_written(output: Path, counts: Mapping[str, int]) -> None:
         raise UsageError(f"{output}: cannot be written: lm-eval's files are incomplete ({error})") from error
 
 
-def _arguments_of_loaded(model: Any) -> dict[str, Any] | None:
+def _arguments_of_loaded(model: LM) -> dict[str, str] | None:
     """Return what the results of a loaded hf model should say of it: its checkpoint and its adapter."""
     name, adapter = getattr(model, "pretrained", None), getattr(model, "peft", None)
     return {"pretrained": name, **({"peft": adapter} if adapter else {})} if isinstance(name, str) else None
 
 
-def _window_of_loaded(model: Any) -> dict[str, Any]:
+def _window_of_loaded(model: LM) -> dict[str, object]:
     """Return the metadata that names a loaded hf model, as its command line would have."""
     name = getattr(getattr(model, "config", None), "_name_or_path", None)
     return {"pretrained": name, "max_length": model.max_length} if name else {}

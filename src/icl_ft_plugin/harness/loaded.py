@@ -6,11 +6,16 @@ Either is scored by ``icl_ft_hf``, which computes what prompts share once.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_json
 from icl_ft_plugin.models.find import find_adapter, find_model, is_adapter
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def arguments_of(model: str | Path) -> dict[str, Any]:
@@ -32,7 +37,11 @@ def arguments_of(model: str | Path) -> dict[str, Any]:
     return {"pretrained": str(find_model(base, revision=revision)), "peft": str(adapter)}
 
 
-def loaded(model: Any, tokenizer: Any = None, batch_size: int | str = 1) -> Any:
+def loaded(
+    model: LM | PreTrainedModel | PeftModel | str | Path,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    batch_size: int | str = 1,
+) -> LM:
     """Return an lm-eval model.
 
     Args:

@@ -26,7 +26,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from string import ascii_uppercase
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,15 +36,18 @@ from icl_ft_plugin.families import family_of
 from icl_ft_plugin.families.family import PHRASE
 from icl_ft_plugin.guard.templates import render
 from icl_ft_plugin.paths import PLAIN, prompt_file
-from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.schema import Doc, content_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
-def closed_prompt(doc: Mapping[str, Any]) -> str:
+def closed_prompt(doc: Doc) -> str:
     """Return the closed-book prompt of a task document: the bare question, unless its world names another prompt."""
     return prompt_with("", doc)
 
 
-def prompt_with(documents: str, doc: Mapping[str, Any]) -> str:
+def prompt_with(documents: str, doc: Doc) -> str:
     """Return the prompt of a task document by the template that its ``world`` field names.
 
     Args:
@@ -60,7 +63,7 @@ def prompt_with(documents: str, doc: Mapping[str, Any]) -> str:
     )
 
 
-def bare_prompt(doc: Mapping[str, Any]) -> str:
+def bare_prompt(doc: Doc) -> str:
     """Return the prompt of a task document without documents and with the last word of its question alone.
 
     It says that an answer comes and nothing about which: the domain premise of PMI_DC (arXiv 2104.08315). Of "glon are" it
@@ -69,7 +72,7 @@ def bare_prompt(doc: Mapping[str, Any]) -> str:
     return prompt_with("", {**doc, "question": doc["question"].split()[-1]})
 
 
-def as_turn(prompt: str, tokenizer: Any) -> str:
+def as_turn(prompt: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """Return a prompt as the user's turn of a chat, with what the model's own template puts before its answer."""
     turns = [{"role": "user", "content": prompt}]
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from icl_ft_plugin.families import family_of
 from icl_ft_plugin.harness.answers import outcome_of, same_inference
+from icl_ft_plugin.schema import Doc
 
 
-def process_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """Score one question by likelihood; its correct choices are a set.
 
     Args:
@@ -38,9 +38,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]
     }
 
 
-def pmi(
-    doc: Mapping[str, Any], results: Sequence[tuple[float, bool]], unconditional: Sequence[tuple[float, bool]]
-) -> float:
+def pmi(doc: Doc, results: Sequence[tuple[float, bool]], unconditional: Sequence[tuple[float, bool]]) -> float:
     """Return 1 if a correct choice has gained most by the prompt: log P(choice | prompt) - log P(choice | bare prompt).
 
     Args:
@@ -52,7 +50,7 @@ def pmi(
     return float(gained.index(max(gained)) in doc["gold"])
 
 
-def by_subset(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+def by_subset(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """``process_results`` and the accuracy on each subset of the questions that the family names; NaN off it."""
     scored = process_results(doc, results)
     subsets = family_of(json.loads(doc["world"])["family"]).subsets
@@ -61,7 +59,7 @@ def by_subset(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> 
     return scored
 
 
-def written(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+def written(doc: Doc, results: Sequence[str]) -> dict[str, float]:
     """Score one written answer.
 
     Args:
@@ -80,7 +78,7 @@ def written(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     }
 
 
-def written_inferred(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+def written_inferred(doc: Doc, results: Sequence[str]) -> dict[str, float]:
     """``written`` and ``same_inference``: right, by the inference and over the levels that the question is about."""
     scored = written(doc, results)
     same = bool(scored["exact_match"]) and same_inference(doc, results[0])

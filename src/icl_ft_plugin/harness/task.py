@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.task import ConfigurableTask
 
@@ -21,11 +21,15 @@ from icl_ft_plugin.harness.documents import task_documents
 from icl_ft_plugin.harness.prompts import as_turn, bare_prompt, prompt_with
 from icl_ft_plugin.harness.scoring import mean_of_subset, pmi
 from icl_ft_plugin.harness.tokens import most_needed, tokens_of
-from icl_ft_plugin.schema import content_hash
+from icl_ft_plugin.schema import Doc, content_hash
 from icl_ft_plugin.worlds.context import chosen_by
 
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.api_models import JsonChatStr
+
+
 logger = logging.getLogger(__name__)
-Doc = Mapping[str, Any]
 
 
 class Task(ConfigurableTask):  # type: ignore[misc]
@@ -52,9 +56,9 @@ class Task(ConfigurableTask):  # type: ignore[misc]
         """Return the metrics beside those of the YAML."""
         return [*self._splits.values(), *(("acc_pmi",) if self._pmi else ())]
 
-    def construct_requests(self, doc: Doc, ctx: Any, **kwargs: Any) -> Any:
+    def construct_requests(self, doc: Doc, ctx: str, **kwargs: Any) -> list[Instance]:
         """Ask as upstream does; with ``pmi``, each choice behind the bare prompt as well."""
-        asked = super().construct_requests(doc, ctx, **kwargs)
+        asked: list[Instance] = super().construct_requests(doc, ctx, **kwargs)
         if not self._pmi:
             return asked
         unconditional = super().construct_requests(doc, ctx.replace(self.doc_to_text(doc), bare_prompt(doc)), **kwargs)
@@ -62,7 +66,7 @@ class Task(ConfigurableTask):  # type: ignore[misc]
             instance.idx += len(asked)  # by which lm-eval sorts the answers
         return [*asked, *unconditional]
 
-    def process_results(self, doc: Doc, results: Sequence[Any]) -> dict[str, float]:
+    def process_results(self, doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, float]:
         """Score as the YAML says, and under the name of the question's split; NaN under the others."""
         if self._pmi:
             results, unconditional = results[: len(doc["choices"])], results[len(doc["choices"]) :]
@@ -97,7 +101,7 @@ class InContextTask(Task):
     def _added(self) -> list[str]:
         return [*super()._added(), *(("documents", "evidence") if self._retrieves else ())]
 
-    def process_results(self, doc: Doc, results: Sequence[Any]) -> dict[str, float]:
+    def process_results(self, doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, float]:
         """Score as a closed-book task does, and say what the prompt held where that depends on the question."""
         scored = super().process_results(doc, results)
         if self._choice and self._retrieves:
@@ -105,13 +109,14 @@ class InContextTask(Task):
             scored |= {"documents": float(len(found)), "evidence": evidence(doc, found)}
         return scored
 
-    def doc_to_text(self, doc: Doc, *args: Any, **kwargs: Any) -> Any:
+    def doc_to_text(self, doc: Doc, *args: object, **kwargs: object) -> str:
         """Return the prompt as the YAML has it, or with the documents that are chosen."""
         if self._choice is None:
-            return super().doc_to_text(doc, *args, **kwargs)
+            text: str = super().doc_to_text(doc, *args, **kwargs)
+            return text
         return prompt_with(context_of(doc, self._choice), doc)
 
-    def build_all_requests(self, **kwargs: Any) -> None:
+    def build_all_requests(self, **kwargs: object) -> None:
         """Build the requests as upstream does, after the check of the window.
 
         Raises:
@@ -120,9 +125,9 @@ class InContextTask(Task):
         self._check_window(bool(kwargs.get("apply_chat_template")))
         super().build_all_requests(**kwargs)
 
-    def apply_filters(self) -> Any:
+    def apply_filters(self) -> list[Instance] | None:
         """Filter as upstream does; then shorten the prompts, which were scored by now, for the log."""
-        filtered = super().apply_filters()
+        filtered: list[Instance] | None = super().apply_filters()
         for instance in self._instances:
             prompt, *rest = instance.arguments
             instance.arguments = (_shortened(prompt, context_of(instance.doc, self._choice)), *rest)
@@ -164,7 +169,7 @@ class Shortened(str):
         return self.replace(self.note, self.context, 1)
 
 
-def _shortened(prompt: Any, context: str) -> Any:
+def _shortened(prompt: str | JsonChatStr, context: str) -> str | JsonChatStr:
     """Return a prompt with a note in the place of the context; a chat server's prompt is JSON in a named tuple."""
     note = f"[context: {len(context)} characters, sha256 {content_hash(context)[:16]}]"
     if not isinstance(prompt, str):

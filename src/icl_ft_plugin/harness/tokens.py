@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_json
 from icl_ft_plugin.prefix.encode import StemEncoder
+from icl_ft_plugin.schema import Doc
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
 
 logger = logging.getLogger(__name__)
 WINDOWS = ("n_positions", "max_position_embeddings", "n_ctx")  # keys of config.json, in the order of lm-eval's hf model
@@ -100,7 +105,7 @@ def _load(model: _Model) -> Tokens | None:
     )
 
 
-def _window(name: str, extra: Mapping[str, Any]) -> int:
+def _window(name: str, extra: Mapping[str, object]) -> int:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(name, **extra).get_text_config()
@@ -144,7 +149,7 @@ def _longest(tokens: Tokens) -> int:
     return max(map(len, tokens.tokenizer.get_vocab()))
 
 
-def tokens_read(lm: Any, text: str) -> int | None:
+def tokens_read(lm: LM, text: str) -> int | None:
     """Count the tokens that a loaded lm-eval model makes of an input; None where lm-eval gives it no tokenizer."""
     from lm_eval.api.model import TemplateLM
 
@@ -154,9 +159,7 @@ def tokens_read(lm: Any, text: str) -> int | None:
     return len(ids) if all(isinstance(token, int) for token in ids) else None
 
 
-def most_needed(
-    docs: Iterable[Mapping[str, Any]], prompt: Callable[[Mapping[str, Any]], str], tokens: Tokens, written: int
-) -> int:
+def most_needed(docs: Iterable[Doc], prompt: Callable[[Doc], str], tokens: Tokens, written: int) -> int:
     """Return the tokens of the longest prompt with its answer, the longest by characters.
 
     Args:

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer, DynamicSlidingWindowLayer
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 
 NAMES = ("cache", "past_key_values")
 """What a key/value cache is called as an argument and in an output: since transformers 5.24, and before."""
@@ -27,7 +31,7 @@ def cache_name(names: Iterable[str]) -> str | None:
     return next((name for name in NAMES if name in names), None)
 
 
-def fork(cache: Any, rows: int) -> Any:
+def fork(cache: Cache, rows: int) -> Cache:
     """Copy a one-row cache into ``rows`` rows; the original stays as it is.
 
     ``reorder_cache`` is the one operation that every kind of layer has and that makes new tensors, also for states.
@@ -44,7 +48,7 @@ def fork(cache: Any, rows: int) -> Any:
     return copied
 
 
-def cache_bytes(cache: Any) -> int:
+def cache_bytes(cache: Cache) -> int:
     """Return the bytes of all tensors that a cache holds."""
     held = 0
     for layer in cache.layers:
@@ -55,22 +59,22 @@ def cache_bytes(cache: Any) -> int:
     return held
 
 
-def layer_types(config: Any) -> set[type]:
+def layer_types(config: PretrainedConfig) -> set[type]:
     """Return the kinds of cache layer that a model with this config uses."""
     return {type(layer) for layer in DynamicCache(config=config).layers}
 
 
-def is_full_attention(config: Any) -> bool:
+def is_full_attention(config: PretrainedConfig) -> bool:
     """Say whether every layer caches every token, so that a cache can be cropped."""
     return layer_types(config) == {DynamicLayer}
 
 
-def is_state_only(config: Any) -> bool:
+def is_state_only(config: PretrainedConfig) -> bool:
     """Say whether no layer keeps keys and values."""
     return not any(issubclass(kind, CacheLayerMixin) for kind in layer_types(config))
 
 
-def is_attention_only(config: Any) -> bool:
+def is_attention_only(config: PretrainedConfig) -> bool:
     """Say whether no layer carries a state; a sliding window is attention too."""
     return layer_types(config) <= {DynamicLayer, DynamicSlidingWindowLayer}
 
@@ -86,10 +90,10 @@ class PathCache:
 
     def __init__(self, *, croppable: bool) -> None:
         self.croppable = croppable
-        self.current: Any = DynamicCache() if croppable else None
+        self.current: Cache | None = DynamicCache() if croppable else None
         self.length = 0
         self.peak_bytes = 0
-        self._kept: list[Any] = []
+        self._kept: list[Cache | None] = []
 
     def enter(self) -> None:
         """Start a stretch that ``leave`` will take back."""
@@ -97,7 +101,7 @@ class PathCache:
             self._kept.append(self.current)
             self.current = None if self.current is None else fork(self.current, 1)
 
-    def extended(self, cache: Any, tokens: int) -> None:
+    def extended(self, cache: Cache | None, tokens: int) -> None:
         """Take over the cache that the model returned after ``tokens`` more tokens."""
         if not isinstance(cache, Cache):
             raise TypeError(f"the model returned {type(cache).__name__} as its cache, not a transformers Cache")
@@ -109,6 +113,7 @@ class PathCache:
     def leave(self, tokens: int) -> None:
         """Go back by the ``tokens`` of the last stretch."""
         if self.croppable:
+            assert self.current is not None
             self.current.crop(-tokens)
         else:
             self.current = self._kept.pop()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -20,6 +20,11 @@ from icl_ft_plugin.prefix.positions import unknown_kinds
 from icl_ft_plugin.prefix.score import TreeScorer, base_forward_parameters
 from icl_ft_plugin.prefix.tree import build_tree
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+
 LENGTH = 24
 """Tokens of each compared sequence, plus the sliding window where it is short."""
 
@@ -27,10 +32,11 @@ LONGEST_WINDOW = 256
 """A sliding window longer than this is not filled by the check."""
 
 
-def cannot_share(model: Any, backend: str) -> str | None:
+def cannot_share(model: PreTrainedModel | PeftModel | None, backend: str) -> str | None:
     """Return why prefixes of this model cannot be shared at all, or None."""
     if backend != "causal":
         return "an encoder-decoder model has no common prefix to cache"
+    assert model is not None
     if is_state_only(model.config):
         return f"{type(model).__name__} keeps a state instead of a key/value cache"
     if cache_name(base_forward_parameters(model)) is None:
@@ -57,7 +63,7 @@ def cannot_share_checkpoint(folder: Path) -> str | None:
         return cannot_share(AutoModelForCausalLM.from_config(config), "causal")
 
 
-def possible_ways(model: Any) -> list[str]:
+def possible_ways(model: PreTrainedModel | PeftModel) -> list[str]:
     """Return the ways that the model's attention and cache allow, the faster one first."""
     takes_mask = getattr(model.config, "_attn_implementation", None) in ("sdpa", "eager")
     if takes_mask and "position_ids" in base_forward_parameters(model) and is_full_attention(model.config):

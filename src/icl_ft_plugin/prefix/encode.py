@@ -10,9 +10,13 @@ what those of the rest leave of a whole text's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from icl_ft_plugin.prefix.tree import common_length
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 LEAST = 400
 """Characters of a beginning that is worth keeping."""
@@ -39,7 +43,7 @@ class StemEncoder:
         tokenizer: The ``transformers`` tokenizer behind it; one that is not "fast" gets every text as a whole.
     """
 
-    def __init__(self, encode: Callable[[str], list[int]], tokenizer: Any) -> None:
+    def __init__(self, encode: Callable[[str], list[int]], tokenizer: PreTrainedTokenizerBase) -> None:
         self._encode = encode
         self._tokenizer = tokenizer
         self._backend = getattr(tokenizer, "backend_tokenizer", None)

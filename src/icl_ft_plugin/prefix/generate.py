@@ -10,8 +10,8 @@ from __future__ import annotations
 import inspect
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
@@ -23,6 +23,12 @@ from icl_ft_plugin.prefix.cache import NAMES, PathCache, cache_name, fork, is_at
 from icl_ft_plugin.prefix.positions import Part, positions_of
 from icl_ft_plugin.prefix.score import TreeScorer
 from icl_ft_plugin.prefix.tree import build_tree, cut_groups, path_nodes, walk
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +61,7 @@ def common_stems(contexts: Sequence[list[int]]) -> list[tuple[list[int], list[in
     return stems
 
 
-def is_greedy(generation_kwargs: dict[str, Any], model: Any) -> bool:
+def is_greedy(generation_kwargs: Mapping[str, object], model: PreTrainedModel | PeftModel) -> bool:
     """Say whether these arguments choose the likeliest token each time, with the default kind of cache."""
     if generation_kwargs.get("do_sample") or generation_kwargs.get("temperature"):
         return False
@@ -122,7 +128,7 @@ class StemGeneration(HFLM):  # type: ignore[misc]
     def _limits(self, depth: int) -> tuple[int, int]:
         """Return the most tokens of a pack and of a piece of a prefix."""
 
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Generate as HFLM, group by group of requests with a common stem that is prefilled once."""
         asked = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
         contexts = [self.tok_batch_encode([request.args[0]])[0][0].tolist() for request in requests]
@@ -182,14 +188,17 @@ class StemGeneration(HFLM):  # type: ignore[misc]
             self._told.add(message)
             logger.warning(message)
 
-    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+    def _model_generate(
+        self, context: torch.Tensor, max_length: int, stop: list[str], **generation_kwargs: Any
+    ) -> torch.Tensor:
         """Generate from the current stem's cache where every row begins with it and decoding is greedy."""
         mask = generation_kwargs.get("attention_mask")
         moved = None
         if self._stem is not None and mask is not None and is_greedy(generation_kwargs, self.model):
             moved = behind_stem(context, mask, self._stem[0], padded=self.sharing == "packed")
         if moved is None or self._stem is None:
-            return super()._model_generate(context, max_length, stop, **generation_kwargs)
+            plain: torch.Tensor = super()._model_generate(context, max_length, stop, **generation_kwargs)
+            return plain
         ids, generation_kwargs["attention_mask"] = moved
         generation_kwargs[CACHE_ARGUMENT] = fork(self._stem[1].current, len(ids))
         out = super()._model_generate(ids, max_length, stop, **generation_kwargs)

@@ -5,10 +5,15 @@ For SmolLM2-135M in fp32 behind 1,500 cached tokens and 4 GB: packs of the 512 a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
 import torch
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 
 LEAST = 16
 """No pass is cut shorter than this, whatever the bytes."""
@@ -21,7 +26,7 @@ def free_bytes(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def pack_tokens(model: Any, depth: int, most: int, allowed: int) -> int:
+def pack_tokens(model: PreTrainedModel | PeftModel, depth: int, most: int, allowed: int) -> int:
     """Return how many tokens a pack may have.
 
     Args:
@@ -37,7 +42,7 @@ def pack_tokens(model: Any, depth: int, most: int, allowed: int) -> int:
     return limit
 
 
-def chunk_tokens(model: Any, depth: int, allowed: int) -> int:
+def chunk_tokens(model: PreTrainedModel | PeftModel, depth: int, allowed: int) -> int:
     """Return how many tokens of a prefix to compute in one piece; the whole needs no mask and runs fastest."""
     config = model.config.get_text_config()
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
@@ -52,7 +57,7 @@ def chunk_tokens(model: Any, depth: int, allowed: int) -> int:
     return max(limit, LEAST)
 
 
-def _mask_bytes(model: Any, keys: int) -> int:
+def _mask_bytes(model: PreTrainedModel | PeftModel, keys: int) -> int:
     """Return the bytes of one query's mask, and of its attention weights where they are made."""
     config = model.config.get_text_config()
     heads = config.num_attention_heads if config._attn_implementation == "eager" else 1

@@ -11,16 +11,17 @@ arguments and gives the same scores. Three arguments are its own:
     pass_bytes=2000000000  most memory of one pass beside weights and context (default: a quarter of what is free)
 
 What cannot share (encoder-decoder and recurrent models, prompt tuning, tensor parallelism) runs as ``hf`` does, with
-one warning. See docs/prefix-sharing.md.
+one warning. See docs/lm-eval.md.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -34,6 +35,11 @@ from icl_ft_plugin.prefix.limits import LEAST, chunk_tokens, free_bytes, pack_to
 from icl_ft_plugin.prefix.positions import Part
 from icl_ft_plugin.prefix.score import TreeScorer
 from icl_ft_plugin.prefix.tree import Node, build_tree
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +69,7 @@ class PrefixLM(StemGeneration):
 
     def __init__(
         self,
-        pretrained: Any,
+        pretrained: str | PreTrainedModel | PeftModel,
         *,
         on_overflow: str = "truncate",
         pass_tokens: int | None = None,
@@ -76,8 +82,8 @@ class PrefixLM(StemGeneration):
             )
         if isinstance(pretrained, str):
             refuse_missing_device(kwargs.get("device", "cuda"), torch.cuda.device_count())
-        self._encoded: OrderedDict[Any, list[int]] = OrderedDict()
-        self._encoders: dict[Any, StemEncoder] = {}
+        self._encoded: OrderedDict[Hashable, list[int]] = OrderedDict()
+        self._encoders: dict[Hashable, StemEncoder] = {}
         super().__init__(pretrained, **kwargs)
         self.on_overflow = on_overflow
         self.pass_tokens = None if pass_tokens is None else int(pass_tokens)
@@ -130,7 +136,7 @@ class PrefixLM(StemGeneration):
             answers.update(zip(plain, found, strict=True))
         return [answers[i] for i in range(len(requests))]
 
-    def get_model_info(self) -> dict[str, Any]:
+    def get_model_info(self) -> dict[str, object]:
         """Return what lm-eval writes of the model, and how its prefixes were shared (``prefix_sharing``)."""
         return {**super().get_model_info(), "prefix_sharing": self.sharing}
 
@@ -214,7 +220,7 @@ class PrefixLM(StemGeneration):
             autocast=self._autocast,
         )
 
-    def _autocast(self) -> AbstractContextManager[Any]:
+    def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(
             device_type=self.device.type,
             dtype=self.mixed_precision_dtype,
@@ -241,7 +247,7 @@ class PrefixLM(StemGeneration):
         logger.warning("prefixes are not shared: scoring as hf does")
         return "stock"
 
-    def _detect_batch_size(self, requests: Any = None, pos: int = 0) -> int:
+    def _detect_batch_size(self, requests: Sequence[object] | None = None, pos: int = 0) -> int:
         """As HFLM, but each data-parallel rank for itself, and once for all groups of generation requests.
 
         HFLM gathers the ranks' sizes; here ranks differ in how many requests take the plain path, and a gather that

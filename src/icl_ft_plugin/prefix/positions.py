@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 
 FIXED = {"default", "linear", "llama3", "proportional", "yarn", "deepseek_yarn", "mrope"}
 """Kinds of rotary positions whose frequencies are the same in every pass."""
@@ -59,7 +63,7 @@ class Positions:
         return list(parts.values())
 
 
-def positions_of(config: Any) -> Positions:
+def positions_of(config: PretrainedConfig) -> Positions:
     """Return how the positions of a model with this config depend on the length of a pass."""
     switches: set[int] = set()
     limit = None
@@ -71,7 +75,7 @@ def positions_of(config: Any) -> Positions:
     return Positions(tuple(sorted(switches)), limit)
 
 
-def unknown_kinds(config: Any) -> list[str]:
+def unknown_kinds(config: PretrainedConfig) -> list[str]:
     """Return the kinds of rotary positions that may depend on the length in a way that is not known here."""
     return sorted({_kind(rope) for rope in _rope_parameters(config)} - FIXED - SWITCHED)
 
@@ -80,7 +84,7 @@ def _kind(rope: Mapping[str, Any]) -> str:
     return str(rope.get("rope_type") or rope.get("type") or "default")
 
 
-def _rope_parameters(config: Any) -> list[Mapping[str, Any]]:
+def _rope_parameters(config: PretrainedConfig) -> list[Mapping[str, Any]]:
     """Return the parameters of all layers, or those of each kind of layer where they differ (gemma3)."""
     rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
     return [part for part in (rope, *rope.values()) if isinstance(part, Mapping)]

@@ -17,7 +17,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,6 +25,12 @@ from icl_ft_plugin.prefix.cache import PathCache, cache_bytes, cache_name, fork
 from icl_ft_plugin.prefix.pack import additive_mask, pack_ids, pack_mask, pack_targets, padded
 from icl_ft_plugin.prefix.plan import Extend, Pack, Retreat, Rows, plan_packs, plan_rows
 from icl_ft_plugin.prefix.tree import Node, path_length
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+    from transformers.cache_utils import Cache
+
 
 PLACES = 64
 """Positions whose log-softmax is computed at a time."""
@@ -36,7 +42,7 @@ OnScore = Callable[[int, float, bool], None]
 """Called with (index of the request, log-probability of one target, whether it is the most likely token)."""
 
 
-def base_forward_parameters(model: Any) -> set[str]:
+def base_forward_parameters(model: PreTrainedModel | PeftModel) -> set[str]:
     """Return the names that the model's own ``forward`` takes, below a PEFT wrapper."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return set(inspect.signature(base.forward).parameters)
@@ -61,12 +67,12 @@ class TreeScorer:
 
     def __init__(
         self,
-        model: Any,
+        model: PreTrainedModel | PeftModel,
         *,
         packed: bool,
         device: torch.device | str = "cpu",
         softmax_dtype: torch.dtype | None = None,
-        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.model = model
         self.packed = packed
@@ -189,7 +195,7 @@ class TreeScorer:
         past = self._copies(cache, len(rows))
         self._forward(padded(tokens), past, targets, on_score, use_cache=past is not None)
 
-    def _copies(self, cache: PathCache, rows: int) -> Any:
+    def _copies(self, cache: PathCache, rows: int) -> Cache | None:
         """Return a copy of the cached prefix for each row of a batch, None where nothing is cached."""
         if cache.length == 0:
             return None
@@ -198,8 +204,8 @@ class TreeScorer:
         return past
 
     def _forward(
-        self, tokens: list[list[int]], past: Any, targets: list[Target], on_score: OnScore, **kwargs: Any
-    ) -> Any:
+        self, tokens: list[list[int]], past: Cache | None, targets: list[Target], on_score: OnScore, **kwargs: Any
+    ) -> Cache | None:
         """Run one pass over ``[rows, length]`` tokens; score (row, position, token, request) targets."""
         ids = torch.tensor(tokens, dtype=torch.long, device=self.device)
         by_place: dict[int, list[tuple[int, int]]] = {}
@@ -219,7 +225,7 @@ class TreeScorer:
         ``logits_to_keep`` would take the same positions of every row, wanted there or not.
         """
 
-        def pick(_: Any, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        def pick(_: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
             (hidden,) = inputs
             return (hidden.flatten(0, 1)[torch.tensor(places, device=hidden.device)][None],)
 
@@ -247,7 +253,7 @@ class TreeScorer:
                 on_score(who, value, hit)
 
 
-def rows_within(cache: Any, max_bytes: int | None, rows: int) -> int:
+def rows_within(cache: Cache | None, max_bytes: int | None, rows: int) -> int:
     """Return how many rows a batch on this cached prefix may have: a layer at a time is held twice while it grows."""
     if cache is None or max_bytes is None:
         return rows

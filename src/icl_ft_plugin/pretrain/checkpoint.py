@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -18,7 +17,9 @@ from icl_ft_plugin.pretrain.recipe import PretrainRecipe
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def save(model: Any, optimizer: torch.optim.Optimizer, step: int, output: Path, recipe: PretrainRecipe) -> None:
+def save(
+    model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, step: int, output: Path, recipe: PretrainRecipe
+) -> None:
     """Write weights and optimizer state as one safetensors file, by an atomic rename."""
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -30,7 +31,7 @@ def save(model: Any, optimizer: torch.optim.Optimizer, step: int, output: Path, 
     temporary.replace(output / CHECKPOINT)
 
 
-def restore(model: Any, optimizer: torch.optim.Optimizer, output: Path, recipe: PretrainRecipe) -> int:
+def restore(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, output: Path, recipe: PretrainRecipe) -> int:
     """Load the checkpoint, if there is one, and return its step."""
     path = output / CHECKPOINT
     if not path.exists():

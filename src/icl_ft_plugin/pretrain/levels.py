@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,10 @@ from icl_ft_plugin.prefix.score import TreeScorer
 from icl_ft_plugin.prefix.tree import build_tree
 from icl_ft_plugin.schema import Question, World
 from icl_ft_plugin.worlds.context import context_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 
 PASS_TOKENS = 512
 
@@ -39,7 +43,7 @@ class Watch(BaseModel):
     minutes: float = Field(gt=0)
     seeds: list[int] = Field(min_length=1)
     questions: int = Field(ge=4, multiple_of=4)
-    worlds: dict[str, dict[str, Any]] = Field(min_length=1)
+    worlds: dict[str, dict[str, object]] = Field(min_length=1)
     at_least: dict[str, float] = {}
 
     def score(self, found: Mapping[str, Mapping[str, float]]) -> float:
@@ -50,7 +54,7 @@ class Watch(BaseModel):
         return sum(means.values()) / len(means)
 
 
-def levels(model: Any, tokenizer: Any, watch: Watch) -> dict[str, dict[str, float]]:
+def levels(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, watch: Watch) -> dict[str, dict[str, float]]:
     """Return the accuracies in context in %, by family and split; the documents are those of the tasks' prompts."""
     found: dict[str, dict[str, float]] = {}
     for family, knobs in watch.worlds.items():
@@ -62,7 +66,9 @@ def levels(model: Any, tokenizer: Any, watch: Watch) -> dict[str, dict[str, floa
     return found
 
 
-def _answered(model: Any, tokenizer: Any, world: World, most: int) -> Iterator[tuple[str, bool]]:
+def _answered(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, world: World, most: int
+) -> Iterator[tuple[str, bool]]:
     """Yield split and whether the likeliest choice is right, per question."""
     by_split: dict[str, list[Question]] = defaultdict(list)
     for question in world.questions:

@@ -12,9 +12,9 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO, TypedDict
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -27,13 +27,30 @@ from icl_ft_plugin.pretrain.levels import levels
 from icl_ft_plugin.pretrain.recipe import Phase, PretrainRecipe, load_recipe
 from icl_ft_plugin.pretrain.tokenizer import train_tokenizer
 
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import CausalLMOutputWithPast
+
+
 SAVE_SECONDS = 300  # between checkpoints where steps are slow
+
+
+class Line(TypedDict, total=False):
+    """A line of the log; of a run that had ended before, its step alone."""
+
+    phase: int
+    step: int
+    lr: float
+    loss: float
+    tokens_per_second: int
+    checkpoint: bool
 
 
 class Rows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """The training stream as rows of ``seq_len + 1`` token ids and loss weights, row ``i`` from (seed, i) alone."""
 
-    def __init__(self, recipe: PretrainRecipe, phase: Phase, first: int, last: int, tokenizer: Any) -> None:
+    def __init__(
+        self, recipe: PretrainRecipe, phase: Phase, first: int, last: int, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
         self._recipe, self._phase, self._first, self._last = recipe, phase, first, last
         self._encode = tokenizer.backend_tokenizer.encode
         self._eos = tokenizer.eos_token_id
@@ -78,7 +95,7 @@ def pretrain(
     stop_after: float | None = None,
     cooldown: float = 0.0,
     initial: Path | None = None,
-) -> dict[str, Any]:
+) -> Line:
     """Pretrain the embedded model; started again on the same folder, it goes on from the last checkpoint.
 
     Args:
@@ -113,7 +130,8 @@ def pretrain(
         return max(0.0, min(1.0, (end - time.monotonic()) / cooldown)) if cooldown else 1.0
 
     gauge = _Gauge(recipe, model, tokenizer, output)
-    line, saved = {"step": step}, time.monotonic()
+    line: Line = {"step": step}
+    saved = time.monotonic()
     # On a CPU (one thread, AMX) the compiled model takes 1.3 times as long with rows of 1,024 tokens, twice with 4,096.
     compiled = torch.compile(model, dynamic=False) if device.type == "cuda" else model
     gauge(step)
@@ -133,7 +151,7 @@ def pretrain(
     return line
 
 
-def _tell(line: dict[str, Any], log: TextIO) -> None:
+def _tell(line: Mapping[str, object], log: TextIO) -> None:
     log.write(json.dumps(line) + "\n")
     log.flush()
     print(json.dumps(line), flush=True)
@@ -142,7 +160,9 @@ def _tell(line: dict[str, Any], log: TextIO) -> None:
 class _Gauge:
     """Measures the model every so often: a line of ``levels.jsonl``; the best so far is the model in ``best``."""
 
-    def __init__(self, recipe: PretrainRecipe, model: Any, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
+    def __init__(
+        self, recipe: PretrainRecipe, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path
+    ) -> None:
         self._watch, self._model, self._tokenizer, self._output = recipe.watch, model, tokenizer, output
         self._file = output / "levels.jsonl"
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
@@ -180,7 +200,7 @@ def _config(recipe: PretrainRecipe, tokenizer: PreTrainedTokenizerFast) -> Llama
     )
 
 
-def _groups(model: torch.nn.Module, recipe: PretrainRecipe) -> list[dict[str, Any]]:
+def _groups(model: torch.nn.Module, recipe: PretrainRecipe) -> list[dict[str, object]]:
     """Matrices decay, vectors (norms) do not."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
@@ -204,7 +224,7 @@ def _tokenizer(recipe: PretrainRecipe, output: Path, initial: Path | None) -> Pr
 
 def _train(
     recipe: PretrainRecipe,
-    compiled: Any,
+    compiled: Callable[..., CausalLMOutputWithPast],
     model: LlamaForCausalLM,
     optimizer: torch.optim.Optimizer,
     tokenizer: PreTrainedTokenizerFast,
@@ -212,7 +232,7 @@ def _train(
     device: torch.device,
     workers: int,
     cooled: Callable[[], float],
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Line]:
     """Yield a line of the log every ``log_every`` steps and at the end of each phase."""
     step, seen = 0, time.monotonic()
     tokens = 0
@@ -253,7 +273,7 @@ def _train(
 
 
 def _update(
-    compiled: Any,
+    compiled: Callable[..., CausalLMOutputWithPast],
     model: LlamaForCausalLM,
     optimizer: torch.optim.Optimizer,
     ids: torch.Tensor,

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_json, read_jsonl
@@ -81,7 +80,7 @@ def _augmentation(folder: Path, called: Mapping[str, str]) -> str:
     return cut(f"{'+'.join(map(str, strategies))} ({folder.name[:8]})")
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, entry in value.items():
         name = cut(f"{prefix}{str(key).replace('_', ' ')}")
         if isinstance(entry, Mapping):

@@ -17,7 +17,6 @@ from importlib.resources import files
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import yaml
 
@@ -29,6 +28,7 @@ from icl_ft_plugin.report.store.read import read_study
 from icl_ft_plugin.report.summary import build_blocks
 from icl_ft_plugin.report.table_rows import Rows
 from icl_ft_plugin.report.verdicts import EQUALITIES, MARGIN
+from icl_ft_plugin.schema import World
 
 EFFECTS = (0.1, 0.2, 0.4)
 UNTRAINED = ("pretrained", "icl")
@@ -194,7 +194,7 @@ def _beyond(claim: Claim, effect: float) -> float:
 def plan_entry(
     name: str,
     family: str,
-    worlds: Iterable[Any],
+    worlds: Iterable[World],
     runs: Iterable[int | None],
     arms: Iterable[str],
     orders: Iterable[int | None] = (),

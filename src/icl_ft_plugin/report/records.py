@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, SupportsFloat
 
 from icl_ft_plugin.report.measures.kinds import Corrected, Kept, Matched, PartOfFacts
 from icl_ft_plugin.report.stats.components import Components
 from icl_ft_plugin.report.store.read import Retrieved
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 GATE = 0.8
 """Accuracy on the split that tells whether the facts were learned (or can be restated) below which an arm is not interpretable."""
@@ -276,16 +280,16 @@ class Block:
         return {1: "this world only", 2: "these two worlds only"}.get(self.world_count, "")
 
 
-def plain(record: Any) -> dict[str, Any]:
+def plain(record: DataclassInstance) -> dict[str, object]:
     """Return a record as JSON knows it."""
     values = {
         key: value for key, value in asdict(record).items() if value is not None or key not in ("retrieved", "pmi")
     }
-    if "retrieved" in values:
-        values["retrieved"] = record.retrieved.model_dump()
+    if isinstance(retrieved := values.get("retrieved"), Retrieved):
+        values["retrieved"] = retrieved.model_dump()
     return values
 
 
-def number(value: Any) -> float | None:
+def number(value: SupportsFloat) -> float | None:
     """Return a number; None where there is none."""
     return float(value) if isfinite(value) else None

@@ -19,7 +19,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import write_text
@@ -50,6 +50,7 @@ from icl_ft_plugin.report.table_rows import (
 from icl_ft_plugin.report.words import about
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.table import Table
 
 
@@ -132,7 +133,7 @@ def _tex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+def csv_records(blocks: Sequence[Block]) -> list[dict[str, object]]:
     """Return one flat record per arm and split, with the arm's cost."""
     return [
         {
@@ -145,7 +146,7 @@ def csv_records(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(records: Sequence[Mapping[str, object]]) -> str:
     """Return records as CSV; a text that a spreadsheet would take for a formula is quoted as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
@@ -154,13 +155,13 @@ def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _inert(value: Any) -> Any:
+def _inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def to_json(study: Study, blocks: list[Block]) -> str:
     """Return all numbers, also those by label, by training seed and by world seed."""
-    kinds: dict[str, Callable[[Block], Iterable[Any]]] = {
+    kinds: dict[str, Callable[[Block], Iterable[DataclassInstance]]] = {
         "accuracy": lambda block: block.accuracy.values(),
         "compute": lambda block: block.compute.values(),
         "comparisons": lambda block: block.pairs,

@@ -43,6 +43,11 @@ class Report:
         """What was found, in sentences, by the title of a block; the most important first."""
         return {title(block): findings(block) for block in self.blocks}
 
+    def __repr__(self) -> str:
+        """One line, however many numbers there are."""
+        cells = f"{len(self.study.cells)} of {self.study.planned} cells"
+        return f"<Report {self.study.name!r}: {cells}, {len(self.files)} files in {str(self.study.folder)!r}>"
+
     def __str__(self) -> str:
         """The tables, as Markdown."""
         return to_markdown(self.study, list(self.blocks))

@@ -18,7 +18,7 @@ from icl_ft_plugin.study.engine import Engine, rank_of
 
 
 @contextmanager
-def served_adapter(engine: Engine, base: Path, adapter: Path, name: str) -> Iterator[dict[str, Any]]:
+def served_adapter(engine: Engine, base: Path, adapter: Path, name: str) -> Iterator[dict[str, object]]:
     """Have a server load an adapter, and drop it at the end.
 
     Args:
@@ -36,7 +36,7 @@ def served_adapter(engine: Engine, base: Path, adapter: Path, name: str) -> Iter
     import requests
 
     arguments = {**engine.loading(base), "model": name}
-    client = load_lm(engine.name, arguments, 1)
+    client: Any = load_lm(engine.name, arguments, 1)
     address = str(arguments["base_url"]).partition("/v1/")[0]
 
     def post(verb: str, **more: str) -> requests.Response:

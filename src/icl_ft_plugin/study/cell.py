@@ -44,8 +44,8 @@ class Model:
     name: str
     path: Path | None
     hash: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
     chat_template: bool | None = None
     recipe: str | None = None
     engine: Engine | None = None
@@ -58,12 +58,12 @@ class Model:
         return self.path
 
     @property
-    def loading(self) -> dict[str, Any]:
+    def loading(self) -> dict[str, object]:
         """All arguments of lm-eval's ``hf``, of a model that has a checkpoint."""
         return {"pretrained": str(self.checkpoint), **self.arguments}
 
     @property
-    def counting(self) -> dict[str, Any]:
+    def counting(self) -> dict[str, object]:
         """What names its tokenizer and window in the metadata of a task; empty where neither is known here."""
         if self.path is not None:
             return self.loading
@@ -91,7 +91,7 @@ class PlannedWorld:
     """
 
     family: str
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     seed: int
     hash: str
 
@@ -103,7 +103,7 @@ class PlannedWorld:
         """
         if "path" not in self.config:
             return _generated(self.family, self.seed, canonical_json(dict(self.config)))
-        path = self.config["path"]
+        path = str(self.config["path"])
         world, digest = _read(self.family, canonical_json(dict(self.config)), stamp(path))
         if digest != self.hash:
             raise UsageError(f"worlds: path: {path!r} has changed since the study was planned; start it again")
@@ -172,7 +172,7 @@ class Kept:
     questions: int | None
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What the numbers depend on beside the weights and the prompt."""
         world = self.world.hash if self.world else None
         return {"tasks": self.tasks, "world": world, "reading": self.reading, "questions": self.questions}
@@ -210,7 +210,7 @@ class Labels:
         hyper = f", {self.hyperparameters}" if self.hyperparameters else ""
         return printable(f"{self.model}, {self.worlds}, {self.arm}{hyper}")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return them as they stand in files."""
         labels = asdict(self)
         if self.hyperparameters is None:
@@ -258,7 +258,7 @@ class Cell:
 
     key: str
     training_key: str | None
-    identity: Mapping[str, Any]
+    identity: Mapping[str, object]
     labels: Labels
     model: Model
     world: PlannedWorld

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.arms.arm import GENERATED, Arm, is_written
 from icl_ft_plugin.arms.named import resolved
@@ -79,7 +78,7 @@ def _check(study: StudyConfig, place: str) -> None:
                 make_config(worlds.family, worlds.config)
         except UsageError as error:
             raise UsageError(f"{place}: worlds: {error}") from error
-    lists: dict[str, list[Any]] = {
+    lists: dict[str, Sequence[object]] = {
         "models": [entry.name or f"{entry.called} {entry.recipe or ''}".strip() for entry in study.models],
         "worlds": [worlds.label for worlds in study.worlds],
         "arms": [arm.name for arm in study.arms],

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.augment.generate import lm_class, load_lm
 from icl_ft_plugin.errors import UsageError, cut, shown, suggest
@@ -48,13 +47,13 @@ class Engine:
     """
 
     name: str
-    arguments: Mapping[str, Any]
-    asked: Mapping[str, Any]
+    arguments: Mapping[str, object]
+    asked: Mapping[str, object]
     served: bool
     loads_adapters: bool = False
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What numbers depend on."""
         return {"engine": self.name, "engine_args": dict(self.asked)}
 
@@ -73,14 +72,14 @@ class Engine:
         """How many prompts a request holds; None leaves it to the study."""
         return 1 if self.served else "auto" if self.name == "vllm" else None
 
-    def takes(self, recipe: Mapping[str, Any]) -> bool:
+    def takes(self, recipe: Mapping[str, object]) -> bool:
         """Whether weights that a recipe trained can be handed to it: by their folder, which a server must load by its name."""
         if self.served and recipe.get("use_peft"):
             return self.loads_adapters
         # A server that loads adapters is vLLM's, which loads nothing else.
         return not self.served or ("model" not in self.arguments and not self.loads_adapters)
 
-    def loading(self, base: Path | None, checkpoint: Path | None = None) -> dict[str, Any]:
+    def loading(self, base: Path | None, checkpoint: Path | None = None) -> dict[str, object]:
         """Return its arguments, with the weights.
 
         Args:
@@ -101,7 +100,7 @@ class Engine:
         return {**handed, **self.arguments, "pretrained": str(weights)}
 
 
-def _lora(adapter: Path) -> dict[str, Any]:
+def _lora(adapter: Path) -> dict[str, object]:
     """Return what hands an adapter of PEFT to lm-eval's ``vllm``."""
     return {"lora_local_path": str(adapter), "max_lora_rank": rank_of(adapter)}
 
@@ -114,7 +113,7 @@ def rank_of(adapter: Path) -> int:
 
 
 def engine_of(
-    name: str, arguments: Mapping[str, Any], pretrained: str | None, place: str, *, loads_adapters: bool = False
+    name: str, arguments: Mapping[str, object], pretrained: str | None, place: str, *, loads_adapters: bool = False
 ) -> Engine:
     """Return the engine of a study's model.
 
@@ -148,7 +147,7 @@ def engine_of(
     return Engine(name, dict(arguments), asked, served, loads_adapters)
 
 
-def check_arguments(arguments: Mapping[str, Any], known: set[str], decided: set[str], place: str) -> None:
+def check_arguments(arguments: Mapping[str, object], known: set[str], decided: set[str], place: str) -> None:
     """Refuse what the study decides itself, secrets, and names that look like misspelt ones.
 
     Args:
@@ -173,7 +172,7 @@ def check_arguments(arguments: Mapping[str, Any], known: set[str], decided: set[
 
 
 @contextmanager
-def at_work(engine: Engine | None, arguments: Mapping[str, Any]) -> Iterator[None]:
+def at_work(engine: Engine | None, arguments: Mapping[str, object]) -> Iterator[None]:
     """Have an engine work: what a server's client raises becomes one message, and memory is given back at the end.
 
     Raises:
@@ -218,7 +217,9 @@ def check_loads_by_name(engine: Engine, base: Path) -> None:
 
     arguments = {**engine.loading(base), "model": str(base / "no-such-weights")}
     lm = load_lm(engine.name, arguments, 1)
-    prompt: Any = JsonChatStr(json.dumps([{"role": "user", "content": "a"}])) if engine.chats else "a"
+    prompt: str | JsonChatStr | list[int] = (
+        JsonChatStr(json.dumps([{"role": "user", "content": "a"}])) if engine.chats else "a"
+    )
     if lm.tokenized_requests:
         prompt = lm.tok_encode("a")
     try:

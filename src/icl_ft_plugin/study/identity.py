@@ -11,7 +11,6 @@ For example the identity of a trained cell, shortened::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.arms.arm import Arm
@@ -34,9 +33,9 @@ _TRACKING = ("report_to", "run_name", "project", "trackio_space_id", "trackio_bu
 
 def identity_of_weights(
     model: Model, world: PlannedWorld, arm: Arm, writings: Mapping[str, Writing], training: Training | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return everything that the weights depend on that are asked: trained ones, or those of the base model."""
-    identity: dict[str, Any] = {"version": __version__, "model": model.hash, "world": world.hash}
+    identity: dict[str, object] = {"version": __version__, "model": model.hash, "world": world.hash}
     if training is None:
         return identity
     dropped = {*_DECIDED, *_TRACKING, *(("max_steps",) if training.steps else ())}
@@ -56,7 +55,7 @@ def identity_of_weights(
 
 
 def identity_of(
-    weights: Mapping[str, Any],
+    weights: Mapping[str, object],
     model: Model,
     arm: Arm,
     prompt: QuestionPrompt,
@@ -66,7 +65,7 @@ def identity_of(
     context_seed: int = 0,
     engine: Engine | None = None,
     answer_tokens: int | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return everything that a cell's numbers depend on; what is plain, such as context seed 0, is no part of it."""
     asked = arm.model_dump(include={"condition", "context_tokens", "chat_template", "baseline"})
     asked |= {**chosen_by(arm.model_dump(), arm.name), **({"pmi": True} if pmi else {})}
@@ -75,11 +74,11 @@ def identity_of(
     copies = arm.context_copies if arm.condition == "icl" else None
     loaded = engine.identity if engine else {"model_args": dict(model.asked)} if model.asked else {}
     test = {**asked, "context_copies": copies, "prompt": prompt.hash, **loaded}
-    identity = {"training": weights, "tasks": dict(tasks), "test": test}
+    identity: dict[str, object] = {"training": weights, "tasks": dict(tasks), "test": test}
     return {**identity, "kept": kept.identity} if kept else identity
 
 
-def key_of(identity: Mapping[str, Any]) -> str:
+def key_of(identity: Mapping[str, object]) -> str:
     """Return the name of a folder."""
     return content_hash(identity)[:16]
 

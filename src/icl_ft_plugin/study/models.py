@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.errors import UsageError, printable, shown
@@ -152,7 +151,7 @@ def _chats(study: StudyConfig, entry: ModelEntry) -> bool:
     return any(arm.chat_template or arm.rows == "messages" for worlds in study.worlds for arm in study.arms_of(worlds))
 
 
-def _check_loading(arguments: Mapping[str, Any], place: str) -> None:
+def _check_loading(arguments: Mapping[str, object], place: str) -> None:
     known: set[str] = set()
     if arguments:
         from icl_ft_plugin.prefix.lm import PrefixLM

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -81,7 +81,7 @@ class PromptCost(Record):
 
     questions: int = 0
     prompt_tokens: int | None = 0
-    retrieved: Mapping[str, Any] | None = None
+    retrieved: Mapping[str, object] | None = None
 
 
 class Verbatim(Record):

@@ -54,12 +54,12 @@ class ModelEntry(_Strict):
     chat_template: bool | None = None
     recipe: str | None = None
     engine: str | None = Field(default=None, min_length=1)
-    engine_args: dict[str, Any] = {}
+    engine_args: dict[str, object] = {}
     loads_adapters: bool = False
 
     @model_validator(mode="before")
     @classmethod
-    def _named_alone(cls, data: Any) -> Any:
+    def _named_alone(cls, data: object) -> object:
         return {"pretrained": data} if isinstance(data, str) else data
 
     @model_validator(mode="after")
@@ -118,13 +118,13 @@ class Worlds(_Strict):
     """
 
     family: str
-    config: dict[str, Any] = {}
+    config: dict[str, object] = {}
     seeds: list[Seed] = Field(default=[0], min_length=1)
     name: str | None = None
     splits: list[str] | None = Field(default=None, min_length=1)
     arms: list[Arm] | None = Field(default=None, min_length=1)
     recipe: str | None = None
-    recipe_overrides: dict[str, Any] = {}
+    recipe_overrides: dict[str, object] = {}
     steps: Steps | None = None
     augmentation: Settings | None = None
     scale: dict[str, float] = {}
@@ -145,7 +145,7 @@ class Hyperparameters(_Strict):
     """
 
     name: str = Field(min_length=1)
-    recipe_overrides: dict[str, Any] = {}
+    recipe_overrides: dict[str, object] = {}
     steps: Steps | None = None
 
 
@@ -154,7 +154,7 @@ class Training:
     """How the trained arms of some worlds are trained: recipe file, its overrides, gradient steps."""
 
     recipe: str | None
-    overrides: Mapping[str, Any]
+    overrides: Mapping[str, object]
     steps: int | None
 
 
@@ -198,7 +198,7 @@ class StudyConfig(_Strict):
     training_seeds: list[Seed] = Field(default=[0], min_length=1)
     context_seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
     recipe: str | None = None
-    recipe_overrides: dict[str, Any] = {}
+    recipe_overrides: dict[str, object] = {}
     steps: Steps | None = None
     match: Literal["steps", "epochs"] = "steps"
     hyperparameters: list[Hyperparameters] = []

@@ -14,6 +14,7 @@ A card names models and files by their names, never by their places on the machi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,11 @@ def read_results(places: Iterable[Path]) -> list[dict[str, Any]]:
             result = read_json(file)
             if "results" not in result:
                 raise ValueError("no results of lm-eval")
+            for row in scores_of(result):
+                if not isfinite(row["value"]):
+                    raise ValueError(
+                        f"{row['metric']} of {row['task']} is {row['value']}, no number; score the model again"
+                    )
         except (OSError, ValueError) as error:
             raise UsageError(f"--results {place}: {error}") from error
         found.append(result)
@@ -164,7 +170,7 @@ def scores_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "task": task,
                     "metric": metric,
                     "value": round(float(value), 6),
-                    "stderr": round(float(error), 6) if isinstance(error, int | float) else None,
+                    "stderr": round(float(error), 6) if isinstance(error, int | float) and isfinite(error) else None,
                     "n": (result.get("n-samples", {}).get(task) or {}).get("effective"),
                     "world": world,
                 }
@@ -198,7 +204,7 @@ def _license(model: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _front_matter(model: str) -> dict[str, Any]:
+def _front_matter(model: str) -> dict[str, object]:
     from huggingface_hub import ModelCard
 
     path = Path(model) / CARD

@@ -10,13 +10,17 @@ import os
 from collections.abc import Mapping, Sequence
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.training.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+    from trl import SFTConfig
 
 
 def load_tokenizer(model: str | PreTrainedModel) -> PreTrainedTokenizerBase:
@@ -35,7 +39,7 @@ def load_tokenizer(model: str | PreTrainedModel) -> PreTrainedTokenizerBase:
 
 
 def check_lengths(
-    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, args: Any, recipe: Recipe
+    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, args: SFTConfig, recipe: Recipe
 ) -> None:
     """Refuse rows that training would cut: the cut is silent and takes the end-of-text token with it.
 
@@ -98,7 +102,7 @@ def _turns(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> int:
     return len(whole)
 
 
-def check_model(trainer: Any, recipe: Recipe) -> None:
+def check_model(trainer: Trainer, recipe: Recipe) -> None:
     """Refuse a model whose embedding or position table is too small for what it will be fed.
 
     An embedding table larger than the tokenizer is fine: many are padded.
@@ -113,7 +117,7 @@ def check_model(trainer: Any, recipe: Recipe) -> None:
         raise UsageError(f"{recipe.path}: a row of {longest} tokens is longer than the model's window of {window}")
 
 
-def check_tokens(trainer: Any, rows: Sequence[Sequence[int]]) -> None:
+def check_tokens(trainer: Trainer, rows: Sequence[Sequence[int]]) -> None:
     """Refuse rows of token ids, or a token that pads them, for which the model has no embedding.
 
     Raises:
@@ -127,7 +131,7 @@ def check_tokens(trainer: Any, rows: Sequence[Sequence[int]]) -> None:
         )
 
 
-def window_of(trainer: Any) -> int | None:
+def window_of(trainer: Trainer) -> int | None:
     """Return how many tokens the model takes; None where its config does not say."""
     window: int | None = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
     return window

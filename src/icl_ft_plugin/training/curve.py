@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
@@ -26,6 +26,10 @@ from transformers import TrainerCallback
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_jsonl, write_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, Trainer, TrainerControl, TrainerState, TrainingArguments
+
 
 CURVE_NAME = "curve.jsonl"
 
@@ -44,7 +48,7 @@ class Curve:
     """
 
     tasks: Sequence[str]
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
     every: int
     questions: int | None = None
     batch_size: int = 8
@@ -67,7 +71,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         UsageError: The run has several processes, of which each holds a part of the batch or of the model.
     """
 
-    def __init__(self, curve: Curve, trainer: Any, file: Path, begun: int = 0) -> None:
+    def __init__(self, curve: Curve, trainer: Trainer, file: Path, begun: int = 0) -> None:
         if trainer.args.world_size > 1:
             raise UsageError("curve_every: a learning curve needs a training run of one process; leave it out")
         from icl_ft_plugin._register import our_tasks
@@ -79,12 +83,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._points = _read(file, begun) if begun else []
         self._tasks = our_tasks(curve.metadata).load(list(curve.tasks))
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Score the model as it is before the first step."""
         if state.global_step == 0:
             self._score(0)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Score after every so many steps, and after the last."""
         if state.global_step % self._curve.every == 0 or state.global_step == state.max_steps:
             self._score(state.global_step)
@@ -105,7 +113,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         write_text(self._file, "".join(f"{json.dumps(point)}\n" for point in self._points))
         self.seconds += time.perf_counter() - begun
 
-    def _ask(self, model: Any) -> dict[str, list[float]]:
+    def _ask(self, model: PreTrainedModel) -> dict[str, list[float]]:
         """Return by split whether each answer was right."""
         from lm_eval.evaluator import evaluate
 
@@ -135,7 +143,7 @@ def _read(file: Path, last: int) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _undisturbed(model: Any) -> Iterator[None]:
+def _undisturbed(model: PreTrainedModel) -> Iterator[None]:
     """Keep the training as it is: mode of the model, and every source of random numbers."""
     modes = [(module, module.training) for module in model.modules()]
     drawn, drawn_by_numpy = random.getstate(), numpy.random.get_state()

@@ -16,7 +16,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import check_free, read_json, reason, write_json
@@ -63,7 +62,7 @@ def writing(output: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def claim(work: Path, identity: Mapping[str, Any]) -> None:
+def claim(work: Path, identity: Mapping[str, object]) -> None:
     """Bind a work folder to one run.
 
     Args:

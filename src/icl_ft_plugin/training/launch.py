@@ -74,7 +74,7 @@ def launch_config(name: str) -> dict[str, Any]:
 def train(
     *,
     model: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     recipe: Recipe,
     launch: Mapping[str, Any],
     output: Path,
@@ -117,7 +117,7 @@ def train(
     return read_ledger(output)
 
 
-def _share(recipe: Recipe, launch: Mapping[str, Any]) -> dict[str, Any]:
+def _share(recipe: Recipe, launch: Mapping[str, Any]) -> dict[str, object]:
     """Return the keys of the recipe that the number of processes changes."""
     if recipe.values.get("save_strategy", "no") != "no" or "save_steps" in recipe.values:
         raise UsageError(f"{recipe.path}: a launched training does not save checkpoints: write save_strategy: 'no'")
@@ -129,7 +129,7 @@ def _share(recipe: Recipe, launch: Mapping[str, Any]) -> dict[str, Any]:
     return {"per_device_train_batch_size": batch // processes, "save_strategy": "no"}
 
 
-def _launch(job: Mapping[str, Any], launch: Mapping[str, Any]) -> None:
+def _launch(job: Mapping[str, object], launch: Mapping[str, object]) -> None:
     """Run the job in its processes; whatever ends this process ends them too."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

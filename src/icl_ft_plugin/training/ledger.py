@@ -15,11 +15,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
 
 LEDGER_NAME = "ledger.json"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
@@ -101,7 +105,7 @@ def read(folder: Path) -> Ledger:
         raise UsageError(f"{path}: not a ledger of this version: {error}") from None
 
 
-def environment(args: Any) -> dict[str, Any]:
+def environment(args: TrainingArguments) -> dict[str, object]:
     """Return what a run with these training arguments was made on: device, CPU threads and library versions."""
     import torch
 

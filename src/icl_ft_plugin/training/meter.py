@@ -8,13 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import TrainerCallback
 
 from icl_ft_plugin.training import checkpoints
 from icl_ft_plugin.training.curve import Watch
+
+if TYPE_CHECKING:
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
 
 Counted = Callable[[], tuple[int, int]]
 
@@ -25,7 +29,7 @@ class Batches:
     def __init__(self) -> None:
         self._tokens = self._targets = 0
 
-    def add(self, module: torch.nn.Module, args: tuple[Any, ...], inputs: Mapping[str, Any]) -> None:
+    def add(self, module: torch.nn.Module, args: tuple[object, ...], inputs: Mapping[str, torch.Tensor]) -> None:
         """Forward pre-hook: add up one batch."""
         if module.training and "labels" in inputs:
             mask = inputs.get("attention_mask")
@@ -53,12 +57,16 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._watch = watch
         self._start = time.perf_counter()
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Stop a trainer that resumes from the last step in the middle of an epoch: it would take one more."""
         if state.global_step >= state.max_steps:
             raise Trained
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Bring the progress up to this step."""
         tokens, targets = self._counted()
         seconds = time.perf_counter() - self._start - (self._watch.seconds if self._watch else 0)
@@ -71,6 +79,6 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             begun.resumed_at,
         )
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         """Mark the checkpoint that has just been written."""
         checkpoints.mark_complete(self._folder / f"checkpoint-{state.global_step}", self.progress)

@@ -76,7 +76,7 @@ def check_rows(rows: Sequence[Mapping[str, Any]], place: str = "rows") -> str:
     return mask
 
 
-def _check_turns(turns: Any, place: str) -> None:
+def _check_turns(turns: object, place: str) -> None:
     if not isinstance(turns, list) or len(turns) < 2:
         raise UsageError(f"{place}: {shown(turns)} is no list of turns, at least the user's and the assistant's")
     for number, turn in enumerate(turns):

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import torch
@@ -38,6 +38,9 @@ from icl_ft_plugin.training.meter import Batches, Counted, Meter, Trained
 from icl_ft_plugin.training.recipes.fit import advice
 from icl_ft_plugin.training.recipes.recipe import Recipe
 from icl_ft_plugin.training.saving import save
+
+if TYPE_CHECKING:
+    from transformers import Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Run:
         identity: Everything that decides the final weights, as plain JSON values.
     """
 
-    def __init__(self, trainer: Any, origin: Origin, counted: Counted | None = None) -> None:
+    def __init__(self, trainer: Trainer, origin: Origin, counted: Counted | None = None) -> None:
         self.trainer = trainer
         self._origin = origin
         self._counted = counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,8 +12,11 @@ from icl_ft_plugin.paths import snapshot_of
 from icl_ft_plugin.training.card import write_model_card
 from icl_ft_plugin.training.ledger import Ledger
 
+if TYPE_CHECKING:
+    from transformers import Trainer
 
-def save(trainer: Any, ledger: Ledger, folder: Path, name: str) -> None:
+
+def save(trainer: Trainer, ledger: Ledger, folder: Path, name: str) -> None:
     """Write the trained model, its tokenizer, the ledger and a card into a folder that will have a name."""
     if getattr(trainer, "is_fsdp_enabled", False):
         _save_gathered(trainer, folder)
@@ -36,7 +39,7 @@ def _name_base(adapter: Path) -> None:
         write_json(adapter, {**config, "base_model_name_or_path": repository, "revision": commit})
 
 
-def _save_gathered(trainer: Any, folder: Path) -> None:
+def _save_gathered(trainer: Trainer, folder: Path) -> None:
     """Write sharded weights as the plain checkpoint of one process.
 
     The trainer's own way writes weights that the model ties twice, and nothing where the state is to stay sharded.

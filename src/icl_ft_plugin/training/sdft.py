@@ -18,7 +18,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 # TRL warns of each import of an experimental part unless this is set; the arm is marked experimental where it is chosen.
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -39,6 +39,12 @@ from icl_ft_plugin.training.recipes.keys import known_keys
 from icl_ft_plugin.training.recipes.recipe import Recipe, parse
 from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 from icl_ft_plugin.worlds.context import context_text
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+    from trl.experimental.sdft import SDFTConfig, SDFTTrainer
+
 
 SDFT_NAME = "sdft.json"
 TEMPLATE = "{privileged_context}\n\n{prompt}"  # as the in-context prompt of a question
@@ -122,7 +128,7 @@ def prompts_of(world: World) -> list[str]:
     return names
 
 
-def _arguments(recipe: Recipe, folder: Path, prompts: int, completion: int, given: dict[str, Any]) -> Any:
+def _arguments(recipe: Recipe, folder: Path, prompts: int, completion: int, given: dict[str, object]) -> SDFTConfig:
     """Return the run's SDFTConfig: the recipe's keys as far as both trainers have them."""
     try:
         from trl.experimental.sdft import SDFTConfig
@@ -158,7 +164,7 @@ def _refuse(recipe: Recipe, shared: set[str]) -> None:
     Raises:
         UsageError: A key is set that has no meaning here, to another value than its default.
     """
-    reasons: dict[str, tuple[Any, str]] = {
+    reasons: dict[str, tuple[object, str]] = {
         "save_strategy": ("no", "a distillation that was killed begins anew"),
         "save_steps": (None, "a distillation that was killed begins anew"),
         "data_seed": (None, "TRL's SDFT orders the prompts by seed"),
@@ -189,7 +195,7 @@ def _check_student(prompts: list[str], tokenizer: PreTrainedTokenizerBase, compl
         )
 
 
-def _check_window(trainer: Any, world: World, prompts: list[str], context: str) -> None:
+def _check_window(trainer: SDFTTrainer, world: World, prompts: list[str], context: str) -> None:
     """Refuse documents that do not fit the teacher's window, and a tokenizer of another model."""
     texts = [TEMPLATE.format(privileged_context=context, prompt=prompt) for prompt in prompts]
     rows = trainer.processing_class(texts)["input_ids"]
@@ -203,23 +209,28 @@ def _check_window(trainer: Any, world: World, prompts: list[str], context: str) 
         )
 
 
-def _make_trainer(model: str, tokenizer: PreTrainedTokenizerBase, prompts: list[str], context: str, args: Any) -> Any:
+def _make_trainer(
+    model: str, tokenizer: PreTrainedTokenizerBase, prompts: list[str], context: str, args: SDFTConfig
+) -> SDFTTrainer:
     from trl.experimental.sdft import SDFTTrainer
 
     class Trainer(SDFTTrainer):  # type: ignore[misc]
         """Counts what goes through the models, padding excluded."""
 
-        def __init__(self, *arguments: Any, **options: Any) -> None:
+        def __init__(self, *arguments: object, **options: object) -> None:
             self.counts = dict.fromkeys(("generation_prompt", "generated", "teacher", "student"), 0)
             super().__init__(*arguments, **options)
 
-        def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **options: Any) -> Any:
+        def compute_loss(
+            self, model: PreTrainedModel, inputs: dict[str, torch.Tensor], *rest: object, **options: object
+        ) -> torch.Tensor:
             written, teacher = int(inputs["completion_mask"].sum()), int(inputs["teacher_attention_mask"].sum())
             self.counts["generation_prompt"] += teacher - written
             self.counts["generated"] += written
             self.counts["teacher"] += teacher
             self.counts["student"] += int(inputs["prompt_mask"].sum()) + written
-            return super().compute_loss(model, inputs, *rest, **options)
+            loss: torch.Tensor = super().compute_loss(model, inputs, *rest, **options)
+            return loss
 
     rows = datasets.Dataset.from_list([{"prompt": prompt, "privileged_context": context} for prompt in prompts])
     return Trainer(model=model, args=args, train_dataset=rows, processing_class=tokenizer)

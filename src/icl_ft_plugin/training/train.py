@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 # TRL reports each trainer that is made unless this is set before huggingface_hub is first imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -40,11 +39,11 @@ from icl_ft_plugin.training.run import Origin, Run, quiet, refusals
 
 def train(
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     *,
     recipe: Recipe | str | Path,
     output: str | Path,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     seed: int | None = None,
     max_steps: int | None = None,
@@ -112,7 +111,7 @@ def train(
 def prepare(
     *,
     model: str | PreTrainedModel,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     recipe: Recipe,
     folder: Path,
     tokenizer: PreTrainedTokenizerBase | None = None,

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from icl_ft_plugin.families.auditor import INFERENCES, LABELS, Unit, Verdict, Way
 
@@ -111,7 +110,7 @@ class AuditReport:
             f"counted); of what follows they state {covered}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as plain JSON values."""
         shares = ("parsed", "precision", "strict_precision", "unparsed", "novelty", "coverage")
         return {**asdict(self), "labels": dict(self.labels), **{name: getattr(self, name) for name in shares}}

@@ -18,11 +18,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.families import family_of, make_config
 from icl_ft_plugin.schema import Document, Fact, Question, World, canonical_json
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCard
+
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2505.00661"
@@ -73,7 +77,7 @@ class Summary:
     """
 
     family: str
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     seed: int
     hash: str
     rows: Mapping[str, int]
@@ -141,15 +145,15 @@ def write_dataset_card(folder: Path, worlds: Sequence[Summary], arms: Sequence[s
     save_card(card, folder)
 
 
-def save_card(card: Any, folder: Path) -> None:
+def save_card(card: DatasetCard, folder: Path) -> None:
     """Write a card of ``huggingface_hub`` as the folder's ``README.md``, without the holes of its template."""
     (folder / CARD).write_text(re.sub(r"\n{3,}", "\n\n", str(card)).rstrip() + "\n", encoding="utf-8")
 
 
-def _configs(arms: Sequence[str], place: str) -> list[dict[str, Any]]:
+def _configs(arms: Sequence[str], place: str) -> list[Mapping[str, object]]:
     """Return the tables and rows as the Hub's viewer and ``datasets`` look for them; the questions come first."""
     names = [*ROWS, *(f"train-{arm}" for arm in arms)]
-    first = {"config_name": names[0], "data_files": f"{place}{names[0]}.jsonl", "default": True}
+    first: Mapping[str, object] = {"config_name": names[0], "data_files": f"{place}{names[0]}.jsonl", "default": True}
     return [first, *({"config_name": name, "data_files": f"{place}{name}.jsonl"} for name in names[1:])]
 
 

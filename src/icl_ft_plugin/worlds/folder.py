@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from icl_ft_plugin import __version__
 from icl_ft_plugin.config import parsed
@@ -80,7 +80,7 @@ def _load_saved(folder: Path) -> World:
 @dataclass(frozen=True, slots=True)
 class _Header:
     family: str
-    config: dict[str, Any]
+    config: dict[str, object]
     seed: int
     hash: str
 
@@ -119,7 +119,7 @@ def load_world(folder: str | Path) -> World:
     raise UsageError(f"{folder}: not a world: it holds neither world.json (icl-ft data build) nor {files}")
 
 
-def world_of(family: str, seed: int, knobs: Mapping[str, Any]) -> World:
+def world_of(family: str, seed: int, knobs: Mapping[str, object]) -> World:
     """Return a generated world, or the one in a folder if the only knob is its ``path``.
 
     Args:

@@ -126,7 +126,9 @@ class Retriever:
         return [self._documents[place] for place in places]
 
 
-def summary(by: str, sizes: Sequence[int], whole: Sequence[bool], documents: int, budget: int | None) -> dict[str, Any]:
+def summary(
+    by: str, sizes: Sequence[int], whole: Sequence[bool], documents: int, budget: int | None
+) -> dict[str, object]:
     """Return what was chosen, in numbers.
 
     Args:

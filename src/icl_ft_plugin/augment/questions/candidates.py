@@ -9,16 +9,19 @@ Its answer stands in the document, before the words that the question takes from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from icl_ft_plugin.families.own.lines import CHAIN, REVERSAL
+from icl_ft_plugin.families.own.lines import CHAIN, DIRECT, REVERSAL
 from icl_ft_plugin.families.told import Told, plain
 from icl_ft_plugin.schema import Document, World
 
 BAR = "|"
+ARTICLES = ("a", "an", "the")
 MOST_WORDS = 8  # of an answer
+CLAUSES = re.compile(r"[,;:]\s|\sand\s")
 TWICE = 2  # how often a document begins a pair
 
 
@@ -74,8 +77,19 @@ def cut(kind: str, lines: Sequence[str], evidence: tuple[Document, ...]) -> list
     """Return the candidates in what a model wrote, one a line; a line without a bar is one without an answer."""
     parts = [[part.strip() for part in line.split(BAR)] for line in lines]
     return [
-        Candidate(kind, " ".join(stem.split()), BAR.join(rest).rstrip(".!").strip(), evidence) for stem, *rest in parts
+        Candidate(kind, *_with_article(" ".join(stem.split()), BAR.join(rest).rstrip(".!").strip()), evidence)
+        for stem, *rest in parts
     ]
+
+
+def _with_article(stem: str, answer: str) -> tuple[str, str]:
+    """Give an answer the article that stands before the bar: an ending after "a" would give away how it begins."""
+    *words, last = stem.split(" ")
+    first, *rest = answer.split(" ")
+    if last in ARTICLES and words and answer:
+        return " ".join(words), f"{last} {answer}"
+    # Within a sentence, the article is no beginning of one.
+    return stem, " ".join([first.casefold() if first.casefold() in ARTICLES else first, *rest])
 
 
 class Words:
@@ -115,17 +129,18 @@ class Words:
         if key in self._seen:
             yield "written before"
         self._seen.add(key)
-        yield from self._chained(c, stem, answer) if c.kind == CHAIN else self._turned(c, stem, answer)
+        if c.kind == CHAIN:
+            yield from self._chained(c, stem, answer)
+        elif self.side(c) is None:
+            yield "names nothing beside its answer"
 
-    def _turned(self, c: Candidate, stem: str, answer: str) -> Iterator[str]:
-        """Yield a fault where the answer does not stand on the side of the question's words that its kind wants."""
+    def side(self, c: Candidate) -> str | None:
+        """Return which kind a question about one document is, by where the answer stands there; None where its words do not say."""
+        stem, answer = plain(c.stem), plain(c.answer)
         for sentence in map(plain, c.evidence[0].sentences):
             if answer in sentence and (anchor := self._rarest(stem, sentence.replace(answer, " "))):
-                before = sentence.index(answer) < sentence.index(f" {anchor} ")
-                if before == (c.kind == REVERSAL):
-                    return
-                yield "asked from the other side"
-        yield "names nothing beside its answer"
+                return REVERSAL if sentence.index(answer) < sentence.index(f" {anchor} ") else DIRECT
+        return None
 
     def _chained(self, c: Candidate, stem: str, answer: str) -> Iterator[str]:
         """Yield a fault where one of two documents is enough."""
@@ -138,8 +153,21 @@ class Words:
         anchor = self._rarest(stem, first)
         if not anchor or f" {anchor} " in second:
             yield "names nothing of the first document"
+        elif not _beside(f" {anchor} ", c.evidence[0], shared) & _beside(answer, c.evidence[1], shared):
+            yield "nothing leads from the one document to the other"
 
     def _rarest(self, stem: str, text: str) -> str:
         """Return the word of a stem in a text that fewest documents hold; empty where they share no word of four letters."""
         shared = [word for word in stem.split() if len(word) > 3 and f" {word} " in text]
         return min(shared, key=lambda word: self._held.get(word, 0), default="")
+
+
+def _beside(words: str, document: Document, names: set[str]) -> set[str]:
+    """Return the names that stand in the clauses of some words; in their sentences or the document, where no clause has one."""
+    sentences = list(document.sentences)
+    clauses = [clause for sentence in sentences for clause in CLAUSES.split(sentence)]
+    for parts in (clauses, sentences, [document.text]):
+        texts = [text for text in map(plain, parts) if words in text]
+        if found := {name for name in names if any(f" {name} " in text for text in texts)}:
+            return found
+    return set()

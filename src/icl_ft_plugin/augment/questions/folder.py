@@ -22,7 +22,7 @@ from icl_ft_plugin.report.html.page import fill
 
 
 def make_folder(
-    folder: Path, documents: Path, make: Callable[[Journal], Writing], writer: str, about: Mapping[str, Any]
+    folder: Path, documents: Path, make: Callable[[Journal], Writing], writer: str, about: Mapping[str, object]
 ) -> Writing:
     """Have questions written into a folder; a run that was killed or failed goes on with its journal.
 
@@ -73,7 +73,7 @@ def rows_of(writing: Writing, writer: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _candidates(writing: Writing) -> list[dict[str, Any]]:
+def _candidates(writing: Writing) -> list[dict[str, object]]:
     return [
         {
             "kind": c.kind,

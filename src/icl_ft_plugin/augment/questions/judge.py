@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.augment.generate import Announce, persist
 from icl_ft_plugin.augment.journal import Answer, Journal
@@ -19,6 +19,10 @@ from icl_ft_plugin.families.told import plain
 from icl_ft_plugin.harness.prompts import load_question_prompt
 from icl_ft_plugin.paths import PLAIN
 from icl_ft_plugin.schema import content_hash
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
 
 CHUNK = 16  # questions between two entries of the journal
 LENGTHS = 3.0  # answers one of which is so many times as long as the other do not stand side by side
@@ -38,7 +42,7 @@ class Judge:
         UsageError: The model gives no log-likelihoods.
     """
 
-    def __init__(self, lm: Any, identity: str, journal: Journal, announce: Announce, attempts: int) -> None:
+    def __init__(self, lm: LM, identity: str, journal: Journal, announce: Announce, attempts: int) -> None:
         self._lm, self._identity, self._journal, self._announce = lm, identity, journal, announce
         self._attempts = attempts
         self._prompt = load_question_prompt(PLAIN)

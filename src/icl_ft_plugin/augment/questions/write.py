@@ -11,9 +11,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.augment.asking import Request
 from icl_ft_plugin.augment.generate import ask, window_of
@@ -24,8 +24,12 @@ from icl_ft_plugin.augment.questions.judge import Judge, alike
 from icl_ft_plugin.augment.settings import Settings
 from icl_ft_plugin.errors import UsageError, shown
 from icl_ft_plugin.families.blocks import pack
-from icl_ft_plugin.families.own.lines import KINDS
+from icl_ft_plugin.families.own.lines import CHAIN, KINDS
 from icl_ft_plugin.schema import World, content_hash
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
 
 MOST_RIVALS = 15  # other answers that a candidate is compared with
 KEPT = "kept"
@@ -60,12 +64,13 @@ class Writing:
 
 def write(
     world: World,
-    lm: Any,
+    lm: LM,
     identity: str,
     journal: Journal,
     settings: Settings,
     k: int,
     most: int | None = None,
+    kinds: Sequence[str] = KINDS,
     progress: Progress = lambda name: lambda done, total: None,
     attempts: int = 5,
 ) -> Writing:
@@ -79,6 +84,7 @@ def write(
         settings: Of the sampling.
         k: Choices of a question, and questions of a block.
         most: Write about so many documents, the first; None: all.
+        kinds: What to ask the model for; a question that it turned round may be of another kind.
         progress: Returns what is called with how much is done of how much, for what is named.
         attempts: How often a failing model is asked.
 
@@ -88,17 +94,20 @@ def write(
     judge = Judge(lm, identity, journal, progress("scored"), attempts)
     blocks: dict[str, list[tuple[Candidate, ...]]] = {}
     closed: dict[str, int] = {}
-    prompts = {kind: load_prompt(f"writing/{kind}", "local") for kind in KINDS}
-    fates: list[tuple[Candidate, str]] = []
+    prompts = {kind: load_prompt(f"writing/{kind}", "local") for kind in kinds}
+    written = [
+        c
+        for kind in kinds
+        for c in _written(world, prompts[kind], kind, lm, identity, journal, settings, most, progress(kind), attempts)
+    ]
+    words = Words(world, written)
+    # A model turns round what it should not, and the other way round; its question is good for the other kind.
+    candidates = [c if c.kind == CHAIN else replace(c, kind=words.side(c) or c.kind) for c in written]
+    fate = {id(c): words.fault(c) for c in candidates}
     for kind in KINDS:
-        candidates = _written(
-            world, prompts[kind], kind, lm, identity, journal, settings, most, progress(kind), attempts
-        )
-        words = Words(world, candidates)
-        fate = {id(c): words.fault(c) for c in candidates}
-        sound = [c for c in candidates if not fate[id(c)]]
+        sound = [c for c in candidates if c.kind == kind and not fate[id(c)]]
         blocks[kind], closed[kind] = _sifted(sound, k, judge, settings.seed, fate)
-        fates += [(c, fate[id(c)]) for c in candidates]
+    fates = [(c, fate[id(c)]) for c in candidates]
     return Writing(blocks, fates, closed, {kind: prompt.hash for kind, prompt in prompts.items()})
 
 
@@ -106,7 +115,7 @@ def _written(
     world: World,
     prompt: Prompt,
     kind: str,
-    lm: Any,
+    lm: LM,
     identity: str,
     journal: Journal,
     settings: Settings,
@@ -149,7 +158,7 @@ def _sifted(
     for (c, answers), scores in zip(asked, judge.scores(asked), strict=True):
         beaten[id(c)] = {answer for answer, score in zip(answers, scores, strict=True) if score < scores[0]}
         if len(beaten[id(c)]) < k - 1:
-            fate[id(c)] = UNREAD
+            fate[id(c)] = UNREAD if len(answers) >= k else NO_ROOM
     able = [(c, answers) for c, answers in asked if not fate[id(c)]]
     unread = [
         dict(zip(answers, values, strict=True))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 from icl_ft_plugin.families.celebrity import generate, proof
 from icl_ft_plugin.families.celebrity.audit import CelebrityAuditor
 from icl_ft_plugin.families.family import DESCRIPTION, NAME, Claim, Family, Proof, Split
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     people = min(max(2, budget // rng.choice((50, 100))), 120)  # about 25 tokens a document
     first, both = rng.randint(0, people), rng.randint(0, people) // 2

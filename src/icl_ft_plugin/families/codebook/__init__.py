@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from icl_ft_plugin.families.codebook import proof
 from icl_ft_plugin.families.codebook.audit import CodebookAuditor
@@ -11,7 +10,7 @@ from icl_ft_plugin.families.codebook.generate import HOW, CodebookConfig, genera
 from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, FT_LOW, ICL_BEATS_FT, Family, Proof, Split
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     k = rng.choice((2, 3, 4, 4)) if budget > 400 else 2
     groups = rng.choice((1, 2)) if budget > 1200 else 1

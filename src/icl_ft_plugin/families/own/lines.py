@@ -95,17 +95,17 @@ def rows(folder: Path, name: str, problems: list[Problem]) -> Iterator[Row]:
     return None
 
 
-class _Pairs(list[tuple[str, Any]]):
+class _Pairs(list[tuple[str, object]]):
     """A JSON object as read, so that a key that stands twice is seen."""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, _Pairs):
         return {key: _plain(entry) for key, entry in value}
     return [_plain(entry) for entry in value] if isinstance(value, list) else value
 
 
-def kind(value: Any) -> str:
+def kind(value: object) -> str:
     """Return what a JSON value is, in JSON's words."""
     names = {dict: "an object", _Pairs: "an object", list: "a list", str: "a string", bool: "true or false"}
     return names.get(type(value), "null" if value is None else "a number")
@@ -122,7 +122,7 @@ class Row:
         self.problems.append(Problem(self.file, self.line, key, cut(message, 240)))
         self.sound = False
 
-    def text(self, key: str, value: Any, *, one_line: bool = True) -> str:
+    def text(self, key: str, value: object, *, one_line: bool = True) -> str:
         """Return a text without surrounding white space; with a complaint where it is no text, or empty."""
         if not isinstance(value, str):
             self.say(key, f"{kind(value)} where a string is needed")

@@ -13,7 +13,8 @@ documents entail is known to nobody but their author: there is no closure, hence
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from icl_ft_plugin.errors import UsageError, listed, suggest
@@ -28,6 +29,7 @@ __all__ = [
     "QUESTIONS",
     "Problem",
     "Reading",
+    "explained",
     "load",
     "prompt_of",
     "read",
@@ -67,11 +69,17 @@ def load(folder: Path) -> World:
     """
     reading = read(folder)
     if errors := reading.errors:
-        told = listed([f"{folder / str(problem)}" for problem in errors], 300)
+        told = explained(folder, errors)
         if not folder.is_dir():
             raise UsageError(f"{told}\n`icl-ft data example handbook {folder}` writes an example there, to be changed")
         raise UsageError(f"{told}\n`icl-ft data check {folder}` explains all of it")
     return world_of(reading)
+
+
+def explained(folder: Path, problems: Sequence[Problem]) -> str:
+    """Return the first problems of a folder, each with its path."""
+    paths = (folder if problem.file == str(folder) else folder / problem.file for problem in problems)
+    return listed([str(replace(problem, file=str(path))) for problem, path in zip(problems, paths, strict=True)], 300)
 
 
 def world_of(reading: Reading) -> World:

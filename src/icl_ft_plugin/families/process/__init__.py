@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from icl_ft_plugin.families.family import AUGMENTED_BEATS_FT, EXPRESSION, FT_LOW, ICL_BEATS_FT, Family, Proof, Split
 from icl_ft_plugin.families.process import generate, oracle, proof
@@ -11,7 +10,7 @@ from icl_ft_plugin.families.process.audit import ProcessAuditor
 from icl_ft_plugin.families.process.meaning import ProcessMeaning
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     documents = min(max(8, budget // rng.choice((20, 40))), 80)  # about 35 tokens a worked example; half repeat a fact
     return {"n_documents": documents, "n_questions": 12, "levels": 2, "steps": rng.random() < 0.2}

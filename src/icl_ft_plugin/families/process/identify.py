@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
-from typing import Any
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.process.algebra import canonical_node, read
@@ -46,7 +45,7 @@ class Group:
     """
 
     rules: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[tuple[object, ...], ...]
 
     def over(self, rules: Collection[str]) -> Group:
         """Return what is left of the group when only some rules count, in the order of the group."""
@@ -80,7 +79,7 @@ class Readings:
     groups: tuple[Group, ...]
 
     @property
-    def options(self) -> dict[str, tuple[Any, ...]]:
+    def options(self) -> dict[str, tuple[object, ...]]:
         """The options by rule that some reading takes."""
         alone = (group.over({rule}) for group in self.groups for rule in group.rules)
         return {group.rules[0]: tuple(option for (option,) in group.rows) for group in alone}
@@ -90,7 +89,7 @@ class Readings:
         """The rules that all readings agree on."""
         return frozenset(rule for group in self.groups if len(group.rows) == 1 for rule in group.rules)
 
-    def over(self, rules: Collection[str]) -> Iterator[dict[str, Any]]:
+    def over(self, rules: Collection[str]) -> Iterator[dict[str, object]]:
         """Yield the different choices of options for some rules."""
         parts = [group.over(rules) for group in self.groups if not group.isdisjoint(rules)]
         names = [rule for part in parts for rule in part.rules]
@@ -133,7 +132,7 @@ class Readings:
 def everything() -> Readings:
     """Return the readings of no example: every option of every rule, the derivative's included."""
     images = dict(zip(FUNCTIONS, DERIVATIVE.functions, strict=True))
-    options: dict[str, Sequence[Any]] = {
+    options: dict[str, Sequence[object]] = {
         "scale": range(4),
         "power": tuple(product(COEFFICIENTS, (-1, 1, 2, 3))),
         **{f: tuple(dict.fromkeys((*FUNCTIONS, images[f]))) for f in FUNCTIONS},

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.families.meaning import Meaning, first_sentence
 from icl_ft_plugin.families.process.algebra import canonical
+from icl_ft_plugin.schema import Doc
 
 
 class ProcessMeaning(Meaning):
@@ -20,6 +18,6 @@ class ProcessMeaning(Meaning):
         except UsageError:
             return None
 
-    def right(self, doc: Mapping[str, Any], meaning: str) -> bool:
+    def right(self, doc: Doc, meaning: str) -> bool:
         """Tell whether an expression equals the right one."""
         return meaning == canonical(doc["choices"][doc["label"]].removesuffix("."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from icl_ft_plugin.families.family import (
     AUGMENTED_BEATS_FT,
@@ -21,7 +20,7 @@ from icl_ft_plugin.families.reversal.audit import ReversalAuditor
 from icl_ft_plugin.families.reversal.meaning import ReversalMeaning
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     n = min(max(2, budget // rng.choice((30, 60))), 128)  # about 18 tokens a document, the rest for questions
     knobs = {"n_facts": n, "documents_per_fact": rng.choice((1, 1, 2)), "n_dimensions": rng.randint(1, 28)}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning
 from icl_ft_plugin.families.reversal.audit import VERBS
 from icl_ft_plugin.families.reversal.proof import Comparison, closure, statements, subject
+from icl_ft_plugin.schema import Doc
 
 SPLITS = ("reversal", "rephrase")  # where the answer is a comparison and not an entity
 FORM = re.compile(rf"(?:(?:.* )?(\w+) (?:{VERBS}) )?(.*?)(more|less) (\w+) than (\w+)")
@@ -20,7 +19,7 @@ FILLERS = set(re.findall(r"\w+", VERBS))
 class ReversalMeaning(Meaning):
     """Any comparison that follows is right, with or without its subject."""
 
-    def right(self, doc: Mapping[str, Any], meaning: str) -> bool | None:
+    def right(self, doc: Doc, meaning: str) -> bool | None:
         """Tell whether a comparison follows; None where none is read."""
         if doc["split"] not in SPLITS:
             return super().right(doc, meaning)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from icl_ft_plugin.families.family import (
     AUGMENTED_BEATS_FT,
@@ -22,7 +21,7 @@ from icl_ft_plugin.families.semantic.audit import SemanticAuditor
 from icl_ft_plugin.families.semantic.meaning import SemanticMeaning
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     longest = rng.choice((5, 6, 14))
     documents = max(3, budget // (15 * (3 + longest)))  # about 15 tokens a sentence, half of the room for questions

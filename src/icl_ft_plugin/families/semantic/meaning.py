@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning, normalized
 from icl_ft_plugin.families.semantic.proof import Closures, Reader, closures
+from icl_ft_plugin.schema import Doc
 
 
 class SemanticMeaning(Meaning):
@@ -16,7 +15,7 @@ class SemanticMeaning(Meaning):
     Of a category whose own properties are stated, one of these is right too, but shows nothing about inheritance.
     """
 
-    def right(self, doc: Mapping[str, Any], meaning: str) -> bool | None:
+    def right(self, doc: Doc, meaning: str) -> bool | None:
         """Tell whether the answer's last word, with which the sentence must end, makes it one that follows."""
         found = super().right(doc, meaning)
         if found is not False:
@@ -27,7 +26,7 @@ class SemanticMeaning(Meaning):
             for claim, backward in self._reader.parser.read(f"{doc['question']} {meaning}")
         )
 
-    def same_inference(self, doc: Mapping[str, Any], answer: str) -> bool:
+    def same_inference(self, doc: Doc, answer: str) -> bool:
         """Tell whether a right answer takes the inference, over as many levels, that the question is about."""
         holds = self._closures.holds
         read = self._reader.parser.read(f"{doc['question']} {normalized(answer)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from icl_ft_plugin.families.family import AUGMENTED_BEATS_ICL, FT_ABOVE, ICL_BEATS_FT, STATEMENT, Family, Proof, Split
 from icl_ft_plugin.families.syllogism import generate, proof
@@ -11,7 +10,7 @@ from icl_ft_plugin.families.syllogism.audit import SyllogismAuditor
 from icl_ft_plugin.families.syllogism.meaning import SyllogismMeaning
 
 
-def episodes(rng: random.Random, budget: int) -> dict[str, Any]:
+def episodes(rng: random.Random, budget: int) -> dict[str, object]:
     """Return the knobs of a world for the pretraining text."""
     return {"n_documents": min(max(1, budget // rng.choice((80, 115))), 72)}  # about 65 tokens a document
 

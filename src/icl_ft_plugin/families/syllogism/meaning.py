@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from icl_ft_plugin.families.meaning import Meaning, normalized
 from icl_ft_plugin.families.syllogism.audit import WRITTEN
 from icl_ft_plugin.families.syllogism.logic import Statement, holds
 from icl_ft_plugin.families.syllogism.phrases import DOCUMENTS, INFERENCES, QUANTIFIERS, TESTS
 from icl_ft_plugin.families.syllogism.proof import pattern, statement_of
+from icl_ft_plugin.schema import Doc
 
 
 def _bare(wording: str) -> str:
@@ -32,7 +31,7 @@ class SyllogismMeaning(Meaning):
         match = FORM.fullmatch(normalized(answer))
         return statement_of(match) if match else None
 
-    def right(self, doc: Mapping[str, Any], meaning: Statement) -> bool:
+    def right(self, doc: Doc, meaning: Statement) -> bool:
         """Tell whether a statement follows."""
         quantifier, *pair = meaning
         if set(pair) != set(re.findall(r"\w+", doc["question"])[0:3:2]):

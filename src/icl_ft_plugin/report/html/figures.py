@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import altair as alt
 
@@ -37,7 +36,7 @@ def colors(arms: Sequence[str]) -> dict[str, str]:
     return {arm: COLORS.get(arm) or MORE[others.index(arm) % len(MORE)] for arm in arms}
 
 
-def panel(block: Block, split: str, *, ink: str = "currentColor") -> Any:
+def panel(block: Block, split: str, *, ink: str = "currentColor") -> alt.TopLevelMixin:
     """Return the bars of one split."""
     records = [block.accuracy[arm, split] for arm in block.arms if (arm, split) in block.accuracy]
     rows = [{**_bar(record), "label": f"{100 * record.accuracy:.0f}"} for record in records]
@@ -73,7 +72,7 @@ def _single(record: Accuracy) -> Mapping[str, float]:
     return record.world_seeds if record.worlds > 1 else record.training_seeds or record.context_seeds
 
 
-def _bar(record: Accuracy) -> dict[str, Any]:
+def _bar(record: Accuracy) -> dict[str, str | float]:
     """Return a bar's row; where there is no interval, its bar has no length."""
     low, high = (record.accuracy if end is None else end for end in (record.low, record.high))
     return {"arm": record.arm, "accuracy": record.accuracy, "low": low, "high": high}
@@ -83,7 +82,7 @@ def _title(block: Block, split: str) -> str:
     return f"{spaced(split)}{f' ({block.scope})' if block.scope else ''}"
 
 
-def joint_panel(block: Block, name: Sequence[str], *, ink: str = "currentColor") -> Any:
+def joint_panel(block: Block, name: Sequence[str], *, ink: str = "currentColor") -> alt.TopLevelMixin:
     """Return, by arm, how many of the facts that were learned in every run are right on the main split.
 
     Args:
@@ -118,13 +117,13 @@ def joint_panel(block: Block, name: Sequence[str], *, ink: str = "currentColor")
     )
 
 
-def family_figure(block: Block, *, ink: str = "#222222") -> Any:
+def family_figure(block: Block, *, ink: str = "#222222") -> alt.TopLevelMixin:
     """Return all splits of a block side by side, as the paper draws a family."""
     panels = [panel(block, split, ink=ink) for split in block.splits if _asked(block, split)]
     return side_by_side(panels, title=title(block))
 
 
-def side_by_side(panels: Sequence[Any], **properties: Any) -> Any:
+def side_by_side(panels: Sequence[alt.TopLevelMixin], **properties: object) -> alt.TopLevelMixin:
     """Return panels as one figure."""
     return alt.concat(*panels, columns=4, **properties)
 
@@ -133,7 +132,7 @@ def _asked(block: Block, split: str) -> bool:
     return any((arm, split) in block.accuracy for arm in block.arms)
 
 
-def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str = "currentColor") -> Any:
+def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str = "currentColor") -> alt.TopLevelMixin:
     """Return accuracy on the block's main split against what an arm costs.
 
     Args:
@@ -144,13 +143,9 @@ def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str
     """
     split = main_split(block)
     shades = colors(block.arms)
-    rows = [
-        {"cost": cost, **_bar(block.accuracy[arm, split])}
-        for arm, cost in costs.items()
-        if (arm, split) in block.accuracy
-    ]
-    arms = [row["arm"] for row in rows]
-    largest = max(row["cost"] for row in rows)
+    drawn = {arm: cost for arm, cost in costs.items() if (arm, split) in block.accuracy}
+    rows = [{"cost": cost, **_bar(block.accuracy[arm, split])} for arm, cost in drawn.items()]
+    arms, largest = list(drawn), max(drawn.values())
     ticks = [0, *(10**power for power in range(1, 12) if 10**power <= 10 * largest)][: None if largest else 1]
     x = alt.X(
         "cost:Q",
@@ -175,7 +170,7 @@ def compute_panel(block: Block, costs: Mapping[str, int], name: str, *, ink: str
 
 def curve_panel(
     points: Sequence[Point], arms: Sequence[str], name: str, *, accuracy: bool, ink: str = "currentColor"
-) -> Any:
+) -> alt.TopLevelMixin:
     """Return lines over gradient steps, one per training run.
 
     Args:
@@ -202,7 +197,7 @@ def curve_panel(
     )
 
 
-def styled(chart: Any, ink: str) -> Any:
+def styled(chart: alt.TopLevelMixin, ink: str) -> alt.TopLevelMixin:
     """Return a chart with the report's fonts and lines, on white unless the ink is that of the text around it."""
     return (
         chart.configure(background="transparent" if ink == "currentColor" else "white", font="sans-serif")
@@ -216,7 +211,7 @@ def styled(chart: Any, ink: str) -> Any:
     )  # fmt: skip
 
 
-def svg(chart: Any, name: str) -> str:
+def svg(chart: alt.TopLevelMixin, name: str) -> str:
     """Return a chart as SVG to stand in a page: it takes the width there is and the color of the text around it.
 
     Args:
@@ -236,7 +231,7 @@ def svg(chart: Any, name: str) -> str:
     return f'{sized} style="width:100%;max-width:{float(width[1]) if width else 300:.0f}px"{end}{rest}'
 
 
-def save(chart: Any, folder: Path, name: str) -> list[Path]:
+def save(chart: alt.TopLevelMixin, folder: Path, name: str) -> list[Path]:
     """Write a chart as ``name.svg``, ``name.pdf`` and ``name.png``, black on white."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{kind}" for kind in ("svg", "pdf", "png")]

@@ -7,7 +7,6 @@ the facts with inferences, one of the questions about these and one of those abo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import altair as alt
 
@@ -20,7 +19,7 @@ HAVING, OTHERS = "facts with inferences", "the other facts"
 _PERCENT = alt.Axis(title=None, format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
 
 
-def panels(block: Block, *, ink: str = "currentColor") -> dict[str, Any]:
+def panels(block: Block, *, ink: str = "currentColor") -> dict[str, alt.LayerChart]:
     """Return the figures that a block has, by the end of a file's name; none for most studies."""
     series = dict.fromkeys(part.series for part in block.parts if part.split == main_split(block))
     tasks = dict.fromkeys(each.task for each in block.kept)
@@ -30,7 +29,7 @@ def panels(block: Block, *, ink: str = "currentColor") -> dict[str, Any]:
     }
 
 
-def part_panel(block: Block, series: str, *, ink: str = "currentColor") -> Any:
+def part_panel(block: Block, series: str, *, ink: str = "currentColor") -> alt.LayerChart:
     """Return accuracy on the main split over the percent of the facts with inferences; the ends are ``ft`` and the whole arm."""
     base = alt.Chart(alt.Data(values=list(_points(block, series))))
     shades = [colors(block.arms).get(series, "#2a9d8a"), "#8b95a7"]
@@ -48,7 +47,7 @@ def part_panel(block: Block, series: str, *, ink: str = "currentColor") -> Any:
     ).properties(width=260, height=190, title=_title(block, f"{series}: {spaced(split)}"))
 
 
-def _points(block: Block, series: str) -> Iterator[dict[str, Any]]:
+def _points(block: Block, series: str) -> Iterator[dict[str, str | float]]:
     split = main_split(block)
     ends: list[tuple[int, str, Level | Accuracy | None]] = [
         (0, OTHERS, block.accuracy.get(("ft", split))),
@@ -62,7 +61,7 @@ def _points(block: Block, series: str) -> Iterator[dict[str, Any]]:
             yield {"percent": at, "about": about, "accuracy": level.accuracy, "low": low, "high": high}
 
 
-def kept_panel(block: Block, task: str, *, ink: str = "currentColor") -> Any:
+def kept_panel(block: Block, task: str, *, ink: str = "currentColor") -> alt.LayerChart:
     """Return what each arm has learned against what it has kept; the dashed line is where it was before."""
     found = [each for each in block.kept if each.task == task]
     split, arms = main_split(block), [each.arm for each in found]
@@ -81,7 +80,7 @@ def kept_panel(block: Block, task: str, *, ink: str = "currentColor") -> Any:
     ).properties(width=260, height=190, title=_title(block, f"learned: {spaced(split)}"))
 
 
-def _pair(each: Kept, learned: Accuracy) -> dict[str, Any]:
+def _pair(each: Kept, learned: Accuracy) -> dict[str, str | float]:
     low, high = (learned.accuracy if end is None else end for end in (learned.low, learned.high))
     ends = (each.change.low, each.change.high)
     least, most = (each.after if end is None else min(1.0, max(0.0, each.before + end)) for end in ends)
@@ -96,7 +95,7 @@ def _pair(each: Kept, learned: Accuracy) -> dict[str, Any]:
     }
 
 
-def _legend(ink: str) -> Any:
+def _legend(ink: str) -> alt.Legend:
     return alt.Legend(title=None, orient="bottom", labelColor=ink, columns=2, labelLimit=160)
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.files import write_text
@@ -30,6 +30,10 @@ from icl_ft_plugin.report.store.read import Study, together
 from icl_ft_plugin.report.symptoms import symptoms
 from icl_ft_plugin.report.table import missing_note
 from icl_ft_plugin.report.words import about, main_split, p_value, spaced, title
+
+if TYPE_CHECKING:
+    import altair as alt
+
 
 ASSETS = files("icl_ft_plugin.report") / "assets"
 SCALE = (-0.25, 1.25)  # what the meters of the gap show
@@ -68,7 +72,7 @@ def _narrow(rows: table_rows.Rows) -> table_rows.Rows:
     return [list(column) for column in zip(*rows, strict=True)] if rows and len(rows) < len(rows[0]) else rows
 
 
-def fill(template: str, *, script: str = "", data: Any = None, **values: Any) -> str:
+def fill(template: str, *, script: str = "", data: object = None, **values: object) -> str:
     """Fill one of our templates; everything is escaped unless the template marks it as markup of ours.
 
     Args:
@@ -98,7 +102,7 @@ def fill(template: str, *, script: str = "", data: Any = None, **values: Any) ->
     )
 
 
-def embedded(data: Any) -> str:
+def embedded(data: object) -> str:
     """Return JSON that cannot end the script element it stands in."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
@@ -106,7 +110,7 @@ def embedded(data: Any) -> str:
     return text
 
 
-def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
+def _block(study: Study, block: Block, anchor: str) -> dict[str, object]:
     shades = figures.colors(block.arms)
     cells = together(study)[block.model, block.worlds]
     trained = {arm: cost.training_tokens for arm, cost in block.compute.items()}
@@ -147,7 +151,7 @@ def _block(study: Study, block: Block, anchor: str) -> dict[str, Any]:
     }
 
 
-def _claims(block: Block) -> list[dict[str, Any]]:
+def _claims(block: Block) -> list[dict[str, object]]:
     """Return the verdicts, the primary ones first, with the class that colors each."""
     words = ("not reproduced", "reproduced", "cannot", "differs", "not")
     return [
@@ -164,7 +168,7 @@ def _claims(block: Block) -> list[dict[str, Any]]:
     ]
 
 
-def _joint(block: Block) -> list[Any]:
+def _joint(block: Block) -> list[alt.LayerChart]:
     main, learned = named(block.family).main, named(block.family).learned
     if main is None or learned is None or all(joint.given is None for joint in block.joint):
         return []
@@ -175,13 +179,13 @@ def _asked(block: Block) -> list[str]:
     return [split for split in block.splits if any(of == split for _, of in block.accuracy)]
 
 
-def _drawn(charts: Sequence[Any], name: str) -> list[str]:
+def _drawn(charts: Sequence[alt.TopLevelMixin], name: str) -> list[str]:
     return [figures.svg(chart, f"{name}-{i}") for i, chart in enumerate(charts)]
 
 
 def _curves(
     block: Block, anchor: str, losses: Sequence[evidence.Point], curves: dict[str, list[evidence.Point]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     drawn = [
         figures.curve_panel(rows, block.arms, f"accuracy: {split}", accuracy=True) for split, rows in curves.items()
     ]
@@ -190,7 +194,7 @@ def _curves(
     return {"curves": _drawn(drawn, f"{anchor}-curves"), "has_accuracy_curves": bool(curves)}
 
 
-def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, Any]]:
+def _meters(block: Block, shades: dict[str, str]) -> list[dict[str, object]]:
     """Return where each arm stands between ft and icl on the main split, in percent of the meter's width."""
     meters = []
     for gap in block.gaps:

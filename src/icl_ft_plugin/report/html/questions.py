@@ -9,19 +9,43 @@ One question, its runs being ``[place of the arm, seed of the run, right, log-li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from icl_ft_plugin.report.records import Block
 from icl_ft_plugin.report.store.read import ScoredCell, Study, together
 
 SHOWN = 300  # questions per split of a block that go into the page
+
+
+class Asked(TypedDict):
+    """A question; of each run the place of its arm, its seed, whether it was right, and the log-likelihoods."""
+
+    split: str
+    world: int
+    question: str
+    choices: list[str]
+    gold: list[int]
+    labels: dict[str, str]
+    runs: list[tuple[int, int | None, int, list[float]]]
+
+
+class Browsable(TypedDict):
+    """A block, the number of all its questions, and those to show."""
+
+    name: str
+    arms: Sequence[str]
+    splits: Sequence[str]
+    all: int
+    questions: list[Asked]
+
+
 Key = tuple[int, str, str]
 """World, split and name of a question."""
 
 
-def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
+def browsable(study: Study, blocks: Sequence[Block]) -> list[Browsable]:
     """Return per block its name, arms, splits, the number of all its questions, and those to show."""
-    found = []
+    found: list[Browsable] = []
     for block in blocks:
         cells = together(study)[block.model, block.worlds]
         every: dict[str, dict[Key, None]] = {split: {} for split in block.splits}
@@ -42,8 +66,8 @@ def browsable(study: Study, blocks: Sequence[Block]) -> list[dict[str, Any]]:
     return found
 
 
-def _questions(cells: Sequence[ScoredCell], arms: Sequence[str], wanted: Mapping[Key, None]) -> list[dict[str, Any]]:
-    asked: dict[Key, dict[str, Any]] = {}
+def _questions(cells: Sequence[ScoredCell], arms: Sequence[str], wanted: Mapping[Key, None]) -> list[Asked]:
+    asked: dict[Key, Asked] = {}
     for cell in cells:
         world, arm = cell.labels.world_seed, arms.index(cell.labels.arm)
         for item in cell.items:
@@ -63,5 +87,5 @@ def _questions(cells: Sequence[ScoredCell], arms: Sequence[str], wanted: Mapping
                 },
             )
             scores = [round(score, 2) for score in item.scores]
-            question["runs"].append([arm, cell.labels.run, round(item.correct), scores])
+            question["runs"].append((arm, cell.labels.run, round(item.correct), scores))
     return [asked[key] for key in wanted]

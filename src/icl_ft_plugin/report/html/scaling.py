@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import altair as alt
 
@@ -16,7 +15,7 @@ from icl_ft_plugin.report.stats.scale import Scaled
 from icl_ft_plugin.report.words import spaced
 
 
-def panels(points: Sequence[Scaled], *, ink: str = "currentColor") -> dict[str, list[Any]]:
+def panels(points: Sequence[Scaled], *, ink: str = "currentColor") -> dict[str, list[alt.LayerChart]]:
     """Return the panels of each scale."""
     found: dict[str, dict[tuple[str, str, str], list[Scaled]]] = {}
     for point in points:
@@ -24,7 +23,7 @@ def panels(points: Sequence[Scaled], *, ink: str = "currentColor") -> dict[str, 
     return {axis: [_panel(of, ink) for of in groups.values()] for axis, groups in found.items()}
 
 
-def _panel(points: Sequence[Scaled], ink: str) -> Any:
+def _panel(points: Sequence[Scaled], ink: str) -> alt.LayerChart:
     """Return one panel: the scale is logarithmic where its largest value is far from its least."""
     first, values = points[0], sorted({point.value for point in points})
     arms = list(dict.fromkeys(point.arm for point in points))

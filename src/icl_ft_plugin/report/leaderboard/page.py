@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.families import named
 from icl_ft_plugin.report.leaderboard.rank import Rank, Ranking, rank
@@ -51,7 +51,7 @@ def write_leaderboard(folders: Sequence[Path], out: Path) -> tuple[list[Ranking]
     return lists, [*files, write_rows(out.with_suffix(".parquet"), records, kinds_of(records))]
 
 
-def _records(ranking: Ranking) -> Iterator[dict[str, Any]]:
+def _records(ranking: Ranking) -> Iterator[dict[str, object]]:
     about = {key: value for key, value in asdict(ranking).items() if key not in ("ranks", "shared")}
     about["worlds"] = len(ranking.worlds)
     for each in ranking.ranks:

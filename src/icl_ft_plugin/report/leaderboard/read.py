@@ -15,7 +15,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_json, read_jsonl
@@ -69,7 +68,7 @@ def read_results(folders: Sequence[Path]) -> list[Scored]:
     Raises:
         UsageError: None is there, or one is not complete.
     """
-    newest: dict[tuple[Any, ...], Scored] = {}
+    newest: dict[tuple[str, str, str, int, str, str], Scored] = {}
     for folder in folders:
         for file in sorted(folder.rglob("samples_icl_ft_*.jsonl")):
             for scored in _read(file):
@@ -104,7 +103,9 @@ def _read(file: Path) -> list[Scored]:
     ]
 
 
-def _scored(world: str, file: Path, condition: str, *, written: str, **about: Any) -> Scored:
+def _scored(
+    world: str, file: Path, condition: str, *, model: str, written: str, limit: str, stamp: str, items: tuple[Item, ...]
+) -> Scored:
     try:
         spec = json.loads(world)
         text = json.dumps(spec["config"], sort_keys=True)
@@ -117,7 +118,7 @@ def _scored(world: str, file: Path, condition: str, *, written: str, **about: An
         seed, family = int(spec["seed"]), cut(str(spec["family"]))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{file}: its world is not one of ours: {shown(error)}") from error
-    return Scored(family=family, config=cut(text, 1000), world=seed, condition=condition, written=written, **about)
+    return Scored(model, family, cut(text, 1000), seed, condition, written, limit, stamp, items)
 
 
 def _run(file: Path, stamp: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from icl_ft_plugin.report.measures.names import is_baseline
 from icl_ft_plugin.report.records import number
 from icl_ft_plugin.report.stats.mean import accuracy
 from icl_ft_plugin.report.stats.of_items import grids_of
+from icl_ft_plugin.report.store.items import Item
 from icl_ft_plugin.report.store.read import ScoredCell, Study
 
 PREMISES = "premises"
@@ -57,8 +58,9 @@ class Scaled:
 def scaled(study: Study) -> list[Scaled]:
     """Return the accuracy of every arm at every point of every scale of a study."""
     scales: dict[tuple[str, str, str], list[_Point]] = {}
+    premises = _premises(study.cells)
     for cell in study.cells:
-        for axis, value, scored in _points_of(cell):
+        for axis, value, scored in _points_of(cell, premises[cell.labels.model, cell.labels.family]):
             key = (cell.labels.model, cell.labels.family, axis)
             scales.setdefault(key, []).append(((cell.labels.worlds, value), scored))
     found = []
@@ -88,16 +90,29 @@ def _stem(cell: ScoredCell) -> str:
     return cell.labels.arm.partition("@")[0]
 
 
-def _points_of(cell: ScoredCell) -> Iterator[tuple[str, float, ScoredCell]]:
+def _premises(cells: Sequence[ScoredCell]) -> dict[tuple[str, str], set[int]]:
+    """Return the numbers of premises of a model's questions in a family, in any of the worlds."""
+    found: dict[tuple[str, str], set[int]] = {}
+    for cell in cells:
+        of = found.setdefault((cell.labels.model, cell.labels.family), set())
+        of.update(item.premises for item in _inferred(cell) if item.premises)
+    return found
+
+
+def _inferred(cell: ScoredCell) -> list[Item]:
+    """Return a cell's questions without those that tell whether the facts were learned."""
+    learned = named(cell.labels.family).learned
+    return [item for item in cell.items if item.split != learned]
+
+
+def _points_of(cell: ScoredCell, premises: set[int]) -> Iterator[tuple[str, float, ScoredCell]]:
     """Yield each scale that a cell stands on, its place, and the cell with the questions that are asked there."""
     for axis, value in cell.labels.scale.items():
         yield axis, value, cell
-    if is_baseline(cell.labels.arm):
+    if is_baseline(cell.labels.arm) or len(premises) < FEWEST:
         return
-    learned = named(cell.labels.family).learned
-    asked = [item for item in cell.items if item.split != learned]
-    premises = sorted({item.premises for item in asked} - {0})
-    for count in premises if len(premises) >= FEWEST else ():
+    asked = _inferred(cell)
+    for count in sorted(premises & {item.premises for item in asked}):
         yield PREMISES, count, replace(cell, items=tuple(replace(i, split="") for i in asked if i.premises == count))
 
 

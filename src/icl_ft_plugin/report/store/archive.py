@@ -70,7 +70,7 @@ def _both(plan: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "cells": [*old["cells"], *(entry for entry in plan["cells"] if entry["key"] not in known)]}
 
 
-def _told(cell: ScoredCell) -> dict[str, Any]:
+def _told(cell: ScoredCell) -> dict[str, object]:
     return {
         "key": cell.folder.name,
         "ledger": cell.ledger.model_dump(mode="json", exclude_unset=True),

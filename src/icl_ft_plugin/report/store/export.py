@@ -100,7 +100,7 @@ def items(source: str | Path | Mapping[str, Any]) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def item_rows(cells: Sequence[ScoredCell]) -> Iterator[dict[str, Any]]:
+def item_rows(cells: Sequence[ScoredCell]) -> Iterator[dict[str, object]]:
     """Yield one row per question and run; the columns of the formula are ``world``, ``first``, ``last``, ``run`` and ``arm``."""
     for cell in cells:
         labels = cell.labels
@@ -120,7 +120,7 @@ def item_rows(cells: Sequence[ScoredCell]) -> Iterator[dict[str, Any]]:
             yield {**shared, **_row(item)}
 
 
-def _row(item: Item) -> dict[str, Any]:
+def _row(item: Item) -> dict[str, object]:
     return {
         "id": item.id,
         "split": item.split,

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.files import read_jsonl
+from icl_ft_plugin.schema import Doc
 
 ITEMS = "items.parquet"
 Pool = dict[Any, Any]
@@ -84,7 +86,7 @@ def item_of(sample: Mapping[str, Any], place: str | Path, pool: Pool | None = No
     Names that tables show are fit for a terminal: what cannot be printed is escaped.
 
     Raises:
-        UsageError: It is not of one of our tasks.
+        UsageError: It is not of one of our tasks, or a score is no number.
     """
     pool = {} if pool is None else pool
     try:
@@ -93,7 +95,7 @@ def item_of(sample: Mapping[str, Any], place: str | Path, pool: Pool | None = No
         correct = _once(pool, float(sample["exact_match" if written else "acc"]))
         fact = str(doc["clusters"]["fact"])
         labels = {cut(key): cut(str(value)) for key, value in doc["labels"].items() if value is not None}
-        return Item(
+        item = Item(
             id=_once(pool, str(doc["id"])),
             split=_once(pool, cut(str(doc["split"]))),
             fact=_once(pool, fact),
@@ -114,6 +116,24 @@ def item_of(sample: Mapping[str, Any], place: str | Path, pool: Pool | None = No
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(f"{place}: not a sample of an icl_ft task: {shown(error)}") from error
+    _check_finite(item, place)
+    return item
+
+
+def _check_finite(item: Item, place: str | Path) -> None:
+    """Refuse what no table can count: of choices scored NaN lm-eval takes the first, which says nothing of the model."""
+    scores = [("log-likelihood", score) for score in item.scores]
+    for name, value in (
+        ("score", item.correct),
+        ("score", item.correct_norm),
+        ("score", item.correct_pmi or 0),
+        *scores,
+    ):
+        if not isfinite(value):
+            raise UsageError(
+                f"{place}: question {shown(item.id)}: its {name} is {value}, no number: the model broke down (float16 that "
+                "overflowed, a training that diverged); score it again, in bfloat16 or float32, or remove the file"
+            )
 
 
 def _once(pool: Pool, value: Value) -> Value:
@@ -121,7 +141,7 @@ def _once(pool: Pool, value: Value) -> Value:
     return held
 
 
-def _ways(doc: Mapping[str, Any], fact: str) -> tuple[str, str, str, str, str]:
+def _ways(doc: Doc, fact: str) -> tuple[str, str, str, str, str]:
     clusters = doc["clusters"]
     named = [str(clusters.get(key) or fact) for key in ("first", "last")]
     block = str(doc.get("block") or clusters.get("block") or fact)

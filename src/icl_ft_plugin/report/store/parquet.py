@@ -7,7 +7,7 @@ The columns are laid out here, since ``pyarrow.array`` imports pandas wherever t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ Kind = type | list[type]
 """``str``, ``int``, ``float`` or ``bool``; ``[float]`` is a list of them."""
 
 
-def kinds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Kind]:
+def kinds_of(rows: Sequence[Mapping[str, object]]) -> dict[str, Kind]:
     """Return the kind of each column of a table of single values; a column without any is one of texts."""
     kinds: dict[str, Kind] = {}
     for name in rows[0]:
@@ -33,7 +33,7 @@ def kinds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Kind]:
     return kinds
 
 
-def write_rows(file: Path, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Path:
+def write_rows(file: Path, rows: Iterable[Mapping[str, object]], kinds: Mapping[str, Kind]) -> Path:
     """Write a table, whole or not at all.
 
     Args:
@@ -56,7 +56,7 @@ def write_rows(file: Path, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str
     return file
 
 
-def _parts(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _parts(rows: Iterator[Mapping[str, object]]) -> Iterator[list[Mapping[str, object]]]:
     while some := list(islice(rows, AT_A_TIME)):
         yield some
 
@@ -87,7 +87,7 @@ def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     return pa.Array.from_buffers(_type(kind), len(values), [pa.py_buffer(there), *held])
 
 
-def _ends(values: Sequence[Any]) -> pa.Buffer:
+def _ends(values: Sequence[Sized]) -> pa.Buffer:
     import pyarrow as pa
 
     return pa.py_buffer(np.cumsum([0, *map(len, values)], dtype=np.int32))

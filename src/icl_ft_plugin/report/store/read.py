@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -246,10 +245,10 @@ class _Held:
     """What the files of a cell hold, and which one its ledger stands in."""
 
     place: str
-    ledger: Any
+    ledger: object
     items: tuple[Item, ...]
-    again: Sequence[Any]
-    inferred: Any
+    again: Sequence[object]
+    inferred: object
 
 
 def _held(path: Path, pool: Pool) -> _Held:
@@ -276,7 +275,7 @@ def _archived(folder: Path) -> dict[str, _Held]:
     return held
 
 
-def _cell(entry: Mapping[str, Any], path: Path, plan: Path, held: _Held) -> ScoredCell:
+def _cell(entry: Mapping[str, object], path: Path, plan: Path, held: _Held) -> ScoredCell:
     again = [(row, f"{held.place}: retention, row {n}") for n, row in enumerate(held.again, start=1)]
     labels = parsed(Labels, _printable(entry), f"{plan}", strict=False)
     if others := {item.split for item in held.items} - set(labels.splits):
@@ -291,7 +290,7 @@ def _cell(entry: Mapping[str, Any], path: Path, plan: Path, held: _Held) -> Scor
     )
 
 
-def _printable(value: Any) -> Any:
+def _printable(value: object) -> object:
     if isinstance(value, str):
         return cut(value)
     if isinstance(value, Mapping):

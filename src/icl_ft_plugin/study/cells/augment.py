@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from icl_ft_plugin.augment.audited import audits
-from icl_ft_plugin.augment.folder import make_folder, read_folder
+from icl_ft_plugin.augment.folder import Extra, make_folder, read_folder
 from icl_ft_plugin.augment.generate import load_lm
 from icl_ft_plugin.augment.journal import Journal
 from icl_ft_plugin.augment.prompts import Prompt
@@ -58,7 +57,7 @@ def _generate(folder: Path, cell: Cell, world: World, part: str, writing: Writin
             timing.update(generated_tokens=sum(written), seconds=round(time.perf_counter() - begun, 3))
         return made
 
-    def audited(made: Augmentation) -> dict[str, Any]:
+    def audited(made: Augmentation) -> Extra:
         reports = audits(world, made.statements, {part: made.record.tokens.generated})
         times = {"timing.json": timing} if timing else {}
         return {**times, **({"audit.json": reports[part].to_dict()} if reports else {})}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from icl_ft_plugin.arms.arm import Arm
 from icl_ft_plugin.errors import UsageError, shown
@@ -27,6 +27,16 @@ from icl_ft_plugin.worlds.folder import world_of
 
 READING = "reading"
 APART = 1_000_000  # between the seed of a world and that of the fresh one
+
+
+class Answer(TypedDict):
+    """A question, and how it was answered."""
+
+    task: str
+    id: str
+    ways: Sequence[str]
+    chance: float | None
+    score: float
 
 
 def planned_retention(study: StudyConfig, entry: Worlds, seed: int) -> Kept | None:
@@ -50,7 +60,7 @@ def planned_retention(study: StudyConfig, entry: Worlds, seed: int) -> Kept | No
     return Kept(tasks, world, reading, study.retention_questions)
 
 
-def weights_of(cell: Cell, checkpoint: Path | None) -> dict[str, Any]:
+def weights_of(cell: Cell, checkpoint: Path | None) -> dict[str, object]:
     """Return the arguments of lm-eval that name the cell's weights; without a checkpoint those of its base model."""
     found = cell.model.loading
     if checkpoint:
@@ -58,7 +68,7 @@ def weights_of(cell: Cell, checkpoint: Path | None) -> dict[str, Any]:
     return found
 
 
-def retention(cell: Cell, checkpoint: Path, batch_size: int, store: Store) -> list[dict[str, Any]]:
+def retention(cell: Cell, checkpoint: Path, batch_size: int, store: Store) -> list[dict[str, object]]:
     """Ask a trained cell what its base model was asked, which is asked now if it was not before.
 
     Returns:
@@ -77,7 +87,7 @@ def retention(cell: Cell, checkpoint: Path, batch_size: int, store: Store) -> li
     return [{"before": row.pop("score"), "after": after[row["id"]], **row} for row in before]
 
 
-def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[dict[str, Any]]:
+def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[Answer]:
     from icl_ft_plugin.harness.evaluate import evaluate
 
     kept = cell.kept
@@ -97,7 +107,7 @@ def _answers(cell: Cell, checkpoint: Path | None, batch_size: int) -> list[dict[
     return [_row(named[leaf], leaf, sample) for leaf in named for sample in _first_filter(results["samples"][leaf])]
 
 
-def _metadata(cell: Cell, world: PlannedWorld) -> dict[str, Any]:
+def _metadata(cell: Cell, world: PlannedWorld) -> dict[str, object]:
     """Return what the tasks about the fresh world are built from: whatever the arm's own prompt holds, all of its documents."""
     arm = Arm(name=cell.arm.name, condition="icl", prompt=cell.arm.prompt)
     return metadata_of(replace(cell, world=world, arm=arm, pmi=False, context_seed=0))
@@ -115,7 +125,7 @@ def _first_filter(samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return [sample for sample in samples if sample["filter"] == samples[0]["filter"]]
 
 
-def _row(task: str, leaf: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+def _row(task: str, leaf: str, sample: Mapping[str, Any]) -> Answer:
     if task == READING:
         item = item_of(sample, leaf)
         return {"task": task, "id": item.id, "ways": item.ways, "chance": item.chance, "score": item.correct}

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icl_ft_plugin.arms.partial import inferred_questions
 from icl_ft_plugin.config import parsed
@@ -31,6 +31,9 @@ from icl_ft_plugin.study.estimate.counting import metadata_of, prompt_cost
 from icl_ft_plugin.study.records import CONFIG, INFERRED, LEDGER, RETENTION, CellLedger, TrainingCost
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 
 def run_cell(cell: Cell, study: StudyConfig, store: Store) -> None:
@@ -95,8 +98,8 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
     from icl_ft_plugin.harness.evaluate import evaluate
 
     engine = cell.engine
-    model: Any = "icl_ft_hf"
-    arguments: dict[str, Any] = {}
+    model: LM | str = "icl_ft_hf"
+    arguments: dict[str, object] = {}
     batch_size: int | str = study.batch_size
     metadata, kept = metadata_of(cell), None
     if cell.arm.baseline:
@@ -126,7 +129,7 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
 
 
 @contextlib.contextmanager
-def _handed(cell: Cell, checkpoint: Path | None, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _handed(cell: Cell, checkpoint: Path | None, arguments: dict[str, object]) -> Iterator[dict[str, object]]:
     """Have a server load the weights that a cell trained; yields the arguments that name them."""
     engine = cell.engine
     if engine is None or checkpoint is None or not engine.served:
@@ -151,7 +154,7 @@ def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> P
     return checkpoint
 
 
-def inferred_of(cell: Cell, world: World) -> dict[str, Any]:
+def inferred_of(cell: Cell, world: World) -> dict[str, object]:
     """Return of how many facts the arm's corpus has inferences, and the questions about them."""
     percent = cell.arm.inferred
     return {"percent": percent, "with": inferred_questions(world, percent)}
@@ -164,7 +167,7 @@ def _training_cost(checkpoint: Path) -> TrainingCost:
     return parsed(TrainingCost, known, str(checkpoint / "ledger.json"), strict=False)
 
 
-def _config(cell: Cell, study: StudyConfig) -> dict[str, Any]:
+def _config(cell: Cell, study: StudyConfig) -> dict[str, object]:
     return {
         "key": cell.key,
         "labels": cell.labels.to_dict(),

@@ -11,13 +11,18 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.executors.local import Ended, attempt
 from icl_ft_plugin.study.schema import StudyConfig
 from icl_ft_plugin.study.store import Store
+
+if TYPE_CHECKING:
+    import ray
+
 
 _JOINING = 60.0  # seconds that nodes have to join the cluster
 _PATIENCE = 20.0  # seconds until a shared file system shows what another node has written
@@ -42,10 +47,10 @@ class Ray:
             import ray
         except ImportError as error:
             raise UsageError("--executor ray: Ray is not installed (pip install 'icl-ft-plugin[ray]')") from error
-        self._ray: Any = ray
+        self._ray: ModuleType = ray
         self._study = study
         self._folder = folder.resolve()
-        self._running: dict[Any, Cell] = {}
+        self._running: dict[ray.ObjectRef, Cell] = {}
         self._joined = not ray.is_initialized()
         if self._joined:
             _check_address()
@@ -95,7 +100,7 @@ class Ray:
             return [self._ended(task, self._running.pop(task)) for task in ready]
         return []
 
-    def _ended(self, task: Any, cell: Cell) -> Ended:
+    def _ended(self, task: ray.ObjectRef, cell: Cell) -> Ended:
         errors = self._ray.exceptions
         try:
             error = self._ray.get(task)

@@ -7,7 +7,7 @@ For example ``sft_arguments(recipe, "full", Path("runs/.ft.partial/checkpoints")
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from trl import get_peft_config, get_quantization_config
@@ -16,8 +16,14 @@ from icl_ft_plugin.errors import UsageError
 from icl_ft_plugin.training.recipes.keys import checked, known_keys
 from icl_ft_plugin.training.recipes.recipe import Recipe, parse
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from trl import ModelConfig, SFTConfig
 
-def sft_arguments(recipe: Recipe, mask: str, folder: Path, seed: int | None, max_steps: int | None) -> tuple[Any, Any]:
+
+def sft_arguments(
+    recipe: Recipe, mask: str, folder: Path, seed: int | None, max_steps: int | None
+) -> tuple[SFTConfig, LoraConfig | None]:
     """Return the run's SFTConfig and LoRA config (None: all parameters are trained).
 
     Args:
@@ -42,12 +48,12 @@ def sft_arguments(recipe: Recipe, mask: str, folder: Path, seed: int | None, max
     return args, get_peft_config(model_args)
 
 
-def run_values(folder: Path) -> dict[str, Any]:
+def run_values(folder: Path) -> dict[str, object]:
     """Return what no recipe decides: where checkpoints are, and whether there is a GPU to copy batches to."""
     return {"output_dir": str(folder), "dataloader_pin_memory": torch.cuda.is_available()}
 
 
-def given_values(seed: int | None, max_steps: int | None, place: str) -> dict[str, Any]:
+def given_values(seed: int | None, max_steps: int | None, place: str) -> dict[str, object]:
     """Return the values that replace the recipe's, checked.
 
     Raises:
@@ -58,7 +64,7 @@ def given_values(seed: int | None, max_steps: int | None, place: str) -> dict[st
     return {key: checked(key, value, keys, place) for key, value in given.items() if value is not None}
 
 
-def load_values(model_args: Any) -> dict[str, Any]:
+def load_values(model_args: ModelConfig) -> dict[str, object]:
     """Return how TRL's own script loads a model with these ModelConfig values."""
     values = {
         "revision": model_args.model_revision,

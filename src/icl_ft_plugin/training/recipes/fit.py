@@ -72,7 +72,7 @@ def advice(recipe: Recipe) -> list[str]:
 
 
 def report(
-    model: str, recipe: Recipe, launch: Mapping[str, Any] | None = None, longest: int | None = None
+    model: str, recipe: Recipe, launch: Mapping[str, object] | None = None, longest: int | None = None
 ) -> list[str]:
     """Return what a training takes and whether it fits, before any weight is loaded; the arguments are those of ``memory_of``.
 

@@ -75,7 +75,7 @@ def key_classes() -> tuple[type, ...]:
     return ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig
 
 
-def known_keys() -> dict[str, tuple[Any, dataclasses.Field[Any]]]:
+def known_keys() -> dict[str, tuple[object, dataclasses.Field[Any]]]:
     """Return the type and the field of every key that ``trl sft`` knows."""
     return {
         field.name: (hints[field.name], field)
@@ -86,7 +86,7 @@ def known_keys() -> dict[str, tuple[Any, dataclasses.Field[Any]]]:
     }
 
 
-def checked(key: str, value: Any, hints: Mapping[str, tuple[Any, Any]], place: str) -> Any:
+def checked(key: str, value: Any, hints: Mapping[str, tuple[object, dataclasses.Field[Any]]], place: str) -> Any:
     """Check one key and its value.
 
     Args:
@@ -124,19 +124,19 @@ def checked(key: str, value: Any, hints: Mapping[str, tuple[Any, Any]], place: s
     return value
 
 
-def _options(annotation: Any) -> tuple[Any, ...]:
+def _options(annotation: object) -> tuple[object, ...]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return typing.get_args(annotation)
     return (annotation,)
 
 
-def _enum_values(annotation: Any) -> list[Any]:
+def _enum_values(annotation: object) -> list[object]:
     """Return the members of an enum; TRL annotates such keys ``SomeEnum | str`` and checks them late or never."""
     enums = [t for t in _options(annotation) if isinstance(t, type) and issubclass(t, enum.Enum)]
     return [member.value for cls in enums for member in cls]
 
 
-def _number(value: Any, annotation: Any) -> Any:
+def _number(value: object, annotation: object) -> object:
     """Convert integers and strings such as ``3e-4``, which YAML 1.1 does not take for a number, to float keys."""
     options = _options(annotation)
     if float not in options or isinstance(value, bool) or not isinstance(value, int | str):
@@ -147,9 +147,9 @@ def _number(value: Any, annotation: Any) -> Any:
         return value
 
 
-def _fits(value: Any, annotation: Any) -> bool:
+def _fits(value: object, annotation: Any) -> bool:
     """Whether a YAML value is of the annotated type; a bool is no integer, and a mapping has the keys of a dataclass."""
-    adapter = TypeAdapter(annotation, config=ConfigDict(extra="forbid"))
+    adapter: TypeAdapter[object] = TypeAdapter(annotation, config=ConfigDict(extra="forbid"))
     try:
         # Of JSON, a strict adapter takes a mapping for a dataclass; of Python, it wants an instance.
         adapter.validate_json(json.dumps(value), strict=True)
@@ -158,6 +158,6 @@ def _fits(value: Any, annotation: Any) -> bool:
     return True
 
 
-def _name(annotation: Any) -> str:
+def _name(annotation: object) -> str:
     names = [getattr(t, "__name__", str(t)) if typing.get_origin(t) is None else str(t) for t in _options(annotation)]
     return " or ".join("null" if name == "NoneType" else name for name in names)

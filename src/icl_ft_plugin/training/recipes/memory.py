@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -23,6 +23,11 @@ from torch.autograd.graph import saved_tensors_hooks
 from icl_ft_plugin.errors import UsageError, cut, shown
 from icl_ft_plugin.training.recipes.keys import known_keys
 from icl_ft_plugin.training.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 
 # Bytes of an optimizer's state per trained parameter, where they are not two numbers of the parameter's own type.
 _STATES = {"sgd": 0.0, "adafactor": 0.02} | dict.fromkeys(
@@ -118,7 +123,7 @@ def _halved(given: Mapping[str, Any]) -> bool:
     return bool(given["fp16"]) or given["bf16"] is not False
 
 
-def _network(model: str, given: Mapping[str, Any], recipe: Recipe) -> Any:
+def _network(model: str, given: Mapping[str, Any], recipe: Recipe) -> PreTrainedModel | PeftModel:
     """Return the model, with its adapter if it gets one, on the meta device."""
     from peft import get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -145,7 +150,7 @@ def _network(model: str, given: Mapping[str, Any], recipe: Recipe) -> Any:
     return network.train()
 
 
-def _length(network: Any, given: Mapping[str, Any], longest: int | None) -> tuple[int, str]:
+def _length(network: PreTrainedModel | PeftModel, given: Mapping[str, Any], longest: int | None) -> tuple[int, str]:
     """Return the tokens that each row of a batch is as long as, and what says so."""
     most, says = given["max_length"], "max_length"
     if most is None:
@@ -157,7 +162,7 @@ def _length(network: Any, given: Mapping[str, Any], longest: int | None) -> tupl
     return math.ceil(longest / multiple) * multiple, "the longest row"
 
 
-def _weights(network: Any, given: Mapping[str, Any]) -> tuple[str, int]:
+def _weights(network: PreTrainedModel | PeftModel, given: Mapping[str, Any]) -> tuple[str, int]:
     """Return what the weights are held in, and their bytes on one device."""
     total = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     held = str(next(network.parameters()).dtype).removeprefix("torch.")
@@ -175,20 +180,20 @@ def _weights(network: Any, given: Mapping[str, Any]) -> tuple[str, int]:
     return f"4 bits, the rest {held}", rest + quantized + dequantized
 
 
-def _layers(network: Any) -> torch.nn.ModuleList:
+def _layers(network: PreTrainedModel | PeftModel) -> torch.nn.ModuleList:
     """Return the decoder's layers: the list of modules that holds the most parameters."""
     lists = [module for module in network.modules() if isinstance(module, torch.nn.ModuleList)]
     return max(lists, key=lambda module: sum(parameter.numel() for parameter in module.parameters()))
 
 
-def _gathered(network: Any) -> int:
+def _gathered(network: PreTrainedModel | PeftModel) -> int:
     """Return the bytes of what FSDP gathers at a time: what stands outside the layers, and two layers."""
     sizes = [sum(parameter.numel() for parameter in layer.parameters()) for layer in _layers(network)]
     outside: int = sum(parameter.numel() for parameter in network.parameters()) - sum(sizes)
     return 2 * (outside + 2 * max(sizes))
 
 
-def _activations(network: Any, given: Mapping[str, Any], rows: int, length: int) -> int:
+def _activations(network: PreTrainedModel | PeftModel, given: Mapping[str, Any], rows: int, length: int) -> int:
     """Return the bytes that the backward pass needs, and those of the loss; changes the network."""
     layers, head = _layers(network), network.get_output_embeddings()
     count = len(layers)
@@ -211,7 +216,9 @@ class _Kept(NamedTuple):
     all: int
 
 
-def _kept(network: Any, layer: torch.nn.Module, shape: tuple[int, int], given: Mapping[str, Any]) -> _Kept:
+def _kept(
+    network: PreTrainedModel | PeftModel, layer: torch.nn.Module, shape: tuple[int, int], given: Mapping[str, Any]
+) -> _Kept:
     backbone = (network.get_base_model() if given["use_peft"] else network).base_model
     tensors: dict[int, torch.Tensor] = {}
     marks: list[int] = []

@@ -16,11 +16,10 @@ keys of the installed version, never a list of ours that would age. Importing th
 from __future__ import annotations
 
 import tempfile
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -30,6 +29,9 @@ from icl_ft_plugin.guard.confidential import refuse_secrets
 from icl_ft_plugin.paths import recipe_names, recipes_dir
 from icl_ft_plugin.schema import content_hash
 from icl_ft_plugin.training.recipes.keys import checked, key_classes, known_keys
+
+if TYPE_CHECKING:
+    from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, SFTConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Recipe:
 
     path: Path
     values: Mapping[str, Any]
-    overrides: Mapping[str, Any]
+    overrides: Mapping[str, object]
 
     @property
     def sha256(self) -> str:
@@ -91,7 +93,7 @@ def find_recipe(name: str | Path) -> Path:
     raise UsageError(f"recipe: {shown(str(name))} is neither a file here nor one under {recipes_dir()}{hint}")
 
 
-def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def load(path: str | Path, overrides: Mapping[str, object] | None = None) -> Recipe:
     """Read and validate a recipe.
 
     Args:
@@ -122,7 +124,7 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe
     return Recipe(path, values, {key: values[key] for key in given})
 
 
-def parse(recipe: Recipe, **forced: Any) -> tuple[Any, Any, Any, Any]:
+def parse(recipe: Recipe, **forced: object) -> tuple[ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig]:
     """Parse a recipe strictly with TRL's own parser.
 
     Args:
@@ -144,4 +146,5 @@ def parse(recipe: Recipe, **forced: Any) -> tuple[Any, Any, Any, Any]:
             parsed = TrlParser(key_classes()).parse_args_and_config(["--config", str(merged)])
         except (ValueError, TypeError, OSError, ImportError) as error:
             raise UsageError(f"{recipe.path}: refused by TRL: {error}") from error
-    return typing.cast(tuple[Any, Any, Any, Any], tuple(parsed))
+    script, sft, chosen, mixture = parsed
+    return script, sft, chosen, mixture
