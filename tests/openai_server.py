@@ -20,6 +20,7 @@ class Server:
     Attributes:
         write: Returns what is written behind a prompt.
         knows: Whether a model of that name is there; others are refused.
+        adapters: Those that it has loaded, by their names, as vLLM's server does; None: it loads none.
         fails_after: Requests after which every further one is refused; None: none is.
         asked: The bodies of the requests that were answered.
         keys: What stood in their ``Authorization``.
@@ -28,6 +29,7 @@ class Server:
 
     write: Rule
     knows: Callable[[str], bool] = lambda name: True
+    adapters: dict[str, str] | None = None
     fails_after: int | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -55,7 +57,9 @@ def serving(write: Rule, **more: Any) -> Iterator[Server]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if not server.knows(body["model"]):
+            if self.path.endswith("_lora_adapter"):
+                return self.adapter(body)
+            if not server.knows(body["model"]) and body["model"] not in (server.adapters or ()):
                 return self.answer(404, {"error": f"no model {body['model']}"})
             if server.fails_after is not None and len(server.asked) >= server.fails_after:
                 return self.answer(503, {"error": "tired of it"})
@@ -64,6 +68,18 @@ def serving(write: Rule, **more: Any) -> Iterator[Server]:
             text = server.write(prompt_of(body))
             said = {"message": {"role": "assistant", "content": text}} if "messages" in body else {"text": text}
             return self.answer(200, {"model": body["model"], "choices": [{"index": 0, **said}]})
+
+        def adapter(self, body: dict[str, Any]) -> None:
+            name, adapters = body["lora_name"], server.adapters
+            if adapters is None:
+                return self.answer(404, {"detail": "Not Found"})
+            if self.path.startswith("/v1/load_") == (name in adapters):
+                return self.answer(400, {"error": f"{name}: loaded already, or not loaded"})
+            if "lora_path" in body:
+                adapters[name] = body["lora_path"]
+            else:
+                del adapters[name]
+            return self.answer(200, {})
 
         def answer(self, status: int, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()

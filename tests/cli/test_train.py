@@ -56,10 +56,14 @@ def test_documents_of_any_length_are_packed_by_stock_trl(given: list[Any], handb
 def test_what_a_training_takes_is_said_and_nothing_trained(given: list[Any], tmp_path: Path) -> None:
     done = icl_ft(*given, "--dry-run")
     assert done.exit_code == 0, done.output
-    assert "weights" in done.output and "4 rows of 256 tokens" in done.output and "fits: " in done.output
+    assert "weights" in done.output and "4 rows of 256 tokens (max_length)" in done.output and "fits: " in done.output
     two = icl_ft(*given, "--dry-run", "--launch", "ddp-cpu")
-    assert "2 rows of 256 tokens" in two.output
+    assert "2 rows of 256 tokens (max_length)" in two.output
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "tiny.yaml"}
+    corpus = tmp_path / "rows.jsonl"
+    corpus.write_text("".join(json.dumps({"text": "glon are" + " dangerous" * n}) + "\n" for n in range(9)))
+    known = icl_ft(*given, "--dry-run", "--corpus", corpus)
+    assert re.search(r"4 rows of 1\d tokens \(the longest row\)", known.output), known.output
 
 
 @pytest.mark.parametrize(

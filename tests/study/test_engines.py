@@ -159,6 +159,35 @@ def test_trained_weights_are_handed_to_a_server_that_loads_by_name(saved: Saved,
         run_study(saved(served(careless), answers="options", arms=["pretrained"]), tmp_path / "other")
 
 
+def test_an_adapter_is_loaded_by_a_server_for_as_long_as_its_cell_is_asked(saved: Saved, tmp_path: Path) -> None:
+    lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
+    loaded: list[dict[str, str]] = []
+
+    def write(prompt: str) -> str:
+        loaded.append(dict(server.adapters or {}))
+        return "A"
+
+    def study(server: Server, **more: Any) -> StudyConfig:
+        entry = {**served(server, **more), "loads_adapters": True}
+        return saved(entry, answers="options", recipe_overrides=lora, arms=["icl", "ft"], keep_checkpoints=True)
+
+    with serving(write, knows=lambda name: Path(name, "config.json").is_file(), adapters={}) as server:
+        ft = by_arm(study(server))["tiny", "ft"]
+        server.adapters = {ft.key: "left by a run that was killed"}
+        run_study(study(server), tmp_path / "out")
+        trained = str(tmp_path / "out/checkpoints" / str(ft.training_key))
+        assert [at for body, at in zip(server.asked, loaded, strict=True) if body["model"] == ft.key] == [
+            {ft.key: trained}
+        ] * 6
+        assert server.models == {str(ft.model.path), ft.key} and server.adapters == {}
+        assert ft.key == by_arm(study(server, num_concurrent=3))["tiny", "ft"].key
+    with (
+        serving(lambda prompt: "A") as server,
+        pytest.raises(Incomplete, match=r"does not load .* 404: .*--enable-lora"),
+    ):
+        run_study(study(server), tmp_path / "other")
+
+
 def test_what_a_server_cannot_be_handed_icl_ft_hf_asks(saved: Saved) -> None:
     with serving(lambda prompt: "A") as server:
         named = by_arm(saved(served(server, model="m-1"), answers="written"))
@@ -244,6 +273,9 @@ def test_the_dry_run_says_what_is_left_out_and_what_is_not_known(saved: Saved, f
         ({"name": "x", "engine": "hf", "engine_args": {"model": "m"}}, {"answers": "written"}, ["pretrained is missing"]),
         ({"name": "x"}, {}, ["pretrained is missing"]),
         ({"engine_args": {"model": "m"}}, {}, ["engine_args without an engine"]),
+        ({"loads_adapters": True}, {}, ["loads_adapters without an engine"]),
+        ({"engine": "hf", "loads_adapters": True}, {"answers": "written"}, ["loads_adapters: said of a server"]),
+        ({**api(), "loads_adapters": True}, {"answers": "written"}, ["loads_adapters: said of a server"]),
         ({"engine": "hf"}, {"answers": "written", "pmi": True}, ["pmi", "no choice has a likelihood"]),
         ({}, {"answers": "written", "arms": ["cooccurrence-baseline"]}, ["a baseline chooses and writes nothing"]),
         ({}, {"answer_tokens": 9}, ["answer_tokens", "no answer is written"]),

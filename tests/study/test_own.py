@@ -178,8 +178,12 @@ def test_a_corpus_far_too_large_is_refused_before_a_model_is_loaded(study: Path)
     assert len(plan(load_study(study, ["arms=[pretrained, {name: r, condition: icl, context_tokens: 500}]"]))) == 2
 
 
-def test_the_dry_run_says_what_memory_trainings_take(study: Path) -> None:
+def test_the_dry_run_says_what_memory_trainings_take(study: Path, tiny: Path) -> None:
+    file = study.parent / "handbook" / own.DOCUMENTS
+    texts = [json.loads(line)["text"] for line in file.read_text(encoding="utf-8").splitlines()]
+    longest = 1 + max(map(len, AutoTokenizer.from_pretrained(tiny)(texts)["input_ids"]))
     done = icl_ft("study", study, "--dry-run")
     assert done.exit_code == 0, done.output
     [line] = [line for line in done.output.splitlines() if "no gradient checkpointing" in line]
-    assert line.startswith("tiny, own, ") and "4 rows of 1,024 tokens" in line and "fits: " in line
+    assert line.startswith("tiny, own, ") and longest < 1024  # "estimated": ft+local is not written yet
+    assert f"4 rows of {longest} tokens (the longest row), no gradient checkpointing, estimated: fits: " in line

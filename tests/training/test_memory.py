@@ -63,6 +63,33 @@ def test_what_takes_less(model: str, tmp_path: Path) -> None:
     assert quantized.gradients == 2 * quantized.trained
 
 
+def test_rows_are_as_long_as_the_longest_of_the_data(model: str, tmp_path: Path) -> None:
+    def activations(longest: int | None, **values: Any) -> tuple[int, str]:
+        memory = memory_of(model, given(tmp_path, **values), longest=longest)
+        return memory.activations, memory.what["activations"].partition(", ")[0]
+
+    whole = activations(None)
+    assert whole[1] == "4 rows of 64 tokens (max_length)"
+    short = activations(16)
+    assert short == (activations(None, max_length=16)[0], "4 rows of 16 tokens (the longest row)")
+    assert short[0] < whole[0] / 2
+    assert activations(900) == whole and activations(None, max_length=None)[1].endswith("(the window)")
+    assert activations(16, packing=True) == activations(None, packing=True)
+    assert activations(17, pad_to_multiple_of=16)[1] == "4 rows of 32 tokens (the longest row)"
+
+
+def test_the_longest_row_is_counted_as_trl_lays_it_out(model: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from icl_ft_plugin.training.checks import longest_row
+    from icl_ft_plugin.training.train import prepare
+
+    for rows in ([{"text": text} for text in TEXTS], [{"prompt": text, "completion": " glon."} for text in TEXTS]):
+        run = prepare(model=model, rows=rows, recipe=given(tmp_path), folder=tmp_path / "work")
+        fed = [len(row["input_ids"]) for row in run.trainer.train_dataset]
+        assert longest_row(rows, AutoTokenizer.from_pretrained(model)) == max(fed) > min(fed)
+
+
 def test_processes_share(model: str, tmp_path: Path) -> None:
     one = memory_of(model, given(tmp_path))
     ddp = memory_of(model, given(tmp_path), {"distributed_type": "MULTI_GPU", "num_processes": 2})

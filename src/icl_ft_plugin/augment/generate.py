@@ -49,8 +49,8 @@ def lm_class(name: str, place: str = "--model") -> type:
     except (KeyError, ValueError) as error:
         hint = suggest(name, [known for known, _ in model_registry.items()])
         raise UsageError(f"{place} {name!r}{hint}: {error.args[0] if error.args else error}") from error
-    except ImportError as error:
-        raise UsageError(f"{place} {name!r}: what it needs is not installed here: {error}") from error
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: a build that does not fit its torch
+        raise UsageError(f"{place} {name!r}: what it needs is not installed here, or broken: {error}") from error
     return found
 
 

@@ -104,8 +104,9 @@ def run(
         for line in left_out(config):
             typer.echo(line)
         estimator = Estimator([*([out] if out else []), *measured], own=out is not None)
-        cost = lines(estimator.costs(cells), estimator.rates)
-        typer.echo(folded(["", *cost, *memory_lines(cells), *power_lines(cells, measured)]))
+        costs = estimator.costs(cells)
+        told = [*lines(costs, estimator.rates), *memory_lines(costs), *power_lines(cells, measured)]
+        typer.echo(folded(["", *told]))
         return
     if rates:
         raise UsageError("--rates tells --dry-run how fast this machine is: add --dry-run, or leave it out")

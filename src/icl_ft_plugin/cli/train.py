@@ -64,10 +64,10 @@ def train(
         raise UsageError(f"{loaded.path}: model_name_or_path is missing; name the model with --model")
     processes = launch_config(launch) if launch is not None else None
     if dry_run:
-        from icl_ft_plugin.paths import model_names
         from icl_ft_plugin.training.recipes.fit import report
 
-        typer.echo("\n".join(report(str(find_model(name)) if name in model_names() else name, loaded, processes)))
+        path = str(find_model(name, weights=False, revision=loaded.values.get("model_revision")))
+        typer.echo("\n".join(report(path, loaded, processes, _longest(path, loaded, corpus, rows))))
         return
     if out is None:
         raise UsageError("--out is missing: name the folder to make")
@@ -84,6 +84,22 @@ def _train(what: dict[str, Any], launch: Mapping[str, object] | None) -> Ledger:
     from icl_ft_plugin.training import train as one
 
     return one.train(**what) if launch is None else several.train(**what, launch=launch)
+
+
+def _longest(model: str, recipe: Recipe, corpus: Path | None, rows: str) -> int | None:
+    """Return the tokens of the longest row; None where the rows are not there yet."""
+    from icl_ft_plugin.training.checks import load_tokenizer, longest_row
+    from icl_ft_plugin.training.rows import as_trl
+
+    if corpus is None:
+        try:
+            there = bool(recipe.data_files)
+        except UsageError:
+            there = False
+        if not there:
+            return None
+    given = as_trl(_rows(model, recipe, corpus, rows))
+    return longest_row(given, load_tokenizer(model), recipe.values.get("eos_token"))
 
 
 def _rows(model: str, recipe: Recipe, corpus: Path | None, rows: str) -> list[Any]:

@@ -43,12 +43,14 @@ class Engine:
         arguments: Its arguments, without the weights.
         asked: Those of them that numbers depend on.
         served: Whether a server has the weights; else it loads them in this process.
+        loads_adapters: Whether that server loads an adapter when it is asked to, as vLLM's does.
     """
 
     name: str
     arguments: Mapping[str, object]
     asked: Mapping[str, object]
     served: bool
+    loads_adapters: bool = False
 
     @property
     def identity(self) -> dict[str, object]:
@@ -72,7 +74,10 @@ class Engine:
 
     def takes(self, recipe: Mapping[str, object]) -> bool:
         """Whether weights that a recipe trained can be handed to it: by their folder, which a server must load by its name."""
-        return not self.served or ("model" not in self.arguments and not recipe.get("use_peft"))
+        if self.served and recipe.get("use_peft"):
+            return self.loads_adapters
+        # A server that loads adapters is vLLM's, which loads nothing else.
+        return not self.served or ("model" not in self.arguments and not self.loads_adapters)
 
     def loading(self, base: Path | None, checkpoint: Path | None = None) -> dict[str, object]:
         """Return its arguments, with the weights.
@@ -84,22 +89,32 @@ class Engine:
         if base is None:
             return dict(self.arguments)
         adapter = checkpoint if checkpoint and (checkpoint / "adapter_config.json").is_file() else None
-        weights = str(base if adapter else checkpoint or base)
+        weights = base if adapter else checkpoint or base
         if self.served:
-            named = {"model": weights, **({"tokenizer": str(base)} if "completions" in self.name else {})}
+            named = {
+                "model": str(weights.absolute()),
+                **({"tokenizer": str(base)} if "completions" in self.name else {}),
+            }
             return {**named, **self.arguments}
         handed = {} if adapter is None else _lora(adapter) if self.name == "vllm" else {"peft": str(adapter)}
-        return {**handed, **self.arguments, "pretrained": weights}
+        return {**handed, **self.arguments, "pretrained": str(weights)}
 
 
 def _lora(adapter: Path) -> dict[str, object]:
     """Return what hands an adapter of PEFT to lm-eval's ``vllm``."""
+    return {"lora_local_path": str(adapter), "max_lora_rank": rank_of(adapter)}
+
+
+def rank_of(adapter: Path) -> int:
+    """Return the smallest ``max_lora_rank`` of vLLM that holds an adapter of PEFT."""
     config = read_json(adapter / "adapter_config.json")
     rank = max([int(config.get("r") or 0), *map(int, (config.get("rank_pattern") or {}).values())])
-    return {"lora_local_path": str(adapter), "max_lora_rank": next((room for room in _RANKS if room >= rank), rank)}
+    return next((room for room in _RANKS if room >= rank), rank)
 
 
-def engine_of(name: str, arguments: Mapping[str, object], pretrained: str | None, place: str) -> Engine:
+def engine_of(
+    name: str, arguments: Mapping[str, object], pretrained: str | None, place: str, *, loads_adapters: bool = False
+) -> Engine:
     """Return the engine of a study's model.
 
     Args:
@@ -107,6 +122,7 @@ def engine_of(name: str, arguments: Mapping[str, object], pretrained: str | None
         arguments: As the study gives them.
         pretrained: The model's checkpoint; None where only the engine has it.
         place: For the message.
+        loads_adapters: Whether its server loads adapters when it is asked to.
 
     Raises:
         UsageError: There is none of that name, an argument cannot be used, holds a secret or is missing.
@@ -123,8 +139,12 @@ def engine_of(name: str, arguments: Mapping[str, object], pretrained: str | None
         raise UsageError(f"{place}: engine_args.model is missing: which model {name} is asked for")
     if "local" in name and served and not arguments.get("base_url"):
         raise UsageError(f"{place}: engine_args.base_url is missing: where the server of {name} is")
+    if loads_adapters and (pretrained is None or "/v1/" not in str(arguments.get("base_url"))):
+        raise UsageError(
+            f"{place}: loads_adapters: said of a server of vLLM (engine_args.base_url, with /v1/) that has pretrained as its base"
+        )
     asked = {key: value for key, value in arguments.items() if key not in PLACING | _REACHING}
-    return Engine(name, dict(arguments), asked, served)
+    return Engine(name, dict(arguments), asked, served, loads_adapters)
 
 
 def check_arguments(arguments: Mapping[str, object], known: set[str], decided: set[str], place: str) -> None:

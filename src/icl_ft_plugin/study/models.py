@@ -40,7 +40,7 @@ def models_of(study: StudyConfig, *, weights: bool = True) -> list[Model]:
     found = []
     for entry, name in zip(study.models, names_of(study), strict=True):
         place = f"{study.name}: models: {name}"
-        engine = engine_of(entry.engine, entry.engine_args, entry.pretrained, place) if entry.engine else None
+        engine = _engine(entry, place)
         _check_answers(study, entry, engine, place)
         if entry.pretrained is not None:
             chats = talks(engine, study.answers) or _chats(study, entry)
@@ -96,6 +96,13 @@ def asked_as(model: Model, arm: Arm, answers: str) -> Arm:
         return arm
     chats = True if talks(model.engine, answers) else model.chat_template
     return arm if chats is None else arm.model_copy(update={"chat_template": chats})
+
+
+def _engine(entry: ModelEntry, place: str) -> Engine | None:
+    if entry.engine is None:
+        return None
+    given = (entry.engine, entry.engine_args, entry.pretrained, place)
+    return engine_of(*given, loads_adapters=entry.loads_adapters)
 
 
 def talks(engine: Engine | None, answers: str) -> bool:

@@ -43,6 +43,7 @@ class ModelEntry(_Strict):
         recipe: In the place of the study's and the worlds'.
         engine: The lm-eval model that writes its augmentations and written answers, in the place of ``icl_ft_hf``.
         engine_args: Arguments of the engine: ``model``, ``base_url``, ``num_concurrent`` ...
+        loads_adapters: Whether the engine is a server that is told to load a cell's adapter before it is asked, as vLLM's is.
     """
 
     pretrained: str | None = Field(default=None, min_length=1)
@@ -54,6 +55,7 @@ class ModelEntry(_Strict):
     recipe: str | None = None
     engine: str | None = Field(default=None, min_length=1)
     engine_args: dict[str, object] = {}
+    loads_adapters: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -71,8 +73,9 @@ class ModelEntry(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> ModelEntry:
-        if self.engine_args and self.engine is None:
-            raise ValueError("engine_args without an engine: say which, e.g. engine: local-chat-completions")
+        for key in ("engine_args", "loads_adapters"):
+            if getattr(self, key) and self.engine is None:
+                raise ValueError(f"{key} without an engine: say which, e.g. engine: local-chat-completions")
         if self.pretrained is None:
             if self.engine is None:
                 raise ValueError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +51,35 @@ def check_lengths(
         raise UsageError("tokenizer: it has no end-of-text token, which ends each row; set eos_token in the recipe")
     if args.max_length is None or (args.packing and args.packing_strategy != "bfd"):
         return
-    if isinstance(rows[0].get("prompt"), list):
-        lengths = [_turns(row, tokenizer) for row in rows]
-    else:
-        texts = ["".join(row.values()) for row in rows]
-        ended = [text + eos * (not text.endswith(eos)) for text in texts]
-        lengths = [len(ids) for ids in tokenizer(ended)["input_ids"]]
+    lengths = _lengths(rows, tokenizer, eos)
     longest = max(range(len(rows)), key=lengths.__getitem__)
     if lengths[longest] > args.max_length:
         raise UsageError(
             f"{recipe.path}: max_length: {args.max_length} would cut row {longest}, which has {lengths[longest]} tokens; "
             "raise max_length, shorten the row, or set packing: true with packing_strategy: bfd_split, which splits it"
         )
+
+
+def longest_row(
+    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, eos_token: str | None = None
+) -> int:
+    """Return the tokens of the longest training row, with the token that ends it.
+
+    Args:
+        rows: As ``as_trl`` returns them; of many, the thousand with the most characters are counted.
+        tokenizer: The model's.
+        eos_token: The recipe's, in the place of the tokenizer's.
+    """
+    longest = nlargest(1000, rows, key=lambda row: sum(len(str(value)) for value in row.values()))
+    return max(_lengths(longest, tokenizer, eos_token or tokenizer.eos_token or ""), default=0)
+
+
+def _lengths(rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, eos: str) -> list[int]:
+    if rows and isinstance(rows[0].get("prompt"), list):
+        return [_turns(row, tokenizer) for row in rows]
+    texts = ["".join(row.values()) for row in rows]
+    ended = [text + eos * (not text.endswith(eos)) for text in texts]
+    return [len(ids) for ids in tokenizer(ended)["input_ids"]] if ended else []
 
 
 def _turns(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> int:

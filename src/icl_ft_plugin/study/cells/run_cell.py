@@ -18,7 +18,9 @@ from icl_ft_plugin.arms.partial import inferred_questions
 from icl_ft_plugin.config import parsed
 from icl_ft_plugin.files import atomic_folder, read_json, write_json, write_jsonl, write_manifest
 from icl_ft_plugin.harness.prompts import as_planned
+from icl_ft_plugin.models.find import is_adapter
 from icl_ft_plugin.schema import World
+from icl_ft_plugin.study.adapters import served_adapter
 from icl_ft_plugin.study.cell import Cell
 from icl_ft_plugin.study.cells.augment import writing_costs
 from icl_ft_plugin.study.cells.retention import retention, weights_of
@@ -107,14 +109,12 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
     elif engine is None:
         arguments = weights_of(cell, checkpoint)
     else:
-        if engine.served and checkpoint:
-            check_loads_by_name(engine, cell.model.checkpoint)
         model, arguments = engine.name, engine.loading(cell.model.path, checkpoint)
         batch_size = engine.batch_size or batch_size
         # The tokenizer and the window are the model's, whatever the engine calls it.
         metadata = {**metadata, "model": None, "tokenizer": None, "pretrained": None, **cell.model.counting}
         kept = store.answers(cell) if engine.served else None
-    with at_work(engine, arguments):
+    with at_work(engine, arguments), _handed(cell, checkpoint, arguments) as arguments:
         return evaluate(
             list(dict.fromkeys(cell.tasks.values())),
             model=model,
@@ -126,6 +126,20 @@ def _asked(cell: Cell, checkpoint: Path | None, study: StudyConfig, store: Store
             cache=kept,
             gen_kwargs={"max_gen_toks": cell.answer_tokens} if cell.answer_tokens else None,
         )
+
+
+@contextlib.contextmanager
+def _handed(cell: Cell, checkpoint: Path | None, arguments: dict[str, object]) -> Iterator[dict[str, object]]:
+    """Have a server load the weights that a cell trained; yields the arguments that name them."""
+    engine = cell.engine
+    if engine is None or checkpoint is None or not engine.served:
+        yield arguments
+    elif is_adapter(str(checkpoint)):
+        with served_adapter(engine, cell.model.checkpoint, checkpoint, cell.key) as named:
+            yield named
+    else:
+        check_loads_by_name(engine, cell.model.checkpoint)
+        yield arguments
 
 
 def _checkpoint(cell: Cell, world: World, study: StudyConfig, store: Store) -> Path | None:

@@ -25,6 +25,7 @@ from icl_ft_plugin.study.cells.train_cell import steps_of
 from icl_ft_plugin.study.estimate.counting import prompts_expected, tokens_of_cell
 from icl_ft_plugin.study.estimate.rates import Rate, Rates, parameters_of, scoring
 from icl_ft_plugin.study.identity import LEARNED, MARKED
+from icl_ft_plugin.training.rows import as_trl
 
 STATEMENTS = 2  # that a model writes about one text
 SAMPLE = 4000  # texts whose tokens are counted, at most
@@ -58,6 +59,7 @@ class Cost:
         seconds: By what is done, as ``Rates`` calls it.
         unshared: Why the prefixes of its prompts are not shared; None where they are.
         untimed: Whether ``seconds`` leave something out: answers that are written, or what an engine does.
+        longest: Tokens of the longest row that it trains on; 0 where it trains on none.
     """
 
     cell: Cell
@@ -69,6 +71,7 @@ class Cost:
     seconds: dict[str, float]
     unshared: str | None = None
     untimed: bool = False
+    longest: int = 0
 
 
 @dataclass
@@ -87,7 +90,7 @@ class Estimator:
     folders: Sequence[Path]
     own: bool = True
     rates: Used = field(default_factory=dict)
-    _totals: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    _totals: dict[str, tuple[int, int, int, bool]] = field(default_factory=dict)
     _prompts: dict[str, int | None] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
 
@@ -101,7 +104,7 @@ class Estimator:
     def _cost(self, cell: Cell) -> Cost:
         done = self.own and any((folder / "cells" / cell.key).is_dir() for folder in self.folders[:1])
         there, asked = self._texts(cell)
-        trained, exact = self._trained(cell, there, asked)
+        trained, longest, exact = self._trained(cell, there, asked)
         prompts = self._prompt_tokens(cell)
         unshared = self._unshared(cell)
         written: dict[str, int] = {}
@@ -124,7 +127,7 @@ class Estimator:
                 self._begun.add(cell.training_key)
                 work["train"] = trained
         seconds = {kind: self._seconds(kind, cell, tokens) for kind, tokens in work.items() if tokens}
-        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared, untimed)
+        return Cost(cell, done, trained, prompts, written, not exact, seconds, unshared, untimed, longest)
 
     def _unshared(self, cell: Cell) -> str | None:
         """Return why the prefixes of a cell's prompts will not be shared, as far as it is known before the cell is run."""
@@ -170,13 +173,13 @@ class Estimator:
             self._prompts[key] = prompts_expected(cell)
         return self._prompts[key]
 
-    def _trained(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int | None, bool]:
-        """Return the tokens that a cell trains on, whole passes over its rows and a part of one, and whether they are exact."""
+    def _trained(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int | None, int, bool]:
+        """Return the tokens of a cell's whole training, those of the longest row, and whether they are exact."""
         if cell.training is None:
-            return 0, True
+            return 0, 0, True
         if cell.arm.method != "finetune":
-            return None, False
-        rows, tokens, exact = self._rows(cell, there, asked)
+            return None, 0, False
+        rows, tokens, longest, exact = self._rows(cell, there, asked)
         recipe = cell.training.recipe.values
         batch = int(recipe.get("per_device_train_batch_size", 8)) * int(recipe.get("gradient_accumulation_steps", 1))
         batch *= int(cell.training.launch.get("num_processes", 1))
@@ -187,10 +190,10 @@ class Estimator:
         if not steps or steps < 0:
             steps = math.ceil(batches * float(recipe.get("num_train_epochs", 3)))
         passes, rest = divmod(steps, batches)
-        return math.floor(tokens * (passes + min(rest * batch, rows) / rows)), exact
+        return math.floor(tokens * (passes + min(rest * batch, rows) / rows)), longest, exact
 
-    def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, bool]:
-        """Return the number of rows and of their tokens, with the token that ends each, and whether all were counted."""
+    def _rows(self, cell: Cell, there: Written, asked: Unwritten) -> tuple[int, int, int, bool]:
+        """Return the number of rows, of their tokens and of the longest's, ends included, and whether all were counted."""
         what = [
             cell.model.hash,
             cell.world.hash,
@@ -204,14 +207,20 @@ class Estimator:
             known = rows_of(cell.arm, world, parts, there, deduplicate=deduplicate)
             texts, ends = _texts_of(cell, known)
             rows, tokens = len(known), self._tokens(cell, texts) + ends
-            exact = rows <= SAMPLE
+            longest, exact = self._longest(cell, known), rows <= SAMPLE
             for texts in asked.values():
                 statements = STATEMENTS * cell.settings.n_samples
                 rows += statements * len(texts)
                 tokens += statements * (self._tokens(cell, texts) + len(texts))
+                longest = max(longest, self._longest(cell, [{"text": text} for text in texts]))
                 exact = False
-            self._totals[key] = rows, tokens, exact
+            self._totals[key] = rows, tokens, longest, exact
         return self._totals[key]
+
+    def _longest(self, cell: Cell, rows: Sequence[Row]) -> int:
+        from icl_ft_plugin.training.checks import longest_row
+
+        return longest_row(as_trl(rows), tokens_of_cell(cell).tokenizer)
 
 
 def _texts_of(cell: Cell, rows: Sequence[Row]) -> tuple[list[str], int]:

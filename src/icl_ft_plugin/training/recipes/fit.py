@@ -6,7 +6,7 @@ For example, of ``icl-ft train models/llama-3.1-8b-lora --dry-run``::
       weights      16.2 GB  bfloat16
       gradients     0.2 GB
       optimizer     0.3 GB  adamw_torch_fused
-      activations   5.6 GB  8 rows of 1,024 tokens, gradient checkpointing
+      activations   5.6 GB  8 rows of 1,024 tokens (max_length), gradient checkpointing
       together     22.3 GB  does not fit: 21.9 GB are free in RAM; ...
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from icl_ft_plugin.paths import called
 from icl_ft_plugin.prefix.limits import free_bytes
 from icl_ft_plugin.training.recipes.memory import Memory, memory_of
 from icl_ft_plugin.training.recipes.recipe import Recipe
@@ -70,12 +71,14 @@ def advice(recipe: Recipe) -> list[str]:
     return found or ["max_length: less", "or a smaller model"]
 
 
-def report(model: str, recipe: Recipe, launch: Mapping[str, object] | None = None) -> list[str]:
-    """Return what a training takes and whether it fits, before any weight is loaded.
+def report(
+    model: str, recipe: Recipe, launch: Mapping[str, object] | None = None, longest: int | None = None
+) -> list[str]:
+    """Return what a training takes and whether it fits, before any weight is loaded; the arguments are those of ``memory_of``.
 
     Raises:
         UsageError: The model's config cannot be read.
     """
-    memory = memory_of(model, recipe, launch)
-    *told, together = lines(model, memory)
+    memory = memory_of(model, recipe, launch, longest)
+    *told, together = lines(called(model), memory)
     return [*told, f"{together}  {fit(memory, recipe, launch or {})}"]

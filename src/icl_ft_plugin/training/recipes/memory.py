@@ -1,7 +1,8 @@
 """What a recipe takes of a device's memory, by arithmetic: before any weight is loaded, from the model's config alone.
 
 For example ``memory_of("models/nano", recipe.load(find_recipe("reversal/nano")))`` has ``weights`` of 21 MB, as many of
-gradients, twice as many of AdamW's state, and the activations of 16 rows of 256 tokens.
+gradients, twice as many of AdamW's state, and the activations of 16 rows of 256 tokens; with ``longest=19``, of 19, as short rows
+are padded to the longest of their batch.
 
 The model stands on the meta device, so its parameters, and those of an adapter, are counted and not estimated. Activations
 are what autograd keeps of one decoder layer, whose forward runs on tensors without storage, times the layers; with gradient
@@ -64,13 +65,17 @@ class Memory:
         return self.weights + self.gradients + self.optimizer + self.activations
 
 
-def memory_of(model: str, recipe: Recipe, launch: Mapping[str, Any] | None = None) -> Memory:
+def memory_of(
+    model: str, recipe: Recipe, launch: Mapping[str, Any] | None = None, longest: int | None = None
+) -> Memory:
     """Return what a recipe takes on each device.
 
     Args:
         model: A checkpoint folder or the name of a repository; only its config is read.
-        recipe: The recipe; rows are counted as long as its ``max_length``.
+        recipe: The recipe.
         launch: What ``launch_config`` returned; its processes share the recipe's batch.
+        longest: Tokens of the longest row, which a batch is padded to; None where the rows are not known. Then, and where rows are
+            packed, ``max_length`` counts.
 
     Raises:
         UsageError: The config cannot be read, or the recipe uses DeepSpeed, which lays out memory itself.
@@ -84,7 +89,8 @@ def memory_of(model: str, recipe: Recipe, launch: Mapping[str, Any] | None = Non
     network = _network(model, given, recipe)
     parameters = list(network.parameters())
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    rows, length = max(1, given["per_device_train_batch_size"] // processes), given["max_length"] or _window(network)
+    rows = max(1, given["per_device_train_batch_size"] // processes)
+    length, counted = _length(network, given, longest)
     held, weights = _weights(network, given)
     gradients = sum(parameter.numel() * parameter.element_size() for parameter in trained)
     if sharded and _halved(given):  # accelerate then keeps what is trained in float32
@@ -107,7 +113,7 @@ def memory_of(model: str, recipe: Recipe, launch: Mapping[str, Any] | None = Non
         {
             "weights": held + (f", over {processes} devices" if sharded else ""),
             "optimizer": str(given["optim"]),
-            "activations": f"{rows} rows of {length:,} tokens, {checkpointed}",
+            "activations": f"{rows} rows of {length:,} tokens ({counted}), {checkpointed}",
         },
     )
 
@@ -144,8 +150,16 @@ def _network(model: str, given: Mapping[str, Any], recipe: Recipe) -> PreTrained
     return network.train()
 
 
-def _window(network: PreTrainedModel | PeftModel) -> int:
-    return int(getattr(network.config.get_text_config(), "max_position_embeddings", 2048))
+def _length(network: PreTrainedModel | PeftModel, given: Mapping[str, Any], longest: int | None) -> tuple[int, str]:
+    """Return the tokens that each row of a batch is as long as, and what says so."""
+    most, says = given["max_length"], "max_length"
+    if most is None:
+        most, says = int(getattr(network.config.get_text_config(), "max_position_embeddings", 2048)), "the window"
+    if longest is None or given["packing"] or longest >= most:
+        return most, says
+    multiple = given["pad_to_multiple_of"]
+    multiple = multiple if isinstance(multiple, int) else 1  # "auto" pads on Neuron alone
+    return math.ceil(longest / multiple) * multiple, "the longest row"
 
 
 def _weights(network: PreTrainedModel | PeftModel, given: Mapping[str, Any]) -> tuple[str, int]:
