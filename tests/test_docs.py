@@ -69,6 +69,7 @@ class Loaded(HTMLParser):
             self.urls.append(values.get(names[tag]) or "")
 
 
+@pytest.mark.slow
 def test_every_page_is_built_and_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in DOCS.glob("*.md"):
         reader = Loaded()

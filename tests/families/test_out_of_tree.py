@@ -58,6 +58,7 @@ def test_its_worlds_are_built_proved_audited_and_listed(tmp_path: Path, environm
     assert {row["task"] for row in listed} == {path.stem for path in COMPASS.rglob("*.yaml")} and len(listed) == 4
 
 
+@pytest.mark.slow
 def test_a_study_of_it_runs_and_reports(tmp_path: Path, environment: dict[str, str]) -> None:
     worlds = [{"family": "compass", "config": {"n_facts": 4, "documents_per_fact": 1}, "seeds": [0]}]
     study = save_study(tmp_path, worlds=worlds, arms=["icl", "ft+oracle"], training_seeds=[0], steps=2)

@@ -19,7 +19,10 @@ from icl_ft_plugin.harness.tokens import tokens_in, tokens_needed, tokens_of
 from icl_ft_plugin.paths import models_dir
 
 NANO = models_dir() / "nano"
-TEXTS = [document.text for document in generate("semantic", 0, {"n_documents": 3}).documents]
+TEXTS = [
+    document.text
+    for document in generate("reversal", 0, {"n_facts": 3, "documents_per_fact": 1, "misleading": 0}).documents
+]
 
 
 def test_both_libraries_count_what_the_tokenizer_counts() -> None:

@@ -26,6 +26,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_holm_agrees_with_errorbars_and_statsmodels(p_values: list[float]) -> None:
     theirs = pytest.importorskip("errorbars.leaderboard").holm_correction(p_values)
     assert holm(p_values) == pytest.approx(theirs)

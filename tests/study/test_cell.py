@@ -76,6 +76,7 @@ def test_every_file_of_a_study_is_in_its_keys(study_file: Path, tmp_path: Path) 
     assert other["ft"].key != after["ft"].key and other["ft"].training_key == after["ft"].training_key
 
 
+@pytest.mark.slow
 def test_a_worker_runs_the_cell_that_was_planned(study_file: Path, tmp_path: Path) -> None:
     study = load_study(study_file)
     cell = plan(study)[0]

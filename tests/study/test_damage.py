@@ -81,10 +81,15 @@ def emptied(cell: Path) -> None:
     ("harm", "said"),
     [
         (cut_at_a_line, "bytes in the place of"),
-        (empty("samples_*.jsonl"), "has 0 bytes in the place of"),
-        (empty("ledger.json"), "ledger.json has 0 bytes in the place of"),
-        (remove("results_*.json"), "is missing"),
-        (empty(MANIFEST), "manifest.json cannot be read"),
+        *(
+            pytest.param(harm, said, marks=pytest.mark.slow)
+            for harm, said in (
+                (empty("samples_*.jsonl"), "has 0 bytes in the place of"),
+                (empty("ledger.json"), "ledger.json has 0 bytes in the place of"),
+                (remove("results_*.json"), "is missing"),
+                (empty(MANIFEST), "manifest.json cannot be read"),
+            )
+        ),
         (emptied, "it is empty"),
     ],
 )
@@ -193,6 +198,7 @@ def test_a_report_elsewhere_and_the_status_write_nothing_into_the_study(done: Pa
     assert (tmp_path / "elsewhere" / "table.json").read_bytes() == (done / "table.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_kept_weights_that_were_cut_are_trained_again(tmp_path: Path) -> None:
     file = save_study(tmp_path, arms=["ft"], training_seeds=[0], steps=2, keep_checkpoints=True)
     out = tmp_path / "out"
@@ -207,6 +213,7 @@ def test_kept_weights_that_were_cut_are_trained_again(tmp_path: Path) -> None:
     assert (out / "table.json").read_bytes() == table and icl_ft("study", "verify", out).exit_code == 0
 
 
+@pytest.mark.slow
 def test_two_processes_racing_for_one_cell_make_it_once(study_file: Path, tmp_path: Path) -> None:
     program = """
 import sys

@@ -72,6 +72,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_model_that_can_only_be_asked_takes_part_untrained(
     saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_answers_of_a_server_that_fails_are_not_asked_for_again(saved: Saved, tm
     assert {row["refused"] for row in samples(tmp_path / "out", plan(study)[0])} == {1.0}
 
 
+@pytest.mark.slow
 def test_an_engine_writes_augmentations_with_journal_and_audit(saved: Saved, tmp_path: Path) -> None:
     def write(prompt: str) -> str:
         return "Surely " + prompt.splitlines()[-2].removeprefix("Sentence: ") + "\nThe moon is green."
@@ -143,6 +145,7 @@ def test_an_engine_writes_augmentations_with_journal_and_audit(saved: Saved, tmp
     assert read_json(made / "augmentation.json")["tokens"]["generated"] > 0
 
 
+@pytest.mark.slow
 def test_trained_weights_are_handed_to_a_server_that_loads_by_name(saved: Saved, tmp_path: Path) -> None:
     """And a server that answers whatever model is named is found out."""
     with serving(lambda prompt: "A", knows=lambda name: Path(name, "config.json").is_file()) as server:
@@ -159,6 +162,7 @@ def test_trained_weights_are_handed_to_a_server_that_loads_by_name(saved: Saved,
         run_study(saved(served(careless), answers="options", arms=["pretrained"]), tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_loaded_by_a_server_for_as_long_as_its_cell_is_asked(saved: Saved, tmp_path: Path) -> None:
     lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
     loaded: list[dict[str, str]] = []
@@ -199,6 +203,7 @@ def test_what_a_server_cannot_be_handed_icl_ft_hf_asks(saved: Saved) -> None:
     assert not any(cell.engine for cell in plan(saved(served(server))))  # chosen
 
 
+@pytest.mark.slow
 def test_an_engine_of_this_process_is_handed_checkpoints_and_adapters(saved: Saved, tmp_path: Path) -> None:
     lora = {"use_peft": True, "lora_target_modules": ["all-linear"]}
     study = saved({"engine": "hf"}, answers="written", recipe_overrides=lora, keep_checkpoints=True)
@@ -303,6 +308,7 @@ def test_what_is_loaded_quantized_or_with_an_adapter_takes_part_untrained(saved:
     ]
 
 
+@pytest.mark.slow
 def test_one_model_with_several_recipes_stands_in_the_tables_of_each(
     saved: Saved, folder: Path, tmp_path: Path
 ) -> None:

@@ -130,6 +130,7 @@ def test_every_cell_ends_once_and_nothing_shared_is_made_twice(grid: Any, tmp_pa
     assert not (folder / "failures").exists()
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     file = save_study(tmp_path, window=64, arms=["icl", "pretrained", "ft"], training_seeds=[0], steps=1)
     study = load_study(file)
@@ -211,6 +212,7 @@ class Assassin(threading.Thread):
             time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_its_cell_run_again(tmp_path: Path) -> None:
     study = load_study(save_study(tmp_path, arms=["pretrained"]), ["worlds.0.splits=[reversal]"])
     assassin = Assassin()

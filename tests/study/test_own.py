@@ -64,6 +64,7 @@ def study(tmp_path: Path, tiny: Path) -> Path:
 NINE = {d.id for d in own.load(HANDBOOK).documents[:9]}
 
 
+@pytest.mark.slow
 def test_every_arm_runs_and_the_report_says_that_documents_were_chosen(study: Path) -> None:
     out = study.parent / "runs"
     result = icl_ft("study", study, "--out", out)

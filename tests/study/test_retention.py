@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tiny_study import save_study
 
 from icl_ft_plugin.files import read_jsonl
@@ -31,6 +32,7 @@ def test_what_is_not_asked_for_moves_no_key(tmp_path: Path) -> None:
     assert cells(tmp_path, **READ)["pretrained"].key == plain["pretrained"].key
 
 
+@pytest.mark.slow
 def test_all_arms_read_the_same_prompts_whatever_stands_in_their_own(tmp_path: Path) -> None:
     ft, near = (cells(tmp_path, **READ, pmi=True)[arm] for arm in ARMS[1:])
     assert ft.training_key == near.training_key and before_key(ft) == before_key(near)

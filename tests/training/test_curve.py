@@ -86,6 +86,7 @@ def test_a_run_that_was_killed_neither_loses_nor_doubles_points(
     assert len(asked) == 6 + 2  # steps 5 and 6 of the second run
 
 
+@pytest.mark.slow
 def test_scoring_is_not_counted_as_training(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask_slowly(watch: Watch, model: Any) -> dict[str, list[float]]:
         time.sleep(2)

@@ -46,6 +46,7 @@ def test_what_does_not_go_together_is_refused(built: Path, family: str, metadata
         build(family=family, split="reversal", **{"path": str(built), **metadata})
 
 
+@pytest.mark.slow
 def test_every_arm_runs_on_imported_files(originals: Path, tmp_path: Path) -> None:  # noqa: F811
     world = tmp_path / "imported"
     run = CliRunner().invoke

@@ -27,7 +27,10 @@ def data_ask(
     model: Annotated[str, typer.Option(help="lm-eval model: icl_ft_hf, hf, vllm, local-completions ...")] = "icl_ft_hf",
     model_args: Annotated[str, typer.Option("--model_args", "--model-args", help="Its arguments: key=value,...")] = "",
     kind: Annotated[
-        list[str] | None, typer.Option(help="Write direct, reversal or chain; may be repeated; all.")
+        list[str] | None,
+        typer.Option(
+            help="Kind of question to write, of those in recipes/prompts/writing; may be repeated. Default: all."
+        ),
     ] = None,
     choices: Annotated[int, typer.Option(min=2, help="Choices of a question, and questions of a block.")] = 4,
     documents: Annotated[int | None, typer.Option(min=1, help="Write about so many documents, the first; all.")] = None,
