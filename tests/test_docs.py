@@ -93,6 +93,7 @@ def test_no_link_begins_at_the_root(page: Path) -> None:  # Sphinx would find it
     assert re.findall(r"\]\(/[^)]*\)", page.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.slow
 def test_the_page_of_names_has_their_docstrings(site: Path) -> None:
     page = (site / "api.html").read_text(encoding="utf-8")
     for name in icl_ft_plugin.__all__[1:]:
