@@ -2,7 +2,8 @@
 
 New cases are drawn by ``make explore``, which names the other profile. It keeps what fails, in a folder of the directory
 it runs in, and tries that first the next time. A draw now and then takes a number or a word of the package's modules that
-are imported by then: the same files of tests at the same commit try the same cases.
+are imported by then: the same files of tests at the same commit try the same cases in one process (`pytest -n 0`), and
+nearly the same in several.
 """
 
 from __future__ import annotations
