@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 
@@ -98,13 +100,29 @@ def with_tables(text: str) -> str:
 
 
 def audited(study: Study) -> str:
-    """Return the audits of all that a study's models wrote, added up, as a table."""
-    audits = [read_json(file) for file in sorted(study.folder.glob("augmentations/*/audit.json"))]
-    labels = {label: sum(audit["labels"][label] for audit in audits) for label in audits[0]["labels"]}
-    read = sum(labels.values()) - labels["unparsed"]
-    columns = {"worlds": len(audits), "texts": sum(audit["texts"] for audit in audits), **labels}
-    shown = [*(f"{count:,}" for count in columns.values()), f"{100 * labels['entailed'] / read:.0f}%" if read else ""]
-    return markdown([[*columns, "entailed, of what could be read"], shown])
+    """Return the audits of what was written for a study, added up by who wrote it: a strategy of a model, or a file."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(study.folder.glob("augmentations/*/audit.json")):
+        found.setdefault(_writer(read_json(file.with_name("augmentation.json"))["identity"]), []).append(
+            read_json(file)
+        )
+    labels = list(next(iter(found.values()))[0]["labels"])
+    body = []
+    for writer, ones in found.items():
+        counts = {label: sum(audit["labels"][label] for audit in ones) for label in labels}
+        read = sum(counts.values()) - counts["unparsed"]
+        numbers = (len(ones), sum(audit["texts"] for audit in ones), *counts.values())
+        share = f"{100 * counts['entailed'] / read:.0f}%" if read else ""
+        body.append([writer, *(f"{number:,}" for number in numbers), share])
+    return markdown([["written by", "worlds", "texts", *labels, "entailed, of what could be read"], *body])
+
+
+def _writer(identity: Mapping[str, str]) -> str:
+    """Return what wrote an augmentation, by its identity: files by their names."""
+    if "file" not in identity:
+        return f"`{identity['strategy']}`"
+    files = (ROOT / "recipes" / "foreign").iterdir()
+    return next(f"`{file.name}`" for file in files if sha256(file.read_bytes()).hexdigest() == identity["file"])
 
 
 def scales(text: str, assets: Path) -> None:
