@@ -9,13 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "study_page.py"))
+CARD = ROOT / "src/icl_ft_plugin/models/nano/README.md"
 PAGES = [
-    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "<!-- table" in page.read_text()
+    page
+    for page in (ROOT / "README.md", CARD, *sorted((ROOT / "docs").glob("*.md")))
+    if "<!-- table" in page.read_text()
 ]
 DIGESTS = {"docs/qwen.md": "evidence/qwen"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_tables_of_a_page_are_made_again(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert SCRIPT["with_tables"](text) == text

@@ -35,7 +35,7 @@ def test_every_task_that_ships_is_listed(listed: dict[str, dict[str, Any]]) -> N
     files = {path.stem for path in tasks_dir().rglob("*.yaml") if "\ntask: icl_ft" in path.read_text()}
     assert listed.keys() == files and {row["family"] for row in listed.values()} == set(FAMILIES)
     assert all(row["n"] and row["tokens"] for row in listed.values() if row["family"] != "own")
-    assert {row["window"] for row in listed.values()} == {4096}
+    assert {row["window"] for row in listed.values()} == {8192}
 
 
 def test_what_a_row_says(listed: dict[str, dict[str, Any]]) -> None:
@@ -71,7 +71,7 @@ def test_table_of_one_family_marks_what_the_window_does_not_hold() -> None:
     tasks = {line[0]: line for line in lines if line and line[0].startswith("icl_ft_")}
     assert tasks and all(name.startswith("icl_ft_semantic") for name in tasks)
     assert tasks["icl_ft_semantic_holdout_icl"][-1] == "!" and tasks["icl_ft_semantic_holdout_closed"][-1] != "!"
-    assert "4,096" in result.stdout
+    assert "8,192" in result.stdout
 
 
 def test_it_loads_neither_a_model_nor_the_harness() -> None:

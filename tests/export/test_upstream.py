@@ -113,7 +113,7 @@ def test_misspelt_knobs_and_contexts_that_do_not_fit_are_errors(exported: Path) 
     assert "n_facts=1 is not between" in found["b_closed"]
     assert "context_copies=-1 must be a whole number" in found["c_closed"]
     assert len(found["d_closed"]["docs"]) == 12, "another family's knob"
-    assert re.search(r"need \d{4,} tokens, the window of .*nano is 4096", found["e_icl"])
+    assert re.search(r"need \d{4,} tokens, the window of .*nano is 8192", found["e_icl"])
     assert re.search(r"need \d{3} tokens, the window of .*nano is 100", found["f_icl"])
     assert len(found["g_icl"]["docs"]) == 12
 

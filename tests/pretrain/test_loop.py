@@ -54,7 +54,10 @@ def test_the_shipped_recipe_parses_and_covers_all_families() -> None:
 def test_the_recipe_that_goes_on_covers_all_families_and_watches_worlds_of_its_own() -> None:
     recipe = load_recipe(recipes_dir() / "nano/renew.yaml")
     assert recipe.watch is not None
-    assert set(recipe.watch.worlds) == set(recipe.phases[-1].mixture) == set(generated())
+    assert (
+        set(recipe.watch.worlds) == {family for phase in recipe.phases for family in phase.mixture} == set(generated())
+    )
+    assert recipe.model["max_position_embeddings"] == recipe.phases[-1].seq_len
     assert min(recipe.watch.seeds) > 1000
     assert recipe.schedule(recipe.steps // 2) == 1.0
 
