@@ -5,7 +5,7 @@ A folder is a study's, or an archive of one (``icl-ft report DIR --archive FOLDE
 - Between ``<!-- table FOLDER FAMILY SPLIT ... -->`` and ``<!-- /table -->``, wherever a page has them, the accuracies of these splits of that folder's
   study, arm by arm, with all models side by side. ``python scripts/study_page.py README.md`` does this alone.
 - Between ``<!-- table FOLDER: HEADING -->`` and ``<!-- /table -->``, the table of its report with this heading, or ``audits``: what the audit
-  says of all that was written for it. Under ``Along a scale`` the figure of each scale goes to ``assets/`` as well.
+  says of all that was written for it, or ``agreement``: how far splits of questions that a model wrote agree with those of people. Under ``Along a scale`` the figure of each scale goes to ``assets/`` as well.
 - Behind the line ``<!-- digest SPLIT ... -->``, to the end of the page, a digest of the report of the study named, by family: what was found, the
   accuracies, what its intervals are about, the paper's claims. A figure goes to ``assets/`` beside the page, under the study's name: for each block the first of
   these splits that it has, or its main one.
@@ -20,6 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from statistics import correlation, fmean
 from typing import Any
 
 import altair as alt
@@ -35,9 +36,10 @@ from icl_ft_plugin.report.table import markdown, to_markdown
 from icl_ft_plugin.report.words import BELOW, about, interval, main_split, spaced, title
 
 DIGEST = re.compile(r"<!-- digest((?: \w+)*) -->\n")
-PLACE = re.compile(r"(<!-- table ([^\s:]+) (\w+) ([\w ]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- table ([^\s:]+) (\w+) ([\w -]+?) -->\n).*?(<!-- /table -->)", re.DOTALL)
 WHOLE = re.compile(r"(<!-- table (\S+): ([^\n]+?) -->\n).*?(<!-- /table -->)", re.DOTALL)
-AUDITS, SCALES = "audits", "Along a scale"
+AGREEMENT, AUDITS, SCALES = "agreement", "audits", "Along a scale"
+MACHINE = "-machine"
 ROOT = Path(__file__).parents[1]
 TABLES = ("accuracy", "learned and turned round, fact by fact", "learned against kept", "the paper's claims")
 
@@ -93,10 +95,34 @@ def with_tables(text: str) -> str:
 
     def whole(place: re.Match[str]) -> str:
         study = read_study(ROOT / place[2])
-        made = audited(study) if place[3] == AUDITS else sections(to_markdown(study, build_blocks(study)))[place[3]]
+        if place[3] == AUDITS:
+            made = audited(study)
+        elif place[3] == AGREEMENT:
+            made = agreement(build_blocks(study))
+        else:
+            made = sections(to_markdown(study, build_blocks(study)))[place[3]]
         return f"{place[1]}\n{made}\n\n{place[4]}"
 
     return WHOLE.sub(whole, PLACE.sub(table, text))
+
+
+def agreement(blocks: Sequence[Block]) -> str:
+    """Return how far a model's questions agree with people's of the same kind, over the arms of all models."""
+    body = []
+    for split in dict.fromkeys(split for block in blocks for split in block.splits if not split.endswith(MACHINE)):
+        pairs = [
+            (record.accuracy, twin.accuracy)
+            for block in blocks
+            for arm in block.arms
+            if (record := block.accuracy.get((arm, split))) and (twin := block.accuracy.get((arm, f"{split}{MACHINE}")))
+        ]
+        if pairs:
+            people, machine = zip(*pairs, strict=True)
+            apart = f"{100 * fmean(abs(one - other) for one, other in pairs):.0f}"
+            means = (f"{100 * fmean(values):.0f}" for values in (people, machine))
+            body.append([spaced(split), str(len(pairs)), *means, apart, f"{correlation(people, machine):.2f}"])
+    header = ["kind", "arms", "mean in %, by people", "by the model", "points apart, mean", "correlation"]
+    return markdown([header, *body])
 
 
 def audited(study: Study) -> str:
