@@ -126,21 +126,21 @@ def agreement(blocks: Sequence[Block]) -> str:
 
 
 def audited(study: Study) -> str:
-    """Return the audits of what was written for a study, added up by who wrote it: a strategy of a model, or a file."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """Return the audits of what was written for a study, added up by family and by who wrote it: a strategy of a model, or a file."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in sorted(study.folder.glob("augmentations/*/audit.json")):
-        found.setdefault(_writer(read_json(file.with_name("augmentation.json"))["identity"]), []).append(
-            read_json(file)
-        )
+        audit, writer = read_json(file), _writer(read_json(file.with_name("augmentation.json"))["identity"])
+        found.setdefault((writer, audit["family"]), []).append(audit)
     labels = list(next(iter(found.values()))[0]["labels"])
     body = []
-    for writer, ones in found.items():
+    for who, ones in found.items():
         counts = {label: sum(audit["labels"][label] for audit in ones) for label in labels}
         read = sum(counts.values()) - counts["unparsed"]
         numbers = (len(ones), sum(audit["texts"] for audit in ones), *counts.values())
         share = f"{100 * counts['entailed'] / read:.0f}%" if read else ""
-        body.append([writer, *(f"{number:,}" for number in numbers), share])
-    return markdown([["written by", "worlds", "texts", *labels, "entailed, of what could be read"], *body])
+        body.append([*who, *(f"{number:,}" for number in numbers), share])
+    header = ["written by", "family", "worlds", "texts", *labels, "entailed, of what could be read"]
+    return markdown([header, *body])
 
 
 def _writer(identity: Mapping[str, str]) -> str:

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
 
@@ -56,7 +55,7 @@ def episode(rng: random.Random, mixture: Mapping[str, float], room: int, weights
     return segments if rng.random() < POOL_SHARE else _renamed(segments, rng)
 
 
-AUGMENTATION_SHARE = 0.15
+AUGMENTATION_SHARE = 0.25
 POOL_SHARE = 0.1  # episodes that keep the words of the pool
 
 
@@ -113,11 +112,8 @@ def _reading(world: World, rng: random.Random, budget: int, weights: Mapping[str
 
 def _augmentation(world: World, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Show what follows from one text: alone (local) or together with the documents before it (global)."""
-    inferred = defaultdict(list)
     oracle = family_of(world.family).oracle
-    for document in oracle(world) if oracle else ():
-        for fact in document.facts:
-            inferred[fact].append(document)
+    inferred = {document.id: document for document in oracle(world)} if oracle else {}
     segments: list[Segment] = []
     left = budget
     alone = rng.random() < 0.5
@@ -126,10 +122,11 @@ def _augmentation(world: World, rng: random.Random, budget: int, weights: Mappin
         segments.append((text + "\n\n", weights["document"]))
         left -= tokens(text)
     for number, document in enumerate(rng.sample(world.documents, len(world.documents))):
-        statements = _inferences(document, inferred, alone)
-        if not statements:
+        lines = _inferences(document, inferred, alone)
+        if not lines:
             continue
-        prompt, lines = augmentation_prompt(document.text), rng.sample(statements, min(len(statements), 4))
+        rng.shuffle(lines)
+        prompt = augmentation_prompt(document.text)
         left -= tokens(prompt) + sum(tokens(line) + 2 for line in lines)
         if left < 0 and number > 1:
             break
@@ -146,11 +143,12 @@ def augmentation_prompt(text: str) -> str:
     return f"{TEXT_MARK} {text}\n{INFERENCE_MARK}"
 
 
-def _inferences(document: Document, inferred: Mapping[str, Sequence[Document]], alone: bool) -> list[str]:
-    """Return the texts that rules infer with the document's facts; alone, only those that need no other fact."""
+def _inferences(document: Document, inferred: Mapping[str, Document], alone: bool) -> list[str]:
+    """Return what rules infer from a document, one text of each kind; alone, without what needs other documents."""
+    kinds = ("rephrase", "reversal", "chain")
+    found = [inferred[id_] for kind in kinds if (id_ := f"{document.id}-{kind}") in inferred]
     own = set(document.facts)
-    found = (other for fact in document.facts for other in inferred[fact])
-    return sorted({other.text for other in found if not alone or own.issuperset(other.facts)})
+    return [other.text for other in found if not alone or other.style != "chain" or own.issuperset(other.facts)]
 
 
 def tokens(text: str) -> int:
