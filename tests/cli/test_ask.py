@@ -176,7 +176,7 @@ def test_errors_of_use_are_one_message(
 
 
 def test_documents_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    folder = write_documents(tmp_path / "long", [{"id": "long", "text": "Everyone agrees. " * 2000}])
+    folder = write_documents(tmp_path / "long", [{"id": "long", "text": "Everyone agrees. " * 4000}])
     said = ask(folder, tmp_path / "asked")
     assert said.exit_code == 2 and "'long': with the prompt 'writing-direct'" in said.output
     assert not (tmp_path / "asked").exists()
