@@ -104,7 +104,7 @@ def test_misspelt_knobs_and_contexts_that_do_not_fit_are_errors(exported: Path) 
             "b_closed": {**reversal, "n_facts": 1},
             "c_closed": {**reversal, "context_copies": -1},
             "d_closed": {**reversal, "n_name_first": 3},
-            "e_icl": {**reversal, "pretrained": nano, "n_facts": 400},
+            "e_icl": {**reversal, "pretrained": nano, "n_facts": 400, "context_copies": 2},
             "f_icl": {**reversal, "pretrained": nano, "max_length": 100},
             "g_icl": {**reversal, "pretrained": nano},
         },
