@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(tasks_dir().glob("*/README.md"))]
 PAGES += [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SHELL = {"cd", "cp", "export", "git", "head", "mkdir", "sha256sum", "sleep"}
+SHELL = {"cat", "cd", "cp", "export", "git", "head", "mkdir", "sha256sum", "sleep"}
 OTHERS = {"inspect", "llama_cpp.server", "ray", "scontrol", "srun", "trackio", "transformers", "vllm"}
 # Typer has had a copy of click of its own since 0.29, so that the class must be taken from there.
 UsageError: Any = BadParameter.__mro__[1]
