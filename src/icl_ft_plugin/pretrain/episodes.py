@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 
@@ -113,7 +114,9 @@ def _reading(world: World, rng: random.Random, budget: int, weights: Mapping[str
 def _augmentation(world: World, rng: random.Random, budget: int, weights: Mapping[str, float]) -> list[Segment]:
     """Show what follows from one text: alone (local) or together with the documents before it (global)."""
     oracle = family_of(world.family).oracle
-    inferred = {document.id: document for document in oracle(world)} if oracle else {}
+    inferred = defaultdict(list)  # by the document that it follows from
+    for document in oracle(world) if oracle else ():
+        inferred[document.id.rpartition("-")[0]].append(document)
     segments: list[Segment] = []
     left = budget
     alone = rng.random() < 0.5
@@ -143,11 +146,10 @@ def augmentation_prompt(text: str) -> str:
     return f"{TEXT_MARK} {text}\n{INFERENCE_MARK}"
 
 
-def _inferences(document: Document, inferred: Mapping[str, Document], alone: bool) -> list[str]:
+def _inferences(document: Document, inferred: Mapping[str, Sequence[Document]], alone: bool) -> list[str]:
     """Return what rules infer from a document, one text of each kind; alone, without what needs other documents."""
-    kinds = ("rephrase", "reversal", "chain")
-    found = [inferred[id_] for kind in kinds if (id_ := f"{document.id}-{kind}") in inferred]
     own = set(document.facts)
+    found = inferred[document.id]
     return [other.text for other in found if not alone or other.style != "chain" or own.issuperset(other.facts)]
 
 
