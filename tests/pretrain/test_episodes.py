@@ -88,3 +88,11 @@ def test_wordings_of_questions_stand_in_reading_episodes_only() -> None:
         found[TEXT_MARK in text] += any(wording.strip() and wording in text for wording in wordings)
     assert found[False] > 20
     assert not found[True]
+
+
+@pytest.mark.parametrize("family", ["reversal", "celebrity"])
+def test_each_kind_of_inference_is_shown_once(family: str) -> None:
+    """Once up to four wordings drawn at random, which of a celebrity alone were all of one direction."""
+    shown = [text for text in texts(family, 60) if text.startswith(TEXT_MARK)]
+    parts = [part for text in shown for part in text.split(TEXT_MARK)[1:]]
+    assert len(parts) > 10 and {part.count(INFERENCE_MARK) for part in parts} == {2}
